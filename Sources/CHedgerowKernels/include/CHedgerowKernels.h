@@ -1,0 +1,9 @@
+// Innermost loops in C, chosen at run time for the processor: one build runs everywhere and fast.
+#pragma once
+#include "checksum.h"  // CRC-32C
+#include "dense.h"     // element-wise, reductions, optimizer steps
+#include "gather.h"    // rows of feature matrices to float32
+#include "graph.h"     // segment reduce over blocks
+#include "sampling.h"  // extents, picks, neighbor reads, relabelling
+#include "sort.h"      // radix sorts of fixed-width records
+#include "text.h"      // delimited text and numbers

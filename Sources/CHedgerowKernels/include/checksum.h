@@ -1,0 +1,6 @@
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+/// CRC-32C (Castagnoli) of `count` bytes, continuing from `crc` (0 to begin).
+uint32_t hr_crc32c(uint32_t crc, const void *bytes, size_t count);
