@@ -43,7 +43,8 @@ ptrdiff_t hr_extents(const hr_range *ranges, size_t range_count, unsigned shift,
     uint32_t row = (uint32_t)(rows[i] & low);
     if (number >= range_count || row >= ranges[number].row_count) return (ptrdiff_t)i;
     const hr_range *range = &ranges[number];
-    if (range->rows && (row = find_row(range, row)) == range->entry_count) {
+    if (range->rows) row = find_row(range, row);
+    if (row >= range->entry_count) {
       extents[i] = (hr_extent){number << hr_position_bits, 0};
       continue;
     }

@@ -14,8 +14,8 @@ typedef struct {
   const uint32_t *neighbors;
   const uint32_t *rows;
   uint64_t edge_count;
-  uint32_t row_count;   // rows in the range
-  uint32_t entry_count; // rows listed, or row_count
+  uint32_t row_count;    // rows in the range
+  uint32_t entry_count; // rows that have offsets; those beyond are empty
 } hr_range;
 
 /// The entries of one row: `start` is an address inside the index, whose upper bits number the
