@@ -20,41 +20,54 @@ static int by_value(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-// Sorted pages go out in runs, so that neighbours cost one call.
-static void advise(const void *base, uint64_t *pages, size_t count) {
+// Sorted addresses of pages go out in runs, so that neighbours cost one call.
+static void advise(uint64_t *pages, size_t count) {
   qsort(pages, count, sizeof *pages, by_value);
   for (size_t i = 0; i < count;) {
     size_t end = i + 1;
     while (end < count && pages[end] <= pages[end - 1] + 1) end++;
-    size_t from = pages[i] << page_shift, to = (pages[end - 1] + 1) << page_shift;
-    madvise((char *)base + from, to - from, MADV_WILLNEED);
+    madvise((void *)(pages[i] << page_shift), (pages[end - 1] + 1 - pages[i]) << page_shift,
+            MADV_WILLNEED);
     i = end;
   }
 }
 
-size_t hr_will_need(const void *base, size_t section_offset, size_t section_byte_count,
-                    uint64_t *resident, const uint64_t *offsets, size_t count, size_t width) {
+static inline size_t will_need(const hr_window *windows, size_t window_count,
+                               unsigned position_bits, size_t scale, size_t width,
+                               const void *places, int wide, size_t count) {
+  const uint64_t low = ((uint64_t)1 << position_bits) - 1;
   uint64_t pages[window];
   size_t waiting = 0, asked = 0;
-  if (width == 0 || width > section_byte_count) return 0;
   for (size_t i = 0; i < count; i++) {
-    if (offsets[i] > section_byte_count - width) continue;
-    uint64_t page = (section_offset + offsets[i]) >> page_shift;
-    uint64_t last = (section_offset + offsets[i] + width - 1) >> page_shift;
-    for (; page <= last; page++) {
+    uint64_t place = wide ? ((const uint64_t *)places)[i] : ((const uint32_t *)places)[i];
+    uint64_t number = place >> position_bits, offset = (place & low) * scale;
+    if (number >= window_count) continue;
+    const hr_window *w = &windows[number];
+    if (width > w->byte_count || offset > w->byte_count - width) continue;
+    for (uint64_t page = offset >> page_shift, last = (offset + width - 1) >> page_shift;
+         page <= last; page++) {
       uint64_t bit = 1ull << (page & 63);
-      if (__atomic_load_n(&resident[page >> 6], __ATOMIC_RELAXED) & bit) continue;
-      if (__atomic_fetch_or(&resident[page >> 6], bit, __ATOMIC_RELAXED) & bit) continue;
-      pages[waiting++] = page;
+      if (__atomic_load_n(&w->resident[page >> 6], __ATOMIC_RELAXED) & bit) continue;
+      if (__atomic_fetch_or(&w->resident[page >> 6], bit, __ATOMIC_RELAXED) & bit) continue;
+      pages[waiting++] = ((uint64_t)w->start >> page_shift) + page;
       if (waiting == window) {
-        advise(base, pages, waiting);
+        advise(pages, waiting);
         asked += waiting;
         waiting = 0;
       }
     }
   }
-  advise(base, pages, waiting);
+  advise(pages, waiting);
   return asked + waiting;
+}
+
+size_t hr_will_need(const hr_window *windows, size_t window_count, unsigned position_bits,
+                    size_t scale, size_t width, const void *places, size_t place_width,
+                    size_t count) {
+  if (width == 0) return 0;
+  return place_width == 8
+             ? will_need(windows, window_count, position_bits, scale, width, places, 1, count)
+             : will_need(windows, window_count, position_bits, scale, width, places, 0, count);
 }
 
 void hr_forget_resident(uint64_t *resident, size_t word_count) {

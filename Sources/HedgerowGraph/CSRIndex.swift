@@ -102,9 +102,11 @@ public final class CSRIndex: @unchecked Sendable {
     }
   }
 
+  /// Bits of an address below the range's number.
+  public static let positionBits = Int(hr_position_bits)
+
   /// Splits an address into its range and the entry's place there.
   public static func split(_ address: UInt64) -> (range: Int, position: UInt64) {
-    let bits = UInt64(hr_position_bits)
-    return (Int(address >> bits), address & (1 << bits - 1))
+    (Int(address >> UInt64(positionBits)), address & (1 << UInt64(positionBits) - 1))
   }
 }

@@ -2,7 +2,6 @@ import CHedgerowKernels
 import CHedgerowSystem
 import Glibc
 import HedgerowCore
-import Synchronization
 
 /// A segment file mapped for reading: sections as plain memory, checked before the first use.
 ///
@@ -11,7 +10,7 @@ import Synchronization
 /// as they go, and ``verifyPages(_:)`` proves every byte.
 ///
 /// The mapping is read at random, so the kernel's read-ahead is off (it would read 8 MiB for a
-/// row); ``willNeed(_:width:)`` asks for pages ahead of use instead.
+/// row); ``ReadAhead`` asks for pages ahead of use instead.
 public final class MappedSegment: @unchecked Sendable {
   public let path: String
   public let kind: SegmentKind
@@ -21,10 +20,6 @@ public final class MappedSegment: @unchecked Sendable {
   private let sections: [SegmentLayout.Section]
   private let base: UnsafeRawPointer
   private let checksumOffset: Int
-  // One bit a page: asked for since major faults were last seen. Touched by atomics in C only.
-  private let resident: UnsafeMutablePointer<UInt64>
-  private let residentWordCount: Int
-  private let seenFaultEpoch = Atomic<Int>(0)
 
   /// - Throws: `noInput` when there is no such file, `damaged` when it is not what it must be,
   ///   `newerFormat` when this build is too old for it.
@@ -65,15 +60,9 @@ public final class MappedSegment: @unchecked Sendable {
     base = UnsafeRawPointer(address)
     byteCount = size
     hr_advise_random(address, size)
-    residentWordCount = size / SegmentLayout.pageByteCount / 64 + 1
-    resident = .allocate(capacity: residentWordCount)
-    resident.initialize(repeating: 0, count: residentWordCount)
   }
 
-  deinit {
-    munmap(UnsafeMutableRawPointer(mutating: base), byteCount)
-    resident.deallocate()
-  }
+  deinit { munmap(UnsafeMutableRawPointer(mutating: base), byteCount) }
 
   /// The bytes of a section, or `nil` when the file has none of that id. They live as long as the
   /// segment does: keep it.
@@ -129,41 +118,5 @@ public final class MappedSegment: @unchecked Sendable {
       }
     }
     return byteCount
-  }
-
-  /// Starts reading the pages under `width` bytes at each offset into a section.
-  ///
-  /// A page that was asked for once is taken to stay, until the process sees major faults again:
-  /// so a warm run pays one bit test a row, and a run larger than memory asks again.
-  public func willNeed(
-    _ offsets: UnsafeBufferPointer<UInt64>, in section: UnsafeRawBufferPointer, width: Int
-  ) {
-    guard let start = section.baseAddress, !offsets.isEmpty else { return }
-    let current = PageFaults.epoch()
-    if seenFaultEpoch.exchange(current, ordering: .relaxed) != current {
-      hr_forget_resident(resident, residentWordCount)
-    }
-    hr_will_need(
-      base, start - base, section.count, resident, offsets.baseAddress, offsets.count, width)
-  }
-}
-
-/// Notices when pages that were resident no longer are.
-private enum PageFaults {
-  private static let calls = Atomic<Int>(0)
-  private static let lastCount = Atomic<Int>(0)
-  private static let current = Atomic<Int>(0)
-
-  /// A number that grows when the process has waited for storage often since the last look.
-  ///
-  /// Looks at the kernel's count once in 32 calls: a look costs as much as 100 bit tests.
-  static func epoch() -> Int {
-    if calls.wrappingAdd(1, ordering: .relaxed).oldValue % 32 == 0 {
-      let count = Int(hr_major_faults())
-      if count - lastCount.exchange(count, ordering: .relaxed) > 64 {
-        current.wrappingAdd(1, ordering: .relaxed)
-      }
-    }
-    return current.load(ordering: .relaxed)
   }
 }

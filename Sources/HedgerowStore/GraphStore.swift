@@ -32,7 +32,7 @@ public final class GraphStore: Sendable {
   /// - Parameter rangeBits: a node range holds 2^rangeBits rows, 2^6 to 2^20; files are cut by it.
   /// - Throws: `usage` when something is there already.
   public static func create(
-    at path: String, rangeBits: Int = StoreLayout.defaultRangeBits
+    at path: String, rangeBits: Int = 18
   ) throws -> GraphStore {
     precondition((6...20).contains(rangeBits), "a range has 2^6 to 2^20 rows, not 2^\(rangeBits)")
     func exists() -> HedgerowError {

@@ -19,9 +19,6 @@ enum StoreLayout {
   static let writerLock = "writer.lock"
   static let dataFile = "data.mdb"
 
-  /// Rows of a node range, as a power of two, unless the store was made with another.
-  static let defaultRangeBits = 18
-
   enum AdjacencySection {
     static let bases: UInt32 = 1
     static let deltas: UInt32 = 2

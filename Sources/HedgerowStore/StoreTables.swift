@@ -12,8 +12,8 @@ struct StoreTables: Sendable {
   let nodes = Table<TypeKey, JSON<NodeTypeRecord>>("catalog.nodes")
   let edges = Table<TypeKey, JSON<EdgeTypeRecord>>("catalog.edges")
   let manifest = Table<SegmentID, SegmentRecord>("manifest")
-  let sets = Table<SetKey, RoaringBitmap>("sets")
-  let models = Table<String, ModelRecord>("models")
+  let sets = Table<SetKey, StoredSet>("sets")
+  let models = Table<String, StoredModel>("models")
 
   static let storeKey = "store"
 }
@@ -52,7 +52,7 @@ struct TypeKey: KeyCodec {
 }
 
 /// The node type's number and the set's name.
-struct SetKey: KeyCodec {
+struct SetKey: KeyCodec, Hashable {
   var type: UInt16
   var name: String
   init(type: UInt16, name: String) {
@@ -70,11 +70,12 @@ struct SetKey: KeyCodec {
   }
 }
 
-extension RoaringBitmap: ValueCodec {
-  public func encode(into bytes: inout [UInt8]) { bytes += serialized() }
-  public init(decoding bytes: RawSpan) throws {
-    try self.init(serialized: bytes.withUnsafeBytes { Array($0) })
-  }
+/// A named set in Roaring's portable form.
+struct StoredSet: ValueCodec {
+  var members: RoaringBitmap
+  init(_ members: RoaringBitmap) { self.members = members }
+  func encode(into bytes: inout [UInt8]) { bytes += members.serialized() }
+  init(decoding bytes: RawSpan) throws { members = try RoaringBitmap(serialized: bytes) }
 }
 
 /// A trained model as the store keeps it.
@@ -92,19 +93,22 @@ public struct ModelRecord: Sendable {
   }
 }
 
-extension ModelRecord: ValueCodec {
-  public func encode(into bytes: inout [UInt8]) {
+struct StoredModel: ValueCodec {
+  var model: ModelRecord
+  init(_ model: ModelRecord) { self.model = model }
+
+  func encode(into bytes: inout [UInt8]) {
     var writer = ByteWriter()
-    writer.put(Array(name.utf8))
-    writer.put(specification)
-    writer.put(weights)
+    writer.put(Array(model.name.utf8))
+    writer.put(model.specification)
+    writer.put(model.weights)
     bytes += writer.bytes
   }
-  public init(decoding bytes: RawSpan) throws {
+  init(decoding bytes: RawSpan) throws {
     var reader = ByteReader(bytes)
-    name = String(decoding: try reader.array(), as: UTF8.self)
-    specification = try reader.array()
-    weights = try reader.array()
+    model = ModelRecord(
+      name: String(decoding: try reader.array(), as: UTF8.self),
+      specification: try reader.array(), weights: try reader.array())
     try reader.end()
   }
 }

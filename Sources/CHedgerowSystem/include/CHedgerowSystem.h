@@ -18,13 +18,22 @@ void hr_start_writeback(int fd, int64_t offset, int64_t byte_count);
 /// Tells the kernel that the mapping is read at random places: no read-ahead.
 void hr_advise_random(void *address, size_t byte_count);
 
-/// Starts reading the pages that hold `width` bytes at each of the `count` byte offsets into a
-/// section of a mapping, but for those that `resident` (one bit for each page of the mapping, set
-/// here) says were asked for before. The section begins on a page boundary, `section_offset` bytes
-/// into the mapping. Neighbouring pages go as one request. Offsets beyond `section_byte_count` are
-/// left out. Returns the number of pages asked for.
-size_t hr_will_need(const void *base, size_t section_offset, size_t section_byte_count,
-                    uint64_t *resident, const uint64_t *offsets, size_t count, size_t width);
+/// A section of a mapping, for read-ahead. It begins on a page boundary. `resident` has one bit for
+/// each of its pages: asked for already.
+typedef struct {
+  const void *start;
+  size_t byte_count;
+  uint64_t *resident;
+} hr_window;
+
+/// Starts reading the pages under `width` bytes at each place, but for those that were asked for
+/// before; marks them. A place is a window's number in the bits from `position_bits` up, and below
+/// a position, `scale` bytes apart. `places` are `count` words of 4 or 8 bytes (`place_width`).
+/// Neighbouring pages go as one request. Places outside their window are left out. Returns the
+/// number of pages asked for.
+size_t hr_will_need(const hr_window *windows, size_t window_count, unsigned position_bits,
+                    size_t scale, size_t width, const void *places, size_t place_width,
+                    size_t count);
 
 /// Page faults of this process that waited for storage.
 int64_t hr_major_faults(void);

@@ -210,7 +210,7 @@ public final class GenerationBuilder: Sendable {
       guard let node = pending.catalog.node(type) else {
         throw HedgerowError(.usage, "no node type '\(type)' was declared")
       }
-      if let largest = members.max {
+      if let largest = members.max() {
         precondition(UInt64(largest) < node.count, "set '\(name)' names node \(largest)")
       }
       pending.sets.append((node.id, name, members))
@@ -340,9 +340,10 @@ public final class GenerationBuilder: Sendable {
       for old in pending.removed { try txn.remove(old.id, in: tables.manifest) }
       for new in pending.records { try txn.put(new, for: new.id, in: tables.manifest) }
       for set in pending.sets {
-        try txn.put(set.members, for: SetKey(type: set.type, name: set.name), in: tables.sets)
+        try txn.put(
+          StoredSet(set.members), for: SetKey(type: set.type, name: set.name), in: tables.sets)
       }
-      for model in pending.models { try txn.put(model, for: model.name, in: tables.models) }
+      for model in pending.models { try txn.put(StoredModel(model), for: model.name, in: tables.models) }
       try txn.put(JSON(record), for: StoreTables.storeKey, in: tables.store)
     }
     self.pending.withLock { $0.isOver = true }
