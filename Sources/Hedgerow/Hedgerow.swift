@@ -1,0 +1,8 @@
+/// Everything that an app needs, under one import.
+@_exported public import HedgerowCore
+@_exported public import HedgerowGraph
+@_exported public import HedgerowLoader
+@_exported public import HedgerowRoaring
+@_exported public import HedgerowSampling
+@_exported public import HedgerowStore
+@_exported public import HedgerowTensor
