@@ -146,4 +146,20 @@ import Testing
       }
     }
   }
+
+  @Test(.enabled(if: getuid() == 0, "needs to mount a small disk"))
+  func aFullDiskIsAnErrorThatLeavesTheStoreIntact() throws {
+    try withTemporaryDirectory { path in
+      guard mount("none", path, "tmpfs", 0, "size=2m") == 0 else { return }
+      defer { umount2(path, CInt(MNT_DETACH)) }
+      let environment = try LMDBEnvironment.open(path, .readWrite)
+      try environment.write { try $0.put([1], for: [1], in: raw) }
+      let large = [UInt8](repeating: 7, count: 4 << 20)
+      let error = errorThrown { try environment.write { try $0.put(large, for: [2], in: raw) } }
+      #expect(error?.code == .io)
+      #expect(error?.message.hasPrefix("the disk is full") == true)
+      #expect(try environment.read { try $0.value(for: [1], in: raw) } == [1])
+      #expect(try environment.read { try $0.value(for: [2], in: raw) } == nil)
+    }
+  }
 }
