@@ -63,7 +63,8 @@ struct DatasetFiles {
     // NumPy format 1.0: magic, version, length of the rest of the head, which ends at 128 bytes.
     let shape = "{'descr': '<f4', 'fortran_order': False, 'shape': (\(count), \(width)), }"
     let head = shape + String(repeating: " ", count: 128 - 10 - 1 - shape.utf8.count) + "\n"
-    try [0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59, 1, 0, 118, 0].withUnsafeBytes { try file.write($0) }
+    let magic: [UInt8] = [0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59, 1, 0, 118, 0]
+    try magic.withUnsafeBytes { try file.write($0) }
     try file.write(head)
     let progress = ProgressBar("features", total: count, unit: .items("rows"))
     defer { progress.finish() }
