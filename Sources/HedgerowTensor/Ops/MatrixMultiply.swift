@@ -4,7 +4,7 @@ import CHedgerowBLAS
 public func matmul<Scalar>(
   _ a: NDTensor<Scalar>, _ b: NDTensor<Scalar>
 ) -> NDTensor<Scalar> {
-  precondition(
+  require(
     a.shape.count == 2 && b.shape.count == 2 && a.shape[1] == b.shape[0],
     "cannot multiply matrices of shapes \(a.shape) and \(b.shape)")
   let (x, w) = (a.detached, b.detached)
@@ -19,7 +19,7 @@ public func matmul<Scalar>(
 extension NDTensor {
   /// Rows become columns. Time O(elements).
   public func transposed() -> NDTensor {
-    precondition(shape.count == 2, "shape \(shape) is no matrix")
+    require(shape.count == 2, "shape \(shape) is no matrix")
     let (rows, columns) = (shape[0], shape[1])
     let result = NDTensor(uninitialized: [columns, rows])
     let (from, to) = (storage.base, result.storage.base)
