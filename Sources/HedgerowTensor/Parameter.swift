@@ -53,6 +53,14 @@ public final class NDParameter<Scalar: TensorScalar>: @unchecked Sendable {
     }
   }
 
+  /// The numbers, for changing in place; traps before the parameter has any.
+  public func withUnsafeMutableBufferPointer<Result>(
+    _ body: (UnsafeMutableBufferPointer<Scalar>) throws -> Result
+  ) rethrows -> Result {
+    require(stored != nil, "a parameter of shape \(shape) holds no numbers yet")
+    return try stored!.withUnsafeMutableBufferPointer(body)
+  }
+
   /// Draws the numbers that the parameter begins from.
   public func initialize(from stream: RandomStream) {
     switch distribution {
