@@ -34,7 +34,7 @@ extension NDTensor {
 
 /// Rows of a product that one BLAS call makes: few enough to spread and to stay in a core's cache
 /// for what follows, enough to pay for packing the other matrix.
-let rowsPerProduct = 256
+let rowsPerProduct = 512
 
 /// x w, or x w^T when `isTransposed`; not recorded.
 func product<Scalar>(
