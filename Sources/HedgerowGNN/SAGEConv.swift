@@ -29,7 +29,8 @@ public struct SAGEConv: Convolution {
 
   /// For sources and targets of two widths.
   public init(
-    source sourceWidth: Int, target targetWidth: Int, to outputWidth: Int, options: Options = .init()
+    source sourceWidth: Int, target targetWidth: Int, to outputWidth: Int,
+    options: Options = .init()
   ) {
     projection = options.projection ? Linear(sourceWidth, sourceWidth) : nil
     neighbors = Linear(sourceWidth, outputWidth, bias: options.bias ? .learned : .absent)

@@ -101,7 +101,8 @@ struct ModuleChild {
 
   private static func found(in value: Any, named name: String) -> [ModuleChild] {
     switch value {
-    case let parameter as Parameter: return [ModuleChild(name: name, content: .parameter(parameter))]
+    case let parameter as Parameter:
+      return [ModuleChild(name: name, content: .parameter(parameter))]
     case let module as any Module: return [ModuleChild(name: name, content: .module(module))]
     case let values as any NamedValues:
       return values.namedValues.flatMap { found(in: $0.value, named: "\(name).\($0.name)") }

@@ -56,8 +56,7 @@ public struct Kernels<Scalar>: Sendable {
     @Sendable (Output?, Input?, UnsafePointer<Int32>?, Scalar, Int, Int) -> Void
   let argMax: @Sendable (UnsafeMutablePointer<Int32>?, Input?, Int, Int) -> Void
   let gatherRows: @Sendable (Output?, Input?, UnsafePointer<UInt32>?, Int, Int) -> Void
-  let scatterRows:
-    @Sendable (Output?, Input?, UnsafePointer<UInt32>?, Int, Int, Int, Int) -> Void
+  let scatterRows: @Sendable (Output?, Input?, UnsafePointer<UInt32>?, Int, Int, Int, Int) -> Void
   let segmentMean:
     @Sendable (
       Output?, Input?, UnsafePointer<UInt32>?, UnsafePointer<UInt32>?, Int, Int, Int

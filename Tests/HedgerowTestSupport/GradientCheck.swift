@@ -27,7 +27,8 @@ public enum GradientCheck {
         func value(shiftedBy shift: Double) -> Double {
           var shifted = inputs
           shifted[index].withUnsafeMutableBufferPointer { $0[element] += shift }
-          return valueWithGradients(at: [], randomness: randomness) { weighed(shifted) }.value.scalar
+          return valueWithGradients(at: [], randomness: randomness) { weighed(shifted) }.value
+            .scalar
         }
         let quotient = (value(shiftedBy: step) - value(shiftedBy: -step)) / (2 * step)
         worst = max(worst, abs((gradient?[element] ?? 0) - quotient) / (1 + abs(quotient)))

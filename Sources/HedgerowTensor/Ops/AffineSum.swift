@@ -119,8 +119,10 @@ public struct AffineSum<Scalar: TensorScalar>: Sendable {
         isAdded = true
       }
       switch (bias, activation) {
-      case (let bias?, .identity): Scalar.kernels.addBias(part, bias.storage.base, rows.count, width)
-      case (let bias?, .relu): Scalar.kernels.addBiasRelu(part, bias.storage.base, rows.count, width)
+      case (let bias?, .identity):
+        Scalar.kernels.addBias(part, bias.storage.base, rows.count, width)
+      case (let bias?, .relu):
+        Scalar.kernels.addBiasRelu(part, bias.storage.base, rows.count, width)
       case (nil, .relu): Scalar.kernels.relu(part, part, count)
       case (nil, .identity): break
       }
