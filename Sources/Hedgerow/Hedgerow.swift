@@ -1,4 +1,4 @@
-// One import for everything: the modules below and nothing else.
+// Everything that an app needs, under one import.
 @_exported public import HedgerowCore
 @_exported public import HedgerowGNN
 @_exported public import HedgerowGraph

@@ -15,7 +15,10 @@ struct HedgerowCommand: AsyncParsableCommand {
       130 interrupted.
       """,
     version: "0.1.0",
-    subcommands: [DatasetCommand.self])
+    subcommands: [
+      InfoCommand.self, VerifyCommand.self, NeighborsCommand.self, SampleCommand.self,
+      DatasetCommand.self,
+    ])
 
   static func main() async {
     Interruption.install()
