@@ -17,6 +17,7 @@ struct HedgerowCommand: AsyncParsableCommand {
     version: "0.1.0",
     subcommands: [
       InfoCommand.self, VerifyCommand.self, NeighborsCommand.self, SampleCommand.self,
+      TrainCommand.self, EvaluateCommand.self, PredictCommand.self,
       DatasetCommand.self,
     ])
 
