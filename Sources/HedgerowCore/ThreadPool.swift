@@ -22,7 +22,9 @@ public final class ThreadPool: @unchecked Sendable {
   private let callers = Mutex(())
 
   private final class Job: @unchecked Sendable {
-    let body: (Int) -> Void
+    /// Dropped when the parts are done: a helper may let go of the job a moment later than that,
+    /// and must not keep the closure, which the caller has only lent.
+    var body: ((Int) -> Void)?
     let parts: Int
     let next = Atomic<Int>(0)
     var helpers = 0
@@ -31,6 +33,7 @@ public final class ThreadPool: @unchecked Sendable {
       self.body = body
     }
     func work() {
+      let body = self.body!
       while true {
         let part = next.wrappingAdd(1, ordering: .relaxed).oldValue
         guard part < parts else { return }
@@ -78,6 +81,7 @@ public final class ThreadPool: @unchecked Sendable {
         monitor.withLock {
           self.job = nil
           while job.helpers > 0 { monitor.wait() }
+          job.body = nil
         }
       }
     }

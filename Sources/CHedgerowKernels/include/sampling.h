@@ -1,3 +1,58 @@
+// What a neighbor sampler does per hop: where rows lie, which entries to take, what they say, and
+// which numbers the nodes get inside the batch. Each loop looks ahead with software prefetch.
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/// One node range of a compressed adjacency. Row r of the range has the entries
+/// bases[r / 64] + deltas[r] ..< bases[(r + 1) / 64] + deltas[r + 1] of `neighbors`. When `rows` is
+/// not null, only the rows listed there (rising) have entries and r counts along that list.
+typedef struct {
+  const uint64_t *bases;
+  const uint32_t *deltas;
+  const uint32_t *neighbors;
+  const uint32_t *rows;
+  uint64_t edge_count;
+  uint32_t row_count;    // rows in the range
+  uint32_t entry_count; // rows that have offsets; those beyond are empty
+} hr_range;
+
+/// The entries of one row: `start` is an address inside the index, whose upper bits number the
+/// range; entries are consecutive.
+typedef struct {
+  uint64_t start;
+  uint32_t count;
+} hr_extent;
+
+enum { hr_position_bits = 44 };
+
+/// Looks up `count` rows. A range holds 2^shift rows. Returns -1, or the place in `rows` of the
+/// first row that is out of range or whose offsets are not rising inside the range's bounds.
+ptrdiff_t hr_extents(const hr_range *ranges, size_t range_count, unsigned shift,
+                     const uint32_t *rows, size_t count, hr_extent *extents);
+
+/// Reads the neighbor at each address that `hr_extents` and a pick below its count gave. Returns
+/// the largest neighbor seen (0 for none), for one check against the number of nodes.
+uint32_t hr_read_neighbors(const hr_range *ranges, size_t range_count, const uint64_t *addresses,
+                           size_t count, uint32_t *neighbors);
+
+/// Chooses min(fanout, row's count) distinct entries of each row, uniformly (all when fanout is
+/// negative), by Floyd's algorithm over the counter-based stream of (key, row). Writes addresses,
+/// and degrees[i] = how many row i got. `scratch` holds 4 * fanout words of 8 bytes. `addresses`
+/// has room for all. Returns how many were written.
+size_t hr_pick_uniform(const hr_extent *extents, const uint32_t *rows, size_t count,
+                       int64_t fanout, uint64_t key, uint64_t *scratch, uint64_t *addresses,
+                       uint32_t *degrees);
+
+/// How many addresses hr_pick_uniform will write.
+uint64_t hr_pick_count(const hr_extent *extents, size_t count, int64_t fanout);
+
+/// An open-addressing table from node to its number in the batch; `slots` holds mask + 1 words of
+/// key << 32 | number, all ones when empty.
+///
+/// Gives every node of `nodes` its number, in order of first appearance; new ones are appended at
+/// `known[*known_count...]`. Stops early, before the table is more than half full, and returns how
+/// many were done.
+size_t hr_number_nodes(uint64_t *slots, uint64_t mask, const uint32_t *nodes, size_t count,
+                       uint32_t *numbers, uint32_t *known, size_t *known_count);

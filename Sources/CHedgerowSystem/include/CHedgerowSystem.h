@@ -1,1 +1,45 @@
+// What Swift's Glibc does not show: locks on open files, advice to the page cache, atomic renames.
 #pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+/// Locks the open file: 0, or errno (EWOULDBLOCK when somebody else has it).
+int hr_lock(int fd, int exclusive);
+
+/// Renames without ever replacing: 0, or errno (EEXIST when `to` is there).
+int hr_rename_new(const char *from, const char *to);
+
+/// Drops the file's clean pages from the page cache.
+void hr_drop_cache(int fd);
+
+/// Starts to write the range back to the device without waiting, so that dirty pages stay few.
+void hr_start_writeback(int fd, int64_t offset, int64_t byte_count);
+
+/// Tells the kernel that the mapping is read at random places: no read-ahead.
+void hr_advise_random(void *address, size_t byte_count);
+
+/// A section of a mapping, for read-ahead. It begins on a page boundary. `resident` has one bit for
+/// each of its pages: asked for already.
+typedef struct {
+  const void *start;
+  size_t byte_count;
+  uint64_t *resident;
+} hr_window;
+
+/// Starts reading the pages under `width` bytes at each place, but for those that were asked for
+/// before; marks them. A place is a window's number in the bits from `position_bits` up, and below
+/// a position, `scale` bytes apart. `places` are `count` words of 4 or 8 bytes (`place_width`).
+/// Neighbouring pages go as one request. Places outside their window are left out. Returns the
+/// number of pages asked for.
+size_t hr_will_need(const hr_window *windows, size_t window_count, unsigned position_bits,
+                    size_t scale, size_t width, const void *places, size_t place_width,
+                    size_t count);
+
+/// Page faults of this process that waited for storage.
+int64_t hr_major_faults(void);
+
+/// Bytes free for this user on the file system that holds `path`, or -1.
+int64_t hr_free_space(const char *path);
+
+/// Clears `word_count` words of a bitmap that `hr_will_need` may be setting at the same time.
+void hr_forget_resident(uint64_t *resident, size_t word_count);

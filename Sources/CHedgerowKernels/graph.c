@@ -1,0 +1,29 @@
+#include "graph.h"
+#include <string.h>
+#include "dispatch.h"
+
+// Edges between the one being summed and the one whose row is fetched.
+#define AHEAD 8
+
+HR_CLONES bool hr_indices_are_valid(const uint32_t *rows, size_t count, uint32_t bound) {
+  unsigned outside = 0;
+  for (size_t i = 0; i < count; i++) outside |= rows[i] >= bound;
+  return !outside;
+}
+
+HR_CLONES bool hr_rows_are_valid(const uint32_t *offsets, const uint32_t *sources, size_t rows,
+                                 uint32_t bound) {
+  unsigned falls = 0;
+  for (size_t r = 0; r < rows; r++) falls |= offsets[r] > offsets[r + 1];
+  return offsets[0] == 0 && !falls && hr_indices_are_valid(sources, offsets[rows], bound);
+}
+
+#define T float
+#define NAME(name) name##_f32
+#include "graph_template.h"
+#undef T
+#undef NAME
+
+#define T double
+#define NAME(name) name##_f64
+#include "graph_template.h"

@@ -1,0 +1,179 @@
+#include "sampling.h"
+#include <string.h>
+
+enum { ahead_offsets = 16, ahead_entries = 32, ahead_slots = 16 };
+
+static inline uint64_t mix(uint64_t z) {
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;
+  z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
+  return z ^ (z >> 31);
+}
+static const uint64_t gamma_ = 0x9E3779B97F4A7C15ull;
+
+static inline uint64_t below(uint64_t random, uint64_t bound) {
+  return (uint64_t)(((unsigned __int128)random * bound) >> 64);
+}
+
+/// The place of a row in a range's list of non-empty rows, or entry_count.
+static uint32_t find_row(const hr_range *range, uint32_t row) {
+  uint32_t low = 0, high = range->entry_count;
+  while (low < high) {
+    uint32_t middle = low + (high - low) / 2;
+    if (range->rows[middle] < row) low = middle + 1;
+    else high = middle;
+  }
+  return low < range->entry_count && range->rows[low] == row ? low : range->entry_count;
+}
+
+ptrdiff_t hr_extents(const hr_range *ranges, size_t range_count, unsigned shift,
+                     const uint32_t *rows, size_t count, hr_extent *extents) {
+  const uint64_t low = ((uint64_t)1 << shift) - 1;
+  for (size_t i = 0; i < count; i++) {
+    if (i + ahead_offsets < count) {
+      uint64_t next = rows[i + ahead_offsets];
+      if (next >> shift < range_count) {
+        const hr_range *r = &ranges[next >> shift];
+        if ((next & low) < r->entry_count && !r->rows) {
+          __builtin_prefetch(r->deltas + (next & low));
+          __builtin_prefetch(r->bases + ((next & low) >> 6));
+        }
+      }
+    }
+    uint64_t number = (uint64_t)rows[i] >> shift;
+    uint32_t row = (uint32_t)(rows[i] & low);
+    if (number >= range_count || row >= ranges[number].row_count) return (ptrdiff_t)i;
+    const hr_range *range = &ranges[number];
+    if (range->rows) row = find_row(range, row);
+    if (row >= range->entry_count) {
+      extents[i] = (hr_extent){number << hr_position_bits, 0};
+      continue;
+    }
+    uint64_t start = range->bases[row >> 6] + range->deltas[row];
+    uint64_t end = range->bases[(row + 1) >> 6] + range->deltas[row + 1];
+    if (start > end || end > range->edge_count || end - start > UINT32_MAX) return (ptrdiff_t)i;
+    extents[i] = (hr_extent){number << hr_position_bits | start, (uint32_t)(end - start)};
+  }
+  return -1;
+}
+
+uint32_t hr_read_neighbors(const hr_range *ranges, size_t range_count, const uint64_t *addresses,
+                           size_t count, uint32_t *neighbors) {
+  (void)range_count;
+  const uint64_t low = ((uint64_t)1 << hr_position_bits) - 1;
+  uint32_t largest = 0;
+  if (range_count == 1) {
+    const uint32_t *from = ranges[0].neighbors;
+    for (size_t i = 0; i < count; i++) {
+      if (i + ahead_entries < count) __builtin_prefetch(from + addresses[i + ahead_entries]);
+      uint32_t n = from[addresses[i]];
+      neighbors[i] = n;
+      if (n > largest) largest = n;
+    }
+    return largest;
+  }
+  for (size_t i = 0; i < count; i++) {
+    if (i + ahead_entries < count) {
+      uint64_t next = addresses[i + ahead_entries];
+      __builtin_prefetch(ranges[next >> hr_position_bits].neighbors + (next & low));
+    }
+    uint64_t at = addresses[i];
+    uint32_t n = ranges[at >> hr_position_bits].neighbors[at & low];
+    neighbors[i] = n;
+    if (n > largest) largest = n;
+  }
+  return largest;
+}
+
+uint64_t hr_pick_count(const hr_extent *extents, size_t count, int64_t fanout) {
+  uint64_t sum = 0;
+  for (size_t i = 0; i < count; i++) {
+    uint64_t n = extents[i].count;
+    sum += fanout < 0 || n < (uint64_t)fanout ? n : (uint64_t)fanout;
+  }
+  return sum;
+}
+
+/// Floyd's algorithm with a linear look through what was chosen: for small fanouts.
+static inline void pick_few(uint64_t start, uint64_t degree, uint64_t fanout, uint64_t state,
+                            uint64_t *out) {
+  for (uint64_t j = 0; j < fanout; j++) {
+    state += gamma_;
+    uint64_t top = degree - fanout + j;
+    uint64_t pick = start + below(mix(state), top + 1);
+    uint64_t seen = 0;
+    for (uint64_t k = 0; k < j; k++) seen |= out[k] == pick;
+    out[j] = seen ? start + top : pick;
+  }
+}
+
+/// The same choices with a small hash set for what was chosen: for large fanouts.
+static void pick_many(uint64_t start, uint64_t degree, uint64_t fanout, uint64_t state,
+                      uint64_t *scratch, uint64_t *out) {
+  uint64_t size = 1;
+  while (size < 2 * fanout) size <<= 1;
+  memset(scratch, 0xFF, size * sizeof *scratch);
+  for (uint64_t j = 0; j < fanout; j++) {
+    state += gamma_;
+    uint64_t top = degree - fanout + j;
+    uint64_t pick = below(mix(state), top + 1);
+    uint64_t slot = mix(pick) & (size - 1);
+    while (scratch[slot] != UINT64_MAX && scratch[slot] != pick) slot = (slot + 1) & (size - 1);
+    if (scratch[slot] == pick) {
+      pick = top;
+      slot = mix(pick) & (size - 1);
+      while (scratch[slot] != UINT64_MAX) slot = (slot + 1) & (size - 1);
+    }
+    scratch[slot] = pick;
+    out[j] = start + pick;
+  }
+}
+
+size_t hr_pick_uniform(const hr_extent *extents, const uint32_t *rows, size_t count,
+                       int64_t fanout, uint64_t key, uint64_t *scratch, uint64_t *addresses,
+                       uint32_t *degrees) {
+  uint64_t *out = addresses;
+  for (size_t i = 0; i < count; i++) {
+    uint64_t start = extents[i].start, degree = extents[i].count;
+    if (fanout < 0 || degree <= (uint64_t)fanout) {
+      for (uint64_t j = 0; j < degree; j++) out[j] = start + j;
+      degrees[i] = (uint32_t)degree;
+      out += degree;
+      continue;
+    }
+    uint64_t state = mix(key ^ mix((uint64_t)rows[i] + gamma_));
+    if (fanout <= 48) pick_few(start, degree, (uint64_t)fanout, state, out);
+    else pick_many(start, degree, (uint64_t)fanout, state, scratch, out);
+    degrees[i] = (uint32_t)fanout;
+    out += fanout;
+  }
+  return (size_t)(out - addresses);
+}
+
+static inline uint64_t slot_of(uint32_t node, uint64_t mask) {
+  uint64_t h = node * 0x9E3779B97F4A7C15ull;
+  return (h >> 32) & mask;
+}
+
+size_t hr_number_nodes(uint64_t *slots, uint64_t mask, const uint32_t *nodes, size_t count,
+                       uint32_t *numbers, uint32_t *known, size_t *known_count) {
+  size_t used = *known_count;
+  const size_t most = (size_t)(mask >> 1);
+  size_t i = 0;
+  for (; i < count && used < most; i++) {
+    if (i + ahead_slots < count)
+      __builtin_prefetch(slots + slot_of(nodes[i + ahead_slots], mask), 1);
+    uint32_t node = nodes[i];
+    uint64_t slot = slot_of(node, mask), entry;
+    while ((entry = slots[slot]) != UINT64_MAX && (uint32_t)(entry >> 32) != node)
+      slot = (slot + 1) & mask;
+    if (entry == UINT64_MAX) {
+      slots[slot] = (uint64_t)node << 32 | used;
+      known[used] = node;
+      numbers[i] = (uint32_t)used++;
+    } else {
+      numbers[i] = (uint32_t)entry;
+    }
+  }
+  *known_count = used;
+  return i;
+}

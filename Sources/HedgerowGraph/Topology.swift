@@ -1,0 +1,98 @@
+public import HedgerowCore
+public import HedgerowRoaring
+
+/// The entries of one row of an index, as addresses that only the topology can read.
+public struct Extent: Hashable, Sendable, BitwiseCopyable {
+  /// The address of the first entry; entry i of the row is at `start + i`.
+  public var start: UInt64
+  public var count: UInt32
+  public init(start: UInt64, count: UInt32) {
+    self.start = start
+    self.count = count
+  }
+}
+
+/// A graph as rows, and no algorithm in it: samplers make every choice, a topology only answers.
+///
+/// The store's snapshot and ``MemoryGraph`` implement it, and whoever reads one reads the other: the
+/// entries of a row come in one canonical order, so equal graphs give equal samples. Questions are
+/// asked for a whole frontier at a time, so that a disk is read in planned runs.
+///
+/// Along a ``Relation``, rows are the nodes where messages arrive and entries the nodes where they
+/// come from.
+public protocol Topology: Sendable {
+  var schema: GraphSchema { get }
+
+  /// Nodes of a type; 0 for a type that is not there.
+  func count(of type: NodeType) -> Int
+
+  /// Edges of a stored type; 0 for a type that is not there.
+  func count(of type: EdgeType) -> Int
+
+  /// The members of a named set, or `nil` when there is no such set.
+  func set(named name: String, of type: NodeType) throws -> RoaringBitmap?
+
+  /// Starts reading what ``extents(of:along:into:)`` will touch for these rows.
+  func prefetch(rows: Span<UInt32>, along relation: Relation)
+
+  /// Where the entries of each row lie.
+  ///
+  /// - Throws: `damaged` when stored offsets make no sense. Traps on rows outside their type.
+  func extents(
+    of rows: Span<UInt32>, along relation: Relation, into extents: inout MutableSpan<Extent>) throws
+
+  /// Starts reading what ``read(_:along:into:)`` will touch for these addresses.
+  func prefetch(addresses: Span<UInt64>, along relation: Relation)
+
+  /// The neighbor at each address; each is below ``count(of:)`` of the relation's source.
+  ///
+  /// - Throws: `damaged` when a stored neighbor is out of range.
+  func read(
+    _ addresses: Span<UInt64>, along relation: Relation, into neighbors: inout MutableSpan<UInt32>
+  ) throws
+}
+
+/// Rows of numbers that belong to nodes.
+public protocol FeatureSource: Sendable {
+  /// Elements of a row, or `nil` when the type has no such column of numbers.
+  func width(of column: String, of type: NodeType) -> Int?
+
+  /// Starts reading the rows of these nodes.
+  func prefetch(_ nodes: Span<UInt32>, of type: NodeType, column: String)
+
+  /// Writes the rows of these nodes, as float32, one after the other: nodes x width elements. A
+  /// null row is zeros.
+  func gather(
+    _ nodes: Span<UInt32>, of type: NodeType, column: String,
+    into rows: UnsafeMutableBufferPointer<Float>) throws
+
+  /// Class labels of these nodes: the codes of a categorical column or the values of an integer
+  /// one; null, empty and negative labels are -1.
+  func labels(_ nodes: Span<UInt32>, of type: NodeType, column: String) throws -> [Int32]
+}
+
+extension Topology {
+  /// All neighbors of one node along a relation, in the stored order. Time O(degree).
+  public func neighbors(of node: NodeID, along relation: Relation) throws -> [UInt32] {
+    let rows = [node.rawValue]
+    var extents = [Extent(start: 0, count: 0)]
+    do {
+      var span = extents.mutableSpan
+      try self.extents(of: rows.span, along: relation, into: &span)
+    }
+    let addresses = (0..<UInt64(extents[0].count)).map { extents[0].start + $0 }
+    var neighbors = [UInt32](repeating: 0, count: addresses.count)
+    var span = neighbors.mutableSpan
+    try read(addresses.span, along: relation, into: &span)
+    return neighbors
+  }
+
+  /// How many edges arrive at one node along a relation.
+  public func degree(of node: NodeID, along relation: Relation) throws -> Int {
+    let rows = [node.rawValue]
+    var extents = [Extent(start: 0, count: 0)]
+    var span = extents.mutableSpan
+    try self.extents(of: rows.span, along: relation, into: &span)
+    return Int(extents[0].count)
+  }
+}

@@ -1,0 +1,135 @@
+import CHedgerowSystem
+import Glibc
+public import HedgerowCore
+
+/// Files and directories with errors that name them, and renames that last.
+public enum FileSystem {
+  /// The last system call's failure as an error: a full disk is said plainly.
+  public static func failure(_ doing: String, _ path: String, code: Int32? = nil) -> HedgerowError {
+    let code = code ?? errno
+    return switch code {
+    case ENOENT, ENOTDIR:
+      HedgerowError(.noInput, "cannot \(doing): no such file or directory", at: path)
+    case ENOSPC, EDQUOT:
+      HedgerowError(.io, "cannot \(doing): the disk is full; free some space and try again", at: path)
+    default:
+      HedgerowError(.io, "cannot \(doing): \(String(cString: strerror(code)))", at: path)
+    }
+  }
+
+  public static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+  public static func isDirectory(_ path: String) -> Bool {
+    var info = stat()
+    return stat(path, &info) == 0 && info.st_mode & S_IFMT == S_IFDIR
+  }
+
+  public static func byteCount(of path: String) throws -> Int {
+    var info = stat()
+    guard stat(path, &info) == 0 else { throw failure("read", path) }
+    return Int(info.st_size)
+  }
+
+  public static func makeDirectory(_ path: String) throws {
+    guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
+      throw failure("make the directory", path)
+    }
+  }
+
+  /// Names in a directory, sorted, without `.` and `..`.
+  public static func names(in path: String) throws -> [String] {
+    guard let directory = opendir(path) else { throw failure("list", path) }
+    defer { closedir(directory) }
+    var names: [String] = []
+    while let entry = readdir(directory) {
+      let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+        String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+      }
+      if name != "." && name != ".." { names.append(name) }
+    }
+    return names.sorted()
+  }
+
+  public static func removeFile(_ path: String) throws {
+    guard unlink(path) == 0 || errno == ENOENT else { throw failure("remove", path) }
+  }
+
+  /// Removes a directory with all that is in it. Links are removed, never followed.
+  public static func removeTree(_ path: String) throws {
+    var info = stat()
+    guard lstat(path, &info) == 0 else { return }
+    if info.st_mode & S_IFMT == S_IFDIR {
+      for name in try names(in: path) { try removeTree("\(path)/\(name)") }
+      guard rmdir(path) == 0 || errno == ENOENT else { throw failure("remove", path) }
+    } else {
+      try removeFile(path)
+    }
+  }
+
+  /// Makes earlier renames and removals in a directory durable.
+  public static func syncDirectory(_ path: String) throws {
+    let fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard fd >= 0 else { throw failure("open", path) }
+    defer { close(fd) }
+    guard fsync(fd) == 0 else { throw failure("write", path) }
+  }
+
+  public static func rename(_ from: String, to path: String) throws {
+    guard Glibc.rename(from, path) == 0 else { throw failure("rename to \(path)", from) }
+  }
+
+  /// Renames unless something is there already; `false` when it is.
+  public static func renameIfNew(_ from: String, to path: String) throws -> Bool {
+    let code = hr_rename_new(from, path)
+    if code == 0 { return true }
+    if code == EEXIST || code == ENOTEMPTY { return false }
+    throw failure("rename to \(path)", from, code: code)
+  }
+
+  /// The directory part of a path, `.` when it has none.
+  public static func parent(of path: String) -> String {
+    var path = path[...]
+    while path.count > 1 && path.hasSuffix("/") { path = path.dropLast() }
+    guard let slash = path.lastIndex(of: "/") else { return "." }
+    return slash == path.startIndex ? "/" : String(path[..<slash])
+  }
+
+  /// The last part of a path.
+  public static func name(of path: String) -> String {
+    var path = path[...]
+    while path.count > 1 && path.hasSuffix("/") { path = path.dropLast() }
+    return String(path[(path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex)...])
+  }
+
+  /// Drops a file's clean pages from the page cache, for measurements from cold.
+  public static func dropCache(of path: String) {
+    let fd = open(path, O_RDONLY | O_CLOEXEC)
+    guard fd >= 0 else { return }
+    hr_drop_cache(fd)
+    close(fd)
+  }
+}
+
+/// A lock on an open file that the kernel drops when its holder closes it or dies.
+public final class FileLock: Sendable {
+  private let descriptor: Int32
+
+  /// `nil` when another holder is in the way.
+  public init?(at path: String, exclusive: Bool) throws {
+    let fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    let usable = fd >= 0 ? fd : open(path, O_RDONLY | O_CLOEXEC)
+    guard usable >= 0 else { throw FileSystem.failure("open", path) }
+    switch hr_lock(usable, exclusive ? 1 : 0) {
+    case 0:
+      descriptor = usable
+    case EWOULDBLOCK:
+      close(usable)
+      return nil
+    case let code:
+      close(usable)
+      throw FileSystem.failure("lock", path, code: code)
+    }
+  }
+
+  deinit { close(descriptor) }
+}

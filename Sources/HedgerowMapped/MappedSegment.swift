@@ -1,0 +1,122 @@
+import CHedgerowKernels
+import CHedgerowSystem
+import Glibc
+import HedgerowCore
+
+/// A segment file mapped for reading: sections as plain memory, checked before the first use.
+///
+/// Opening reads one page and checks it (see `SegmentLayout.Header`): afterwards every section lies
+/// inside the mapping. The contents of sections are not trusted: readers check row bounds and ids
+/// as they go, and ``verifyPages(_:)`` proves every byte.
+///
+/// The mapping is read at random, so the kernel's read-ahead is off (it would read 8 MiB for a
+/// row); ``ReadAhead`` asks for pages ahead of use instead.
+public final class MappedSegment: @unchecked Sendable {
+  public let path: String
+  public let kind: SegmentKind
+  public let generation: UInt64
+  public let attributes: [UInt64]
+  public let byteCount: Int
+  private let sections: [SegmentLayout.Section]
+  private let base: UnsafeRawPointer
+  private let checksumOffset: Int
+
+  /// - Throws: `noInput` when there is no such file, `damaged` when it is not what it must be,
+  ///   `newerFormat` when this build is too old for it.
+  public init(path: String, kind: SegmentKind, identity: StoreIdentity) throws {
+    let fd = open(path, O_RDONLY | O_CLOEXEC)
+    guard fd >= 0 else { throw FileSystem.failure("open", path) }
+    defer { close(fd) }
+    var info = stat()
+    guard fstat(fd, &info) == 0 else { throw FileSystem.failure("read", path) }
+    let size = Int(info.st_size)
+    guard size > SegmentLayout.pageByteCount else {
+      throw HedgerowError(.damaged, "damaged segment: shorter than its header", at: path)
+    }
+    guard let address = mmap(nil, size, PROT_READ, MAP_SHARED, fd, 0), address != MAP_FAILED else {
+      throw FileSystem.failure("map", path)
+    }
+    do {
+      let header = try SegmentLayout.Header(
+        page: UnsafeRawBufferPointer(start: address, count: size), fileByteCount: UInt64(size),
+        path: path)
+      guard header.identity == identity.bytes else {
+        throw HedgerowError(.damaged, "this segment belongs to another store", at: path)
+      }
+      guard header.kind == kind.rawValue else {
+        throw HedgerowError(
+          .damaged, "damaged segment: kind \(header.kind) instead of \(kind.rawValue)", at: path)
+      }
+      self.path = path
+      self.kind = kind
+      generation = header.generation
+      attributes = header.attributes
+      sections = header.sections
+      checksumOffset = Int(header.checksumOffset)
+    } catch {
+      munmap(address, size)
+      throw error
+    }
+    base = UnsafeRawPointer(address)
+    byteCount = size
+    hr_advise_random(address, size)
+  }
+
+  deinit { munmap(UnsafeMutableRawPointer(mutating: base), byteCount) }
+
+  /// The bytes of a section, or `nil` when the file has none of that id. They live as long as the
+  /// segment does: keep it.
+  public func section(_ id: UInt32) -> UnsafeRawBufferPointer? {
+    guard let found = sections.first(where: { $0.id == id }) else { return nil }
+    return UnsafeRawBufferPointer(start: base + Int(found.offset), count: Int(found.byteCount))
+  }
+
+  /// Bytes of one element of a section; 0 when there is no such section.
+  public func elementByteCount(of id: UInt32) -> Int {
+    sections.first { $0.id == id }.map { Int($0.elementByteCount) } ?? 0
+  }
+
+  /// A section that must be there, as `count` elements of a type.
+  ///
+  /// - Throws: `damaged` when it is missing or of another size.
+  public func elements<T: BitwiseCopyable>(
+    _ id: UInt32, as type: T.Type, count: Int
+  ) throws -> UnsafeBufferPointer<T> {
+    let wanted = count.multipliedReportingOverflow(by: MemoryLayout<T>.stride)
+    guard let section = section(id), !wanted.overflow, section.count == wanted.partialValue,
+      elementByteCount(of: id) == MemoryLayout<T>.stride
+    else {
+      throw HedgerowError(
+        .damaged,
+        "damaged segment: section \(id) does not hold \(count) elements of "
+          + "\(MemoryLayout<T>.stride) bytes", at: path)
+    }
+    return section.assumingMemoryBound(to: T.self)
+  }
+
+  /// Checks every page and the checksum table against their checksums, reading the whole file.
+  ///
+  /// - Parameter visit: called for each damaged place with its byte offset and what is wrong.
+  /// - Returns: the bytes checked.
+  public func verifyPages(_ visit: (_ offset: Int, _ what: String) -> Void) -> Int {
+    let page = SegmentLayout.pageByteCount
+    let table = base + checksumOffset
+    let tableByteCount = byteCount - checksumOffset - 4
+    let stored = (table + tableByteCount).loadUnaligned(as: UInt32.self)
+    if hr_crc32c(0, table, tableByteCount) != stored {
+      visit(checksumOffset, "the checksum table does not match its own checksum")
+    }
+    if hr_crc32c(0, base, SegmentLayout.headerChecksumOffset)
+      != (base + SegmentLayout.headerChecksumOffset).loadUnaligned(as: UInt32.self)
+    {
+      visit(0, "the header's checksum does not match")
+    }
+    for offset in stride(from: page, to: checksumOffset, by: page) {
+      let wanted = (table + 4 * (offset / page - 1)).loadUnaligned(as: UInt32.self)
+      if hr_crc32c(0, base + offset, page) != wanted {
+        visit(offset, "the page's checksum does not match")
+      }
+    }
+    return byteCount
+  }
+}

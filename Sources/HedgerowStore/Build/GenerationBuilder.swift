@@ -1,0 +1,367 @@
+public import HedgerowCore
+import HedgerowLMDB
+import HedgerowMapped
+public import HedgerowRoaring
+import Synchronization
+
+/// One bulk build: segment files written beside the live generation, published by one commit.
+///
+/// Made by ``GraphStore/beginBuild(waiting:)``. Declare a type, hand its rows to the writers, finish
+/// each writer, then ``publish()``. Until that returns nothing of it can be seen; if it never does,
+/// the next build removes what was left. The writers of one builder may each run on a thread of
+/// their own.
+public final class GenerationBuilder: Sendable {
+  private let store: GraphStore
+  private let writerLock: FileLock
+  private let base: StoreState
+  /// The generation that will be published.
+  public let generation: UInt64
+  /// A directory for scratch files, emptied when a build begins and when it ends.
+  public let scratchDirectory: String
+  let rangeBits: Int
+
+  private struct Pending {
+    var catalog: Catalog
+    var nextNodeType: UInt16
+    var nextEdgeType: UInt16
+    var records: [SegmentRecord] = []
+    var removed: [SegmentRecord] = []
+    var sets: [(type: UInt16, name: String, members: RoaringBitmap)] = []
+    var models: [ModelRecord] = []
+    var edgeRanges: [UInt16: EdgeRanges] = [:]
+    /// Parts that were declared and not finished yet, for messages.
+    var unfinished: Set<String> = []
+    var edgeCounts: [UInt16: [UInt64]] = [:]
+    var isOver = false
+  }
+  private let pending: Mutex<Pending>
+
+  init(store: GraphStore, writerLock: FileLock, base: StoreState) throws {
+    self.store = store
+    self.writerLock = writerLock
+    self.base = base
+    generation = base.record.generation + 1
+    rangeBits = base.record.rangeBits
+    scratchDirectory = "\(store.path)/\(StoreLayout.scratchDirectory)"
+    pending = Mutex(
+      Pending(
+        catalog: base.catalog, nextNodeType: base.record.nextNodeType,
+        nextEdgeType: base.record.nextEdgeType))
+    try store.removeLeftovers(keeping: base)
+    try FileSystem.makeDirectory(scratchDirectory)
+  }
+
+  deinit { abandon() }
+
+  // MARK: Declaring
+
+  /// Adds a node type with its columns and number of nodes.
+  public func declare(_ node: NodeSchema, count: Int) throws {
+    try Identifier.check(node.type.name, as: "node type")
+    guard count <= 1 << 32 else {
+      throw HedgerowError(
+        .badData, "node type '\(node.type)' has \(count) nodes; a type holds at most 2^32")
+    }
+    let columns = try records(node.properties, of: "\(node.type)")
+    try pending.withLock { pending in
+      guard pending.catalog.node(node.type) == nil else {
+        throw HedgerowError(.usage, "node type '\(node.type)' exists already in \(store.path)")
+      }
+      let id = pending.nextNodeType
+      pending.nextNodeType += 1
+      pending.catalog.nodes.append(
+        NodeTypeRecord(
+          id: id, name: node.type.name, count: UInt64(count), keys: .identity,
+          nextColumn: UInt16(columns.count), columns: columns))
+      pending.unfinished.insert("keys of \(node.type)")
+      for column in columns { pending.unfinished.insert("column \(node.type).\(column.name)") }
+    }
+  }
+
+  /// Adds an edge type with its columns. Both its node types must be there or declared.
+  public func declare(_ edge: EdgeSchema) throws {
+    try Identifier.check(edge.type.relation, as: "relation")
+    guard !edge.type.isReversed else {
+      throw HedgerowError(
+        .usage,
+        "relation '\(edge.type.relation)' begins with 'rev_', the name of backward readings")
+    }
+    let columns = try records(edge.properties, of: "\(edge.type)")
+    try pending.withLock { pending in
+      guard pending.catalog.edge(edge.type) == nil else {
+        throw HedgerowError(.usage, "edge type '\(edge.type)' exists already in \(store.path)")
+      }
+      for type in [edge.type.source, edge.type.target] where pending.catalog.node(type) == nil {
+        throw HedgerowError(.usage, "edge type '\(edge.type)' needs the node type '\(type)'")
+      }
+      let id = pending.nextEdgeType
+      pending.nextEdgeType += 1
+      pending.catalog.edges.append(
+        EdgeTypeRecord(
+          id: id, source: edge.type.source.name, relation: edge.type.relation,
+          target: edge.type.target.name, count: 0, isUndirected: edge.isUndirected,
+          timeColumn: edge.timeColumn, weightColumn: edge.weightColumn,
+          nextColumn: UInt16(columns.count), columns: columns))
+      pending.edgeRanges[id] = EdgeRanges()
+      for index in AdjacencyIndex.allCases {
+        pending.unfinished.insert("\(index) index of \(edge.type)")
+      }
+      for column in columns { pending.unfinished.insert("column \(edge.type).\(column.name)") }
+    }
+  }
+
+  /// Adds a column to a node type that exists, or replaces one of the same name that a model wrote.
+  public func declareColumn(
+    _ property: PropertySchema, of type: NodeType, provenance: Provenance?
+  ) throws {
+    try Identifier.check(property.name, as: "column")
+    try pending.withLock { pending in
+      guard let index = pending.catalog.nodes.firstIndex(where: { $0.name == type.name }) else {
+        throw HedgerowError(.usage, "no node type '\(type)' in \(store.path)")
+      }
+      if let old = pending.catalog.nodes[index].columns.firstIndex(where: {
+        $0.name == property.name
+      }) {
+        let column = pending.catalog.nodes[index].columns[old]
+        guard column.provenance != nil else {
+          throw HedgerowError(
+            .usage,
+            "column '\(type).\(property.name)' holds ingested data; write to another name")
+        }
+        pending.catalog.nodes[index].columns.remove(at: old)
+        pending.removed += base.manifest.filter {
+          ($0.id.part == .nodeColumn || $0.id.part == .nodeDictionary)
+            && $0.id.type == pending.catalog.nodes[index].id && $0.id.column == column.id
+        }
+      }
+      let id = pending.catalog.nodes[index].nextColumn
+      pending.catalog.nodes[index].nextColumn += 1
+      pending.catalog.nodes[index].columns.append(
+        ColumnRecord(
+          id: id, name: property.name, kind: property.kind.description, provenance: provenance))
+      pending.unfinished.insert("column \(type).\(property.name)")
+    }
+  }
+
+  private func records(_ properties: [PropertySchema], of owner: String) throws -> [ColumnRecord] {
+    var names: Set<String> = []
+    return try properties.enumerated().map { index, property in
+      try Identifier.check(property.name, as: "column")
+      guard names.insert(property.name).inserted else {
+        throw HedgerowError(.usage, "'\(owner)' has two columns named '\(property.name)'")
+      }
+      return ColumnRecord(
+        id: UInt16(index), name: property.name, kind: property.kind.description)
+    }
+  }
+
+  // MARK: Writers
+
+  /// The writer of one column of a node type; rows go in by id.
+  public func columnWriter(of type: NodeType, _ property: String) throws -> ColumnWriter {
+    guard let node = pending.withLock({ $0.catalog.node(type) }) else {
+      throw HedgerowError(.usage, "no node type '\(type)' was declared")
+    }
+    let (column, schema) = try find(property, in: node.columns, of: "\(type)")
+    return ColumnWriter(
+      builder: self, type: node.id, column: column, property: schema, edgeRanges: nil)
+  }
+
+  /// The writer of one column of an edge type; rows go in by out order, each batch after the out
+  /// index was given the same edges.
+  public func columnWriter(of type: EdgeType, _ property: String) throws -> ColumnWriter {
+    let (edge, ranges) = try edgeType(type)
+    let (column, schema) = try find(property, in: edge.columns, of: "\(type)")
+    return ColumnWriter(
+      builder: self, type: edge.id, column: column, property: schema, edgeRanges: ranges)
+  }
+
+  /// The writer of one index of an edge type.
+  ///
+  /// - Parameter storesPositions: for an in index of a type with columns: each entry keeps its
+  ///   place in the out order.
+  public func adjacencyWriter(
+    of type: EdgeType, _ index: AdjacencyIndex, storesPositions: Bool = false
+  ) throws -> AdjacencyWriter {
+    let (edge, ranges) = try edgeType(type)
+    func count(_ type: NodeType) -> Int {
+      pending.withLock { Int($0.catalog.node(type)!.count) }
+    }
+    let source = count(type.source)
+    let target = count(type.target)
+    return AdjacencyWriter(
+      builder: self, type: edge.id, index: index, rowCount: index == .out ? source : target,
+      neighborCount: index == .out ? target : source, storesPositions: storesPositions,
+      edgeRanges: index == .out ? ranges : nil)
+  }
+
+  /// The writer of a node type's key dictionary.
+  public func keyWriter(of type: NodeType, _ kind: KeyKind) throws -> KeyWriter {
+    guard let node = pending.withLock({ $0.catalog.node(type) }) else {
+      throw HedgerowError(.usage, "no node type '\(type)' was declared")
+    }
+    return try KeyWriter(builder: self, type: node.id, kind: kind, nodeCount: Int(node.count))
+  }
+
+  /// Names a set of nodes, as `train`. A set of the same name is replaced.
+  public func setMembers(_ name: String, of type: NodeType, _ members: RoaringBitmap) throws {
+    try Identifier.check(name, as: "set")
+    try pending.withLock { pending in
+      guard let node = pending.catalog.node(type) else {
+        throw HedgerowError(.usage, "no node type '\(type)' was declared")
+      }
+      if let largest = members.max() {
+        precondition(UInt64(largest) < node.count, "set '\(name)' names node \(largest)")
+      }
+      pending.sets.append((node.id, name, members))
+    }
+  }
+
+  /// Keeps a model in the store; one of the same name is replaced.
+  public func saveModel(_ model: ModelRecord) throws {
+    try Identifier.check(model.name, as: "model")
+    pending.withLock { $0.models.append(model) }
+  }
+
+  private func edgeType(_ type: EdgeType) throws -> (EdgeTypeRecord, EdgeRanges) {
+    try pending.withLock { pending in
+      guard let edge = pending.catalog.edge(type), let ranges = pending.edgeRanges[edge.id] else {
+        throw HedgerowError(.usage, "no edge type '\(type)' was declared")
+      }
+      return (edge, ranges)
+    }
+  }
+
+  private func find(
+    _ property: String, in columns: [ColumnRecord], of owner: String
+  ) throws -> (UInt16, PropertySchema) {
+    guard let column = columns.first(where: { $0.name == property }),
+      let kind = PropertyKind(column.kind)
+    else { throw HedgerowError(.usage, "no column '\(owner).\(property)' was declared") }
+    return (column.id, PropertySchema(property, kind))
+  }
+
+  // MARK: What writers report
+
+  func segmentWriter(_ id: SegmentID, _ kind: SegmentKind) throws -> SegmentWriter {
+    try SegmentWriter(
+      path: store.segmentPath(id.fileName(generation: generation)), kind: kind,
+      identity: base.record.identity, generation: generation)
+  }
+
+  func add(_ record: SegmentRecord) { pending.withLock { $0.records.append(record) } }
+
+  func finishAdjacency(_ type: UInt16, _ index: AdjacencyIndex, edgeCount: UInt64) {
+    pending.withLock { pending in
+      let edge = pending.catalog.edges.firstIndex { $0.id == type }!
+      pending.catalog.edges[edge].count = edgeCount
+      pending.edgeCounts[type, default: []].append(edgeCount)
+      pending.unfinished.remove("\(index) index of \(pending.catalog.edges[edge].type)")
+    }
+  }
+
+  func finishKeys(_ type: UInt16, _ kind: KeyKind) {
+    pending.withLock { pending in
+      let node = pending.catalog.nodes.firstIndex { $0.id == type }!
+      pending.catalog.nodes[node].keys = kind
+      pending.unfinished.remove("keys of \(pending.catalog.nodes[node].name)")
+    }
+  }
+
+  func finishColumn(
+    _ part: SegmentID.Part, _ type: UInt16, _ column: UInt16, name: String, rowCount: UInt64
+  ) {
+    pending.withLock { pending in
+      let owner: String
+      if part == .nodeColumn {
+        let node = pending.catalog.nodes.first { $0.id == type }!
+        precondition(
+          rowCount == node.count, "column \(node.name).\(name) has \(rowCount) rows of \(node.count)")
+        owner = node.name
+      } else {
+        owner = "\(pending.catalog.edges.first { $0.id == type }!.type)"
+        pending.edgeCounts[type, default: []].append(rowCount)
+      }
+      pending.unfinished.remove("column \(owner).\(name)")
+    }
+  }
+
+  func writeDictionary(_ id: SegmentID, texts: [String]) throws {
+    let segment = try segmentWriter(id, .dictionary)
+    typealias Section = StoreLayout.KeySection
+    try segment.beginSection(Section.bytes, elementByteCount: 1)
+    var offsets: [UInt64] = [0]
+    for text in texts {
+      var text = text
+      try text.withUTF8 { try segment.append(UnsafeRawBufferPointer($0)) }
+      offsets.append(offsets[offsets.count - 1] + UInt64(text.utf8.count))
+    }
+    try segment.beginSection(Section.offsets, elementByteCount: 8)
+    try segment.append(offsets)
+    let size = try segment.finish(attributes: [UInt64(texts.count)])
+    add(
+      SegmentRecord(
+        id: id, generation: generation, rowCount: UInt64(texts.count), edgeCount: 0,
+        fileByteCount: size))
+  }
+
+  // MARK: Ending
+
+  /// Publishes all that was written by one synced commit, and ends the build.
+  ///
+  /// Traps when a declared part was not finished or counts disagree: that is a caller's mistake.
+  /// - Returns: the store's new version.
+  @discardableResult
+  public func publish() throws -> UInt64 {
+    let pending = pending.withLock { pending in
+      precondition(!pending.isOver, "this build is over")
+      precondition(
+        pending.unfinished.isEmpty, "not finished: \(pending.unfinished.sorted())")
+      for (type, counts) in pending.edgeCounts {
+        precondition(
+          counts.allSatisfy { $0 == counts[0] },
+          "the indices and columns of edge type \(type) hold \(counts) edges")
+      }
+      return pending
+    }
+    try FileSystem.syncDirectory("\(store.path)/\(StoreLayout.segmentsDirectory)")
+    var record = base.record
+    record.version += 1
+    record.generation = generation
+    record.nextNodeType = pending.nextNodeType
+    record.nextEdgeType = pending.nextEdgeType
+    try store.environment.write { txn in
+      let tables = StoreTables()
+      guard try txn.value(for: StoreTables.storeKey, in: tables.store)?.value.version == base.record.version else {
+        throw HedgerowError(.locked, "the store changed during the build", at: store.path)
+      }
+      for node in pending.catalog.nodes { try txn.put(JSON(node), for: TypeKey(node.id), in: tables.nodes) }
+      for edge in pending.catalog.edges { try txn.put(JSON(edge), for: TypeKey(edge.id), in: tables.edges) }
+      for old in pending.removed { try txn.remove(old.id, in: tables.manifest) }
+      for new in pending.records { try txn.put(new, for: new.id, in: tables.manifest) }
+      for set in pending.sets {
+        try txn.put(
+          StoredSet(set.members), for: SetKey(type: set.type, name: set.name), in: tables.sets)
+      }
+      for model in pending.models { try txn.put(StoredModel(model), for: model.name, in: tables.models) }
+      try txn.put(JSON(record), for: StoreTables.storeKey, in: tables.store)
+    }
+    self.pending.withLock { $0.isOver = true }
+    try FileSystem.removeTree(scratchDirectory)
+    if !pending.removed.isEmpty { try store.removeUnreferencedSegments() }
+    return record.version
+  }
+
+  /// Gives the build up and removes what it wrote. Nothing was ever visible.
+  public func abandon() {
+    let records = pending.withLock { pending -> [SegmentRecord]? in
+      defer { pending.isOver = true }
+      return pending.isOver ? nil : pending.records
+    }
+    guard let records else { return }
+    for record in records {
+      try? FileSystem.removeFile(store.segmentPath(record.fileName))
+    }
+    try? FileSystem.removeTree(scratchDirectory)
+  }
+}

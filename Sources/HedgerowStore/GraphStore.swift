@@ -1,0 +1,237 @@
+import Glibc
+public import HedgerowCore
+import HedgerowLMDB
+import HedgerowMapped
+import Synchronization
+
+/// A heterogeneous graph on disk: one directory, one process that writes, many that read.
+///
+/// LMDB is the one place where a commit happens; the graph itself lies in immutable segment files
+/// that readers map. ``snapshot()`` gives a value that never changes.
+/// ```swift
+/// let store = try GraphStore.open(at: "movies.hedgerow", .readOnly)
+/// let graph = try store.snapshot()
+/// ```
+public final class GraphStore: Sendable {
+  public enum Access: Sendable { case readOnly, readWrite }
+
+  /// The store's directory.
+  public let path: String
+  public let access: Access
+  let environment: LMDBEnvironment
+
+  private init(path: String, access: Access, environment: LMDBEnvironment) {
+    self.path = path
+    self.access = access
+    self.environment = environment
+  }
+
+  /// Makes an empty store.
+  ///
+  /// The directory appears whole, by one rename, or not at all.
+  /// - Parameter rangeBits: a node range holds 2^rangeBits rows, 2^6 to 2^20; files are cut by it.
+  /// - Throws: `usage` when something is there already.
+  public static func create(
+    at path: String, rangeBits: Int = 18
+  ) throws -> GraphStore {
+    precondition((6...20).contains(rangeBits), "a range has 2^6 to 2^20 rows, not 2^\(rangeBits)")
+    func exists() -> HedgerowError {
+      HedgerowError(.usage, "there is something already: choose another path or remove it", at: path)
+    }
+    guard !FileSystem.exists(path) else { throw exists() }
+    let parent = FileSystem.parent(of: path)
+    guard FileSystem.isDirectory(parent) else {
+      throw HedgerowError(.noInput, "no such directory to make a store in", at: parent)
+    }
+    let draft =
+      "\(parent)/.\(FileSystem.name(of: path)).\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
+    do {
+      try FileSystem.makeDirectory(draft)
+      try FileSystem.makeDirectory("\(draft)/\(StoreLayout.segmentsDirectory)")
+      try FileSystem.makeDirectory("\(draft)/\(StoreLayout.generationsDirectory)")
+      do {
+        let environment = try LMDBEnvironment.open(draft, .readWrite)
+        let record = StoreRecord(
+          format: StoreLayout.format, uuid: StoreIdentity().bytes, version: 0, generation: 0,
+          rangeBits: rangeBits, nextNodeType: 0, nextEdgeType: 0)
+        try environment.write { txn in
+          try txn.put(JSON(record), for: StoreTables.storeKey, in: StoreTables().store)
+        }
+      }
+      try FileSystem.syncDirectory(draft)
+      guard try FileSystem.renameIfNew(draft, to: path) else { throw exists() }
+      try FileSystem.syncDirectory(parent)
+    } catch {
+      try? FileSystem.removeTree(draft)
+      throw error
+    }
+    return try open(at: path)
+  }
+
+  /// Opens a store that exists.
+  ///
+  /// - Throws: `noInput` when there is no store, `newerFormat` when this build is too old for it,
+  ///   `damaged` when its records do not hold.
+  public static func open(at path: String, _ access: Access = .readWrite) throws -> GraphStore {
+    guard FileSystem.isDirectory(path) else {
+      throw HedgerowError(
+        .noInput, FileSystem.exists(path) ? "not a store: it is a file" : "no such store", at: path)
+    }
+    guard FileSystem.exists("\(path)/\(StoreLayout.dataFile)") else {
+      throw HedgerowError(.noInput, "not a store: it has no \(StoreLayout.dataFile)", at: path)
+    }
+    let environment = try LMDBEnvironment.open(
+      path, access == .readOnly ? .readOnly : .readWrite)
+    let store = GraphStore(path: path, access: access, environment: environment)
+    _ = try store.state()
+    return store
+  }
+
+  /// The types and columns of the newest version.
+  public var schema: GraphSchema { get throws { try state().catalog.schema() } }
+
+  /// The number of the newest commit; 0 for an empty store.
+  public var version: UInt64 { get throws { try state().record.version } }
+
+  /// Begins a bulk build, as the store's one writer.
+  ///
+  /// - Parameter seconds: how long to wait for another writer.
+  /// - Throws: `locked` when another writer is still at work then.
+  public func beginBuild(waiting seconds: Double = 0) throws -> GenerationBuilder {
+    guard access == .readWrite else {
+      throw HedgerowError(.usage, "the store was opened for reading only", at: path)
+    }
+    let file = "\(path)/\(StoreLayout.writerLock)"
+    var waited = 0.0
+    while true {
+      if let lock = try FileLock(at: file, exclusive: true) {
+        return try GenerationBuilder(store: self, writerLock: lock, base: state())
+      }
+      guard waited < seconds else {
+        throw HedgerowError(
+          .locked, "another process is writing to this store: try again, or wait with --wait",
+          at: path)
+      }
+      usleep(50_000)
+      waited += 0.05
+    }
+  }
+
+  /// The newest version as a value that never changes, however much is written afterwards.
+  ///
+  /// Takes a pin, so that no file of it is removed while the snapshot lives.
+  public func snapshot() throws -> Snapshot {
+    // A compaction may retire the generation between the look and the pin: then look again.
+    while true {
+      let state = try state()
+      let pin = try pinGeneration(state.record.generation)
+      let again = try self.state()
+      if again.record.generation == state.record.generation {
+        return try Snapshot(store: self, state: again, pin: pin)
+      }
+    }
+  }
+
+  func segmentPath(_ name: String) -> String { "\(path)/\(StoreLayout.segmentsDirectory)/\(name)" }
+
+  private func pinPath(_ generation: UInt64) -> String {
+    "\(path)/\(StoreLayout.generationsDirectory)/\(generation).lock"
+  }
+
+  private func pinGeneration(_ generation: UInt64) throws -> FileLock? {
+    do {
+      // Shared holders never wait for each other; an exclusive one only tests and lets go.
+      for _ in 0..<100 {
+        if let lock = try FileLock(at: pinPath(generation), exclusive: false) { return lock }
+        usleep(1000)
+      }
+    } catch let error as HedgerowError where access == .readOnly && error.code != .io {
+      return nil
+    } catch {
+      // Read-only media: nobody can remove anything there either.
+      if access == .readOnly && errno == EROFS { return nil }
+      throw error
+    }
+    throw HedgerowError(.locked, "generation \(generation) is being removed: try again", at: path)
+  }
+
+  /// Generations that some live process reads.
+  func pinnedGenerations() throws -> [UInt64] {
+    try FileSystem.names(in: "\(path)/\(StoreLayout.generationsDirectory)").compactMap { name in
+      guard name.hasSuffix(".lock"), let generation = UInt64(name.dropLast(5)) else { return nil }
+      return try FileLock(at: pinPath(generation), exclusive: true) == nil ? generation : nil
+    }
+  }
+
+  /// Removes what a build that never published left behind. Only for the holder of the writer lock.
+  func removeLeftovers(keeping state: StoreState) throws {
+    try FileSystem.removeTree("\(path)/\(StoreLayout.scratchDirectory)")
+    try removeUnreferencedSegments()
+  }
+
+  /// Removes segment files that no version refers to any more, once nobody reads an older one.
+  ///
+  /// Only names that this store gives are touched.
+  func removeUnreferencedSegments() throws {
+    let state = try state()
+    let pins = try pinnedGenerations()
+    let known = Set(state.manifest.map(\.fileName))
+    for name in try FileSystem.names(in: "\(path)/\(StoreLayout.segmentsDirectory)") {
+      let isPartial = name.hasSuffix(SegmentWriter.temporarySuffix)
+      guard isPartial || (name.hasSuffix(".seg") && !known.contains(name)) else { continue }
+      let generation = name.dropLast(4).split(separator: "-").last.flatMap { UInt64($0) } ?? 0
+      // A file of an older generation may still serve a pin; one of no generation serves nobody.
+      let isOrphan = isPartial || generation > state.record.generation
+      if isOrphan || !pins.contains(where: { $0 < state.record.generation }) {
+        try FileSystem.removeFile(segmentPath(name))
+      }
+    }
+    let generations = "\(path)/\(StoreLayout.generationsDirectory)"
+    for name in try FileSystem.names(in: generations) {
+      guard let generation = UInt64(name.dropLast(5)), generation < state.record.generation,
+        !pins.contains(generation)
+      else { continue }
+      try FileSystem.removeFile("\(generations)/\(name)")
+    }
+  }
+
+  /// The record, catalog and manifest of one moment.
+  func state() throws -> StoreState {
+    let tables = StoreTables()
+    return try environment.read { txn in
+      guard let record = try txn.value(for: StoreTables.storeKey, in: tables.store)?.value else {
+        throw HedgerowError(.noInput, "not a store: data.mdb has no store record", at: path)
+      }
+      guard record.format <= StoreLayout.format else {
+        throw HedgerowError(
+          .newerFormat,
+          "the store has format \(record.format) and this build reads up to "
+            + "\(StoreLayout.format): use a newer hedgerow", at: path)
+      }
+      guard record.uuid.count == 16, (6...20).contains(record.rangeBits) else {
+        throw HedgerowError(.damaged, "the store record makes no sense", at: path)
+      }
+      var catalog = Catalog()
+      try txn.forEach(in: tables.nodes) { _, node in catalog.nodes.append(node.value) }
+      try txn.forEach(in: tables.edges) { _, edge in catalog.edges.append(edge.value) }
+      var manifest: [SegmentRecord] = []
+      try txn.forEach(in: tables.manifest) { _, segment in manifest.append(segment) }
+      return StoreState(record: record, catalog: catalog, manifest: manifest)
+    }
+  }
+}
+
+/// What one short read transaction sees.
+struct StoreState: Sendable {
+  var record: StoreRecord
+  var catalog: Catalog
+  /// In the order of part, type, column and range.
+  var manifest: [SegmentRecord]
+
+  /// The records of one part, by range.
+  func segments(
+    _ part: SegmentID.Part, type: UInt16, column: UInt16 = 0
+  ) -> [SegmentRecord] {
+    manifest.filter { $0.id.part == part && $0.id.type == type && $0.id.column == column }
+  }
+}

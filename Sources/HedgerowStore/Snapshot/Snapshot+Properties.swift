@@ -1,0 +1,67 @@
+public import HedgerowCore
+public import HedgerowGraph
+
+extension Snapshot: FeatureSource {
+  private func column(_ name: String, of type: NodeType) throws -> StoredColumn {
+    guard let column = try nodeColumn(name, of: type) else {
+      throw HedgerowError(.usage, "no column '\(type).\(name)' in \(store.path)")
+    }
+    return column
+  }
+
+  public func width(of column: String, of type: NodeType) -> Int? {
+    guard let kind = schema.node(type)?.property(column)?.kind, kind.element.isNumeric else {
+      return nil
+    }
+    return kind.width
+  }
+
+  public func prefetch(_ nodes: Span<UInt32>, of type: NodeType, column: String) {
+    // A column that cannot be opened says so when it is read.
+    try? self.column(column, of: type).prefetch(nodes)
+  }
+
+  public func gather(
+    _ nodes: Span<UInt32>, of type: NodeType, column: String,
+    into rows: UnsafeMutableBufferPointer<Float>
+  ) throws {
+    try self.column(column, of: type).gather(nodes, into: rows)
+  }
+
+  public func labels(_ nodes: Span<UInt32>, of type: NodeType, column: String) throws -> [Int32] {
+    try self.column(column, of: type).labels(nodes)
+  }
+}
+
+extension Snapshot {
+  /// One property of a node, or `nil` for null. Throws `usage` when there is no such column.
+  public func value(of column: String, of type: NodeType, at node: NodeID) throws -> PropertyValue?
+  {
+    try self.column(column, of: type).value(UInt64(node.rawValue))
+  }
+
+  /// One property of the edge at a place of the out order, or `nil` for null.
+  public func value(
+    of column: String, of type: EdgeType, at position: UInt64
+  ) throws -> PropertyValue? {
+    guard let found = try edgeColumn(column, of: type) else {
+      throw HedgerowError(.usage, "no column '\(type).\(column)' in \(store.path)")
+    }
+    return try found.value(position)
+  }
+
+  /// The texts of a categorical column, by code.
+  public func categories(of column: String, of type: NodeType) throws -> [String] {
+    try self.column(column, of: type).categories
+  }
+
+  /// The node with an external key, or `nil`. Time O(log nodes).
+  public func node(_ type: NodeType, key: String) throws -> NodeID? {
+    try keys(of: type).id(of: key).map { NodeID($0) }
+  }
+
+  /// The external key of a node, as text.
+  public func key(of node: NodeID, of type: NodeType) throws -> String {
+    try keys(of: type).key(of: node.rawValue)
+  }
+}

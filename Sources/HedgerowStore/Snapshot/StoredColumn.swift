@@ -1,0 +1,291 @@
+import CHedgerowKernels
+import HedgerowCore
+import HedgerowMapped
+
+/// One column over its mapped ranges.
+final class StoredColumn: @unchecked Sendable {
+  let kind: PropertyKind
+  /// `type.column`, for errors.
+  let name: String
+  /// Texts of a categorical column's codes.
+  let categories: [String]
+  private let segments: [MappedSegment]
+  /// The first row of each segment, and the end.
+  private let starts: [UInt64]
+  private let values: [UnsafeRawBufferPointer]
+  private let validity: [UnsafeBufferPointer<UInt64>?]
+  private let offsets: [UnsafeBufferPointer<UInt64>?]
+  private let stride: Int
+  private let rangeBits: Int
+  // For node columns of numbers: what the gather kernel reads. The memory is the segments'.
+  private let matrix: UnsafeMutableBufferPointer<hr_matrix_range>
+  private let ahead: ReadAhead?
+
+  init(
+    store: GraphStore, state: StoreState, part: SegmentID.Part, type: UInt16,
+    column: ColumnRecord, name: String
+  ) throws {
+    typealias Section = StoreLayout.ColumnSection
+    guard let kind = PropertyKind(column.kind) else {
+      throw HedgerowError(
+        .damaged, "column '\(name)' is of the unknown kind '\(column.kind)'",
+        at: "data.mdb table catalog")
+    }
+    let stride = ColumnLayout.stride(rowByteCount: kind.byteWidth)
+    var starts: [UInt64] = [0]
+    var segments: [MappedSegment] = []
+    var values: [UnsafeRawBufferPointer] = []
+    var validity: [UnsafeBufferPointer<UInt64>?] = []
+    var offsets: [UnsafeBufferPointer<UInt64>?] = []
+    for record in state.segments(part, type: type, column: column.id) {
+      let segment = try state.openSegment(record, .column, in: store)
+      func damaged(_ what: String) -> HedgerowError {
+        HedgerowError(.damaged, "damaged segment: \(what)", at: segment.path)
+      }
+      guard let rows = Int(exactly: record.rowCount), rows <= 1 << 44 else {
+        throw damaged("\(record.rowCount) rows")
+      }
+      if part == .nodeColumn, starts[starts.count - 1] != UInt64(record.id.range) << UInt64(state.record.rangeBits) {
+        throw damaged("the range before it is missing")
+      }
+      guard let bytes = segment.section(Section.values) else { throw damaged("no values") }
+      switch kind {
+      case .string:
+        offsets.append(try segment.elements(Section.offsets, as: UInt64.self, count: rows + 1))
+      case .categorical:
+        let width = segment.elementByteCount(of: Section.values)
+        guard [1, 2, 4].contains(width), bytes.count == rows * width else {
+          throw damaged("codes of \(width) bytes")
+        }
+        offsets.append(nil)
+      default:
+        guard bytes.count == rows * stride, segment.attributes[1] == UInt64(stride) else {
+          throw damaged("\(bytes.count) bytes for \(rows) rows of \(stride)")
+        }
+        offsets.append(nil)
+      }
+      validity.append(
+        segment.section(Section.validity) == nil
+          ? nil
+          : try segment.elements(Section.validity, as: UInt64.self, count: (rows + 63) / 64))
+      values.append(bytes)
+      segments.append(segment)
+      starts.append(starts[starts.count - 1] + UInt64(rows))
+    }
+    self.kind = kind
+    self.name = name
+    self.starts = starts
+    self.segments = segments
+    self.values = values
+    self.validity = validity
+    self.offsets = offsets
+    self.stride = stride
+    rangeBits = state.record.rangeBits
+    matrix = .allocate(capacity: segments.count)
+    for index in segments.indices {
+      matrix.initializeElement(
+        at: index,
+        to: hr_matrix_range(
+          rows: values[index].baseAddress, validity: validity[index]?.baseAddress,
+          row_count: Int(starts[index + 1] - starts[index])))
+    }
+    categories =
+      kind == .categorical
+      ? try Self.dictionary(store, state, part, type, column.id) : []
+    ahead =
+      part == .nodeColumn && kind.element.isNumeric
+      ? ReadAhead(
+        segments, section: Section.values, positionBits: rangeBits, scale: stride,
+        width: kind.byteWidth) : nil
+  }
+
+  deinit { matrix.deallocate() }
+
+  var rowCount: UInt64 { starts[starts.count - 1] }
+
+  private static func dictionary(
+    _ store: GraphStore, _ state: StoreState, _ part: SegmentID.Part, _ type: UInt16,
+    _ column: UInt16
+  ) throws -> [String] {
+    let part: SegmentID.Part = part == .nodeColumn ? .nodeDictionary : .edgeDictionary
+    guard let record = state.segments(part, type: type, column: column).first else {
+      throw HedgerowError(
+        .damaged, "a categorical column has no dictionary", at: "data.mdb table manifest")
+    }
+    let segment = try state.openSegment(record, .dictionary, in: store)
+    let texts = try StoredTexts(segment, count: Int(record.rowCount))
+    return try (0..<Int(record.rowCount)).map { String(decoding: try texts[$0], as: UTF8.self) }
+  }
+
+  // MARK: Single values
+
+  private func locate(_ row: UInt64) -> (segment: Int, local: Int) {
+    precondition(row < rowCount, "row \(row) of \(rowCount) in column \(name)")
+    var low = 0
+    var high = segments.count
+    while high - low > 1 {
+      let middle = (low + high) / 2
+      if starts[middle] <= row { low = middle } else { high = middle }
+    }
+    return (low, Int(row - starts[low]))
+  }
+
+  func isNull(_ row: UInt64) -> Bool {
+    let (segment, local) = locate(row)
+    guard let bits = validity[segment] else { return false }
+    return bits[local / 64] >> UInt64(local % 64) & 1 == 0
+  }
+
+  /// The value of a row, or `nil` for null.
+  func value(_ row: UInt64) throws -> PropertyValue? {
+    if isNull(row) { return nil }
+    let (segment, local) = locate(row)
+    let bytes = values[segment]
+    func load<T: BitwiseCopyable>(_ type: T.Type, at index: Int = 0) -> T {
+      bytes.loadUnaligned(
+        fromByteOffset: local * stride + index * MemoryLayout<T>.size, as: T.self)
+    }
+    func number(_ kind: PropertyKind, at index: Int) -> Double {
+      switch kind {
+      case .int8: Double(load(Int8.self, at: index))
+      case .uint8: Double(load(UInt8.self, at: index))
+      case .int16: Double(load(Int16.self, at: index))
+      case .int32: Double(load(Int32.self, at: index))
+      case .int64: Double(load(Int64.self, at: index))
+      case .float16: Double(hr_half_to_float(load(UInt16.self, at: index)))
+      case .float32: Double(load(Float.self, at: index))
+      default: load(Double.self, at: index)
+      }
+    }
+    switch kind {
+    case .bool: return .bool(load(UInt8.self) != 0)
+    case .int8, .int16, .int32, .uint8: return .int(Int64(number(kind, at: 0)))
+    case .int64, .timestamp: return .int(load(Int64.self))
+    case .float16, .float32, .float64: return .float(number(kind, at: 0))
+    case .vector(let element, let width):
+      return .vector((0..<width).map { Float(number(element, at: $0)) })
+    case .categorical: return .text(categories[Int(try code(segment, local))])
+    case .string:
+      let offsets = offsets[segment]!
+      let (start, end) = (offsets[local], offsets[local + 1])
+      guard start <= end, end <= UInt64(bytes.count) else {
+        throw HedgerowError(
+          .damaged, "the offsets of row \(row) make no sense", at: segments[segment].path)
+      }
+      return .text(
+        String(
+          decoding: UnsafeRawBufferPointer(rebasing: bytes[Int(start)..<Int(end)]), as: UTF8.self))
+    }
+  }
+
+
+
+  private func code(_ segment: Int, _ local: Int) throws -> UInt32 {
+    let bytes = values[segment]
+    let code: UInt32
+    switch segments[segment].elementByteCount(of: StoreLayout.ColumnSection.values) {
+    case 1: code = UInt32(bytes[local])
+    case 2: code = UInt32(bytes.loadUnaligned(fromByteOffset: 2 * local, as: UInt16.self))
+    default: code = bytes.loadUnaligned(fromByteOffset: 4 * local, as: UInt32.self)
+    }
+    guard Int(code) < categories.count else {
+      throw HedgerowError(
+        .damaged, "category \(code) of \(categories.count)", at: segments[segment].path)
+    }
+    return code
+  }
+
+  // MARK: Many rows
+
+  /// What the gather kernel calls the column's element; `nil` when it is no number.
+  private var element: hr_element? {
+    switch kind.element {
+    case .float32: hr_float32
+    case .float16: hr_float16
+    case .uint8: hr_uint8
+    case .int8: hr_int8
+    case .float64: hr_float64
+    case .int16: hr_int16
+    case .int32: hr_int32
+    case .int64: hr_int64
+    default: nil
+    }
+  }
+
+  /// Elements of a row as features, or `nil` when the column is not made of numbers.
+  var featureWidth: Int? { element == nil ? nil : kind.width }
+
+  func prefetch(_ rows: Span<UInt32>) { ahead?.willNeed(rows) }
+
+  func gather(_ rows: Span<UInt32>, into out: UnsafeMutableBufferPointer<Float>) throws {
+    guard let element else {
+      throw HedgerowError(.usage, "column '\(name)' is of kind \(kind), which is no feature")
+    }
+    precondition(
+      out.count == rows.count * kind.width, "\(out.count) places for \(rows.count) x \(kind.width)")
+    if rows.isEmpty { return }
+    let bad = rows.withUnsafeBufferPointer { rows in
+      hr_gather_rows(
+        matrix.baseAddress, matrix.count, UInt32(rangeBits), stride, element, kind.width,
+        rows.baseAddress, rows.count, out.baseAddress)
+    }
+    precondition(bad < 0, "row \(rows[bad]) of \(rowCount) in column \(name)")
+  }
+
+  /// Class labels: codes, or the values of an integer column; null, empty and negative ones are -1.
+  func labels(_ rows: Span<UInt32>) throws -> [Int32] {
+    var labels = [Int32](repeating: -1, count: rows.count)
+    for index in 0..<rows.count {
+      let row = UInt64(rows[index])
+      if isNull(row) { continue }
+      if kind == .categorical {
+        let (segment, local) = locate(row)
+        let code = try code(segment, local)
+        labels[index] = categories[Int(code)].isEmpty ? -1 : Int32(clamping: code)
+      } else if case .int(let value)? = try value(row) {
+        labels[index] = value < 0 ? -1 : Int32(clamping: value)
+      } else {
+        throw HedgerowError(
+          .usage, "column '\(name)' is of kind \(kind): labels are integers or categories")
+      }
+    }
+    return labels
+  }
+
+  /// Checks what hot paths do not: every offset, every code. For `verify`.
+  func verifyContents() throws {
+    for row in 0..<rowCount where kind == .string || kind == .categorical { _ = try value(row) }
+  }
+}
+
+/// Texts behind an `offsets` and a `bytes` section.
+struct StoredTexts: Sendable {
+  private let segment: MappedSegment
+  private let offsets: @Sendable () -> UnsafeBufferPointer<UInt64>
+  let count: Int
+
+  init(_ segment: MappedSegment, count: Int) throws {
+    self.segment = segment
+    self.count = count
+    _ = try segment.elements(StoreLayout.KeySection.offsets, as: UInt64.self, count: count + 1)
+    guard segment.section(StoreLayout.KeySection.bytes) != nil else {
+      throw HedgerowError(.damaged, "damaged segment: no texts", at: segment.path)
+    }
+    offsets = {
+      segment.section(StoreLayout.KeySection.offsets)!.assumingMemoryBound(to: UInt64.self)
+    }
+  }
+
+  subscript(index: Int) -> UnsafeRawBufferPointer {
+    get throws {
+      let offsets = offsets()
+      let bytes = segment.section(StoreLayout.KeySection.bytes)!
+      let (start, end) = (offsets[index], offsets[index + 1])
+      guard start <= end, end <= UInt64(bytes.count) else {
+        throw HedgerowError(
+          .damaged, "the offsets of text \(index) make no sense", at: segment.path)
+      }
+      return UnsafeRawBufferPointer(rebasing: bytes[Int(start)..<Int(end)])
+    }
+  }
+}

@@ -1,0 +1,129 @@
+import Glibc
+import HedgerowCore
+import HedgerowMapped
+
+/// The dictionary of a node type's external keys, in both directions.
+///
+/// From id to key O(1); from key to id by binary search over the sorted side, O(log nodes).
+final class StoredKeys: Sendable {
+  let kind: KeyKind
+  let count: Int
+  private let segment: MappedSegment?
+  private let texts: StoredTexts?
+
+  init(store: GraphStore, state: StoreState, node: NodeTypeRecord) throws {
+    kind = node.keys
+    count = Int(node.count)
+    guard kind != .identity else {
+      segment = nil
+      texts = nil
+      return
+    }
+    guard let record = state.segments(.keys, type: node.id).first else {
+      throw HedgerowError(
+        .damaged, "node type '\(node.name)' has no key dictionary", at: "data.mdb table manifest")
+    }
+    let segment = try state.openSegment(record, .keys, in: store)
+    guard record.rowCount == node.count, segment.attributes[1] == UInt64(kind.rawValue) else {
+      throw HedgerowError(
+        .damaged, "damaged segment: its counts do not fit the catalog", at: segment.path)
+    }
+    typealias Section = StoreLayout.KeySection
+    texts = kind == .string ? try StoredTexts(segment, count: count) : nil
+    if kind == .int64 { _ = try segment.elements(Section.integers, as: Int64.self, count: count) }
+    if segment.attributes[2] == 1 {
+      _ = try segment.elements(Section.order, as: UInt32.self, count: count)
+    }
+    self.segment = segment
+  }
+
+  private var integers: UnsafeBufferPointer<Int64> {
+    segment!.section(StoreLayout.KeySection.integers)!.assumingMemoryBound(to: Int64.self)
+  }
+
+  /// Ids by rising key, or `nil` when they are the same order.
+  private var order: UnsafeBufferPointer<UInt32>? {
+    guard let segment, segment.attributes[2] == 1 else { return nil }
+    return segment.section(StoreLayout.KeySection.order)?.assumingMemoryBound(to: UInt32.self)
+  }
+
+  /// The id at a place of the sorted side, checked.
+  private func id(at place: Int) throws -> Int {
+    guard let order else { return place }
+    let id = Int(order[place])
+    guard id < count else {
+      throw HedgerowError(.damaged, "id \(id) of \(count) in the sorted keys", at: segment!.path)
+    }
+    return id
+  }
+
+  /// The external key of an id, as text.
+  func key(of id: UInt32) throws -> String {
+    precondition(Int(id) < count, "node \(id) of \(count)")
+    return switch kind {
+    case .identity: String(id)
+    case .int64: String(integers[Int(id)])
+    case .string: String(decoding: try texts![Int(id)], as: UTF8.self)
+    }
+  }
+
+  /// The id of an external key, or `nil`.
+  func id(of key: String) throws -> UInt32? {
+    if kind == .string {
+      var key = key
+      return try key.withUTF8 { wanted in
+        try search { Self.compare(try texts![$0], UnsafeRawBufferPointer(wanted)) }
+      }
+    }
+    guard let wanted = Int64(key) else { return nil }
+    if kind == .identity { return wanted >= 0 && wanted < count ? UInt32(wanted) : nil }
+    let integers = integers
+    return try search { integers[$0] < wanted ? -1 : integers[$0] == wanted ? 0 : 1 }
+  }
+
+  private func search(_ compare: (Int) throws -> Int) throws -> UInt32? {
+    var low = 0
+    var high = count
+    while low < high {
+      let middle = (low + high) / 2
+      let id = try id(at: middle)
+      let order = try compare(id)
+      if order == 0 { return UInt32(id) }
+      if order < 0 { low = middle + 1 } else { high = middle }
+    }
+    return nil
+  }
+
+  private static func compare(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer) -> Int {
+    let shared = min(a.count, b.count)
+    if shared > 0 {
+      let order = memcmp(a.baseAddress!, b.baseAddress!, shared)
+      if order != 0 { return Int(order) }
+    }
+    return a.count - b.count
+  }
+
+  /// Checks that the sorted side rises strictly and names every id once. For `verify`.
+  func verifyContents() throws {
+    guard kind != .identity else { return }
+    var seen = [Bool](repeating: false, count: count)
+    var previous: Int?
+    for place in 0..<count {
+      let id = try id(at: place)
+      guard !seen[id] else {
+        throw HedgerowError(.damaged, "id \(id) is twice in the sorted keys", at: segment!.path)
+      }
+      seen[id] = true
+      if let previous {
+        let rises =
+          kind == .int64
+          ? integers[previous] < integers[id]
+          : Self.compare(try texts![previous], try texts![id]) < 0
+        guard rises else {
+          throw HedgerowError(.damaged, "keys \(previous) and \(id) do not rise", at: segment!.path)
+        }
+      }
+      previous = id
+    }
+  }
+}

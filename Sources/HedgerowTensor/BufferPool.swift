@@ -1,0 +1,125 @@
+import Glibc
+import Synchronization
+
+/// The memory of tensors: buffers that are kept when a tensor goes, for the next one.
+///
+/// A training step allocates the same few sizes over and over, and pages fresh from the system
+/// cost several times as much as pages used before. So sizes are rounded up to classes (four to
+/// each power of two) and freed buffers wait by class, up to ``idleByteLimit`` bytes in all; past
+/// it the class that has been idle longest gives its buffers back to the system.
+public enum BufferPool {
+  /// Bytes that may wait for reuse, in the whole process; 256 MiB unless set.
+  public static var idleByteLimit: Int {
+    get { state.withLock { $0.idleByteLimit } }
+    set {
+      let surplus = state.withLock { state in
+        state.idleByteLimit = newValue
+        return state.surplus()
+      }
+      for buffer in surplus { free(buffer.base) }
+    }
+  }
+
+  /// Bytes of buffers that live tensors hold.
+  public static var liveByteCount: Int { state.withLock { $0.liveByteCount } }
+  /// Bytes of buffers that wait for reuse.
+  public static var idleByteCount: Int { state.withLock { $0.idleByteCount } }
+
+  /// A buffer aligned to 64 bytes. `@unchecked`: whoever holds it is its only owner.
+  struct Buffer: @unchecked Sendable {
+    let base: UnsafeMutableRawPointer
+    let sizeClass: Int
+  }
+
+  static func take(byteCount: Int) -> Buffer {
+    let sizeClass = SizeClass.holding(byteCount)
+    let size = SizeClass.byteCount(of: sizeClass)
+    let reused = state.withLock { state -> Buffer? in
+      state.liveByteCount += size
+      state.clock += 1
+      state.lastUse[sizeClass] = state.clock
+      guard let buffer = state.idle[sizeClass].popLast() else { return nil }
+      state.idleByteCount -= size
+      return buffer
+    }
+    if let reused { return reused }
+    var base: UnsafeMutableRawPointer?
+    let isLarge = size >= hugePage
+    precondition(
+      posix_memalign(&base, isLarge ? hugePage : 64, size) == 0,
+      "no memory for a tensor of \(byteCount) bytes")
+    if isLarge { madvise(base, size, MADV_HUGEPAGE) }
+    return Buffer(base: base!, sizeClass: sizeClass)
+  }
+
+  static func give(_ buffer: Buffer) {
+    let surplus = state.withLock { state -> [Buffer] in
+      let size = SizeClass.byteCount(of: buffer.sizeClass)
+      state.liveByteCount -= size
+      state.idleByteCount += size
+      state.idle[buffer.sizeClass].append(buffer)
+      return state.surplus()
+    }
+    for buffer in surplus { free(buffer.base) }
+  }
+
+  private static let hugePage = 2 << 20
+  private static let state = Mutex(State())
+
+  private struct State {
+    var idle = [[Buffer]](repeating: [], count: SizeClass.count)
+    /// When each class last served, on a clock that ticks with every buffer taken.
+    var lastUse = [Int](repeating: 0, count: SizeClass.count)
+    var clock = 0
+    var liveByteCount = 0
+    var idleByteCount = 0
+    var idleByteLimit = 256 << 20
+
+    /// Removes what is idle past the limit, from the class unused for longest.
+    mutating func surplus() -> [Buffer] {
+      var removed: [Buffer] = []
+      while idleByteCount > idleByteLimit {
+        let stalest = idle.indices.filter { !idle[$0].isEmpty }.min { lastUse[$0] < lastUse[$1] }
+        guard let stalest else { break }
+        removed.append(idle[stalest].removeLast())
+        idleByteCount -= SizeClass.byteCount(of: stalest)
+      }
+      return removed
+    }
+  }
+
+  /// Sizes of 4, 5, 6 and 7 times a power of two, from 256 bytes.
+  private enum SizeClass {
+    static let count = 4 * 40
+
+    static func holding(_ byteCount: Int) -> Int {
+      let quarters = (max(byteCount, 256) + 63) / 64  // at least 4
+      var exponent = quarters.bitWidth - quarters.leadingZeroBitCount - 3
+      var mantissa = (quarters + (1 << exponent) - 1) >> exponent
+      if mantissa == 8 { (mantissa, exponent) = (4, exponent + 1) }
+      return exponent * 4 + mantissa - 4
+    }
+
+    static func byteCount(of sizeClass: Int) -> Int {
+      ((sizeClass % 4 + 4) << (sizeClass / 4)) * 64
+    }
+  }
+}
+
+/// The elements of one tensor or of several that share them; never changed while shared.
+///
+/// `@unchecked`: whoever writes holds the only reference (see `NDTensor.mutate`). Ops take `base`
+/// of tensors that they hold in a variable, an argument or a capture; a class reference held so is
+/// not released before a call that follows in its scope, which keeps the elements in place.
+final class Storage<Scalar: TensorScalar>: @unchecked Sendable {
+  let base: UnsafeMutablePointer<Scalar>
+  private let buffer: BufferPool.Buffer
+
+  /// Room for `count` elements, not initialized.
+  init(count: Int) {
+    buffer = BufferPool.take(byteCount: count * MemoryLayout<Scalar>.stride)
+    base = buffer.base.bindMemory(to: Scalar.self, capacity: count)
+  }
+
+  deinit { BufferPool.give(buffer) }
+}

@@ -1,0 +1,118 @@
+import CHedgerowBLAS
+
+/// The product of an [n, k] and a [k, m] matrix: [n, m].
+public func matmul<Scalar>(
+  _ a: NDTensor<Scalar>, _ b: NDTensor<Scalar>
+) -> NDTensor<Scalar> {
+  precondition(
+    a.shape.count == 2 && b.shape.count == 2 && a.shape[1] == b.shape[0],
+    "cannot multiply matrices of shapes \(a.shape) and \(b.shape)")
+  let (x, w) = (a.detached, b.detached)
+  return product(x, w).recorded(from: [a, b]) { dy, isNeeded in
+    [
+      isNeeded[0] ? product(dy, w, isTransposed: true) : nil,
+      isNeeded[1] ? transposedProduct(x, dy) : nil,
+    ]
+  }
+}
+
+extension NDTensor {
+  /// Rows become columns. Time O(elements).
+  public func transposed() -> NDTensor {
+    precondition(shape.count == 2, "shape \(shape) is no matrix")
+    let (rows, columns) = (shape[0], shape[1])
+    let result = NDTensor(uninitialized: [columns, rows])
+    let (from, to) = (storage.base, result.storage.base)
+    Compute.forEachPart(of: columns, size: max(1, Compute.elementsPerPart / max(rows, 1))) {
+      for column in $0 {
+        for row in 0..<rows { to[column * rows + row] = from[row * columns + column] }
+      }
+    }
+    return result.recorded(from: self) { $0.transposed() }
+  }
+}
+
+/// Rows of a product that one BLAS call makes: few enough to spread and to stay in a core's cache
+/// for what follows, enough to pay for packing the other matrix.
+let rowsPerProduct = 256
+
+/// x w, or x w^T when `isTransposed`; not recorded.
+func product<Scalar>(
+  _ x: NDTensor<Scalar>, _ w: NDTensor<Scalar>, isTransposed: Bool = false
+) -> NDTensor<Scalar> {
+  let y = NDTensor<Scalar>(uninitialized: [x.shape[0], w.shape[isTransposed ? 0 : 1]])
+  Compute.forEachPart(of: x.shape[0], size: rowsPerProduct) { rows in
+    multiplyRows(rows, of: x, w, isTransposed: isTransposed, into: y, isAdded: false)
+  }
+  return y
+}
+
+/// Rows of x w, or of x w^T when `isTransposed`, into the same rows of y or onto them.
+func multiplyRows<Scalar>(
+  _ rows: Range<Int>, of x: NDTensor<Scalar>, _ w: NDTensor<Scalar>, isTransposed: Bool,
+  into y: NDTensor<Scalar>, isAdded: Bool
+) {
+  let (inner, outer) = (x.shape[1], y.shape[1])
+  gemm(
+    CblasNoTrans, isTransposed ? CblasTrans : CblasNoTrans, rows.count, outer, inner,
+    x.storage.base + rows.lowerBound * inner, inner, w.storage.base, w.shape[1],
+    isAdded: isAdded, y.storage.base + rows.lowerBound * outer, outer)
+}
+
+/// x^T y, the gradient of a weight; not recorded.
+///
+/// Parts of the rows are multiplied apart, then added in their order.
+func transposedProduct<Scalar>(
+  _ x: NDTensor<Scalar>, _ y: NDTensor<Scalar>
+) -> NDTensor<Scalar> {
+  let shape = [x.shape[1], y.shape[1]]
+  return sumOverRowParts(of: x.shape[0], shape: shape) { rows, sum in
+    gemm(
+      CblasTrans, CblasNoTrans, shape[0], shape[1], rows.count,
+      x.storage.base + rows.lowerBound * shape[0], shape[0],
+      y.storage.base + rows.lowerBound * shape[1], shape[1], isAdded: false, sum, shape[1])
+  }
+}
+
+/// The sum over parts of the rows of what `body` writes for each, of the given shape.
+///
+/// At most 64 parts, of at least 512 rows, whatever the number of threads.
+func sumOverRowParts<Scalar>(
+  of rowCount: Int, shape: [Int],
+  _ body: (_ rows: Range<Int>, _ sum: UnsafeMutablePointer<Scalar>) -> Void
+) -> NDTensor<Scalar> {
+  if rowCount == 0 { return .zeros(shape) }
+  let rowsPerPart = max(512, (rowCount + 63) / 64)
+  let partCount = Compute.partCount(of: rowCount, size: rowsPerPart)
+  let partials = NDTensor<Scalar>(uninitialized: [partCount] + shape)
+  let count = partials.width
+  Compute.forEachPart(of: rowCount, size: rowsPerPart) { rows in
+    body(rows, partials.storage.base + rows.lowerBound / rowsPerPart * count)
+  }
+  if partCount > 1 {
+    Compute.forEachPart(of: count, size: Compute.elementsPerPart / 8) { part in
+      let sum = partials.storage.base + part.lowerBound
+      for index in 1..<partCount {
+        Scalar.kernels.add(sum, sum, sum + index * count, part.count)
+      }
+    }
+  }
+  return NDTensor(sharing: partials.storage, shape: shape)
+}
+
+/// c = a b, or c += a b, of row-major matrices: c is [m, n], the inner extent is k.
+private func gemm<Scalar: TensorScalar>(
+  _ transposeA: CBLAS_TRANSPOSE, _ transposeB: CBLAS_TRANSPOSE, _ m: Int, _ n: Int, _ k: Int,
+  _ a: UnsafePointer<Scalar>, _ strideA: Int, _ b: UnsafePointer<Scalar>, _ strideB: Int,
+  isAdded: Bool, _ c: UnsafeMutablePointer<Scalar>, _ strideC: Int
+) {
+  if m == 0 || n == 0 { return }
+  if k == 0 {
+    if !isAdded { Scalar.kernels.fill(c, 0, m * n) }
+    return
+  }
+  Compute.singleThreadedBLAS
+  Scalar.kernels.gemm(
+    transposeA, transposeB, Int32(m), Int32(n), Int32(k), a, Int32(strideA), b, Int32(strideB),
+    isAdded ? 1 : 0, c, Int32(strideC))
+}

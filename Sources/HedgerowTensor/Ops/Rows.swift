@@ -1,0 +1,47 @@
+import CHedgerowKernels
+
+extension NDTensor {
+  /// The first `count` rows, sharing the elements: the targets of a block among its sources.
+  public func prefix(rows count: Int) -> NDTensor {
+    precondition(
+      !shape.isEmpty && 0 <= count && count <= rowCount, "no first \(count) rows in shape \(shape)")
+    if count == rowCount { return self }
+    let result = NDTensor(sharing: storage, shape: [count] + shape.dropFirst())
+    // The gradient of the first rows alone: the others' is zero.
+    return result.recorded(from: self) { dy in dy }
+  }
+
+  /// Row `rows[i]` as row i, for each i; a row may be taken several times.
+  ///
+  /// Traps when a row is not below ``rowCount``. The gradient has the shape of the whole tensor;
+  /// gradients of a row that was taken several times are added in rising order of i.
+  public func gathered(rows: [UInt32]) -> NDTensor {
+    precondition(!shape.isEmpty, "a single number has no rows")
+    precondition(
+      hr_indices_are_valid(rows, rows.count, UInt32(clamping: rowCount)),
+      "rows up to \(rows.max() ?? 0) are outside shape \(shape)")
+    let width = self.width
+    let result = NDTensor(uninitialized: [rows.count] + shape.dropFirst())
+    let size = max(1, Compute.elementsPerPart / max(width, 1))
+    rows.withUnsafeBufferPointer { rows in
+      // Read only by the parts, which end before the closure does.
+      nonisolated(unsafe) let rows = rows.baseAddress
+      Compute.forEachPart(of: result.rowCount, size: size) { part in
+        Scalar.kernels.gatherRows(
+          result.storage.base + part.lowerBound * width, storage.base, rows! + part.lowerBound,
+          part.count, width)
+      }
+    }
+    let shape = self.shape
+    return result.recorded(from: self) { dy in
+      let dx = NDTensor.zeros(shape)
+      // Each part owns a range of the table and looks for its rows among all that were taken.
+      Compute.forEachPart(of: shape[0], size: max(1024, (shape[0] + 15) / 16)) { part in
+        Scalar.kernels.scatterRows(
+          dx.storage.base, dy.storage.base, rows, rows.count, width, part.lowerBound,
+          part.upperBound)
+      }
+      return dx
+    }
+  }
+}

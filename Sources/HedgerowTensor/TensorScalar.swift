@@ -1,0 +1,80 @@
+import CHedgerowBLAS
+import CHedgerowKernels
+
+/// An element type that tensors compute in: `Float`, and `Double` to check gradients in.
+public protocol TensorScalar: BinaryFloatingPoint, Sendable {
+  static var kernels: Kernels<Self> { get }
+}
+
+extension Float: TensorScalar {
+  public static let kernels = Kernels<Float>(
+    fill: hr_fill_f32, add: hr_add_f32, multiply: hr_multiply_f32, scale: hr_scale_f32,
+    relu: hr_relu_f32, reluBackward: hr_relu_backward_f32, dropout: hr_dropout_f32,
+    addBias: hr_add_bias_f32, addBiasRelu: hr_add_bias_relu_f32,
+    columnSums: hr_column_sums_f32, sum: hr_sum_f32, uniform: hr_uniform_f32,
+    softmax: hr_softmax_f32, crossEntropy: hr_cross_entropy_f32,
+    crossEntropyBackward: hr_cross_entropy_backward_f32, argMax: hr_arg_max_f32, adam: hr_adam_f32,
+    gatherRows: hr_gather_rows_f32, scatterRows: hr_scatter_rows_f32,
+    segmentMean: hr_segment_mean_f32, segmentMeanBackward: hr_segment_mean_backward_f32,
+    gemm: { cblas_sgemm(CblasRowMajor, $0, $1, $2, $3, $4, 1, $5, $6, $7, $8, $9, $10, $11) })
+}
+
+extension Double: TensorScalar {
+  public static let kernels = Kernels<Double>(
+    fill: hr_fill_f64, add: hr_add_f64, multiply: hr_multiply_f64, scale: hr_scale_f64,
+    relu: hr_relu_f64, reluBackward: hr_relu_backward_f64, dropout: hr_dropout_f64,
+    addBias: hr_add_bias_f64, addBiasRelu: hr_add_bias_relu_f64,
+    columnSums: hr_column_sums_f64, sum: hr_sum_f64, uniform: hr_uniform_f64,
+    softmax: hr_softmax_f64, crossEntropy: hr_cross_entropy_f64,
+    crossEntropyBackward: hr_cross_entropy_backward_f64, argMax: hr_arg_max_f64, adam: hr_adam_f64,
+    gatherRows: hr_gather_rows_f64, scatterRows: hr_scatter_rows_f64,
+    segmentMean: hr_segment_mean_f64, segmentMeanBackward: hr_segment_mean_backward_f64,
+    gemm: { cblas_dgemm(CblasRowMajor, $0, $1, $2, $3, $4, 1, $5, $6, $7, $8, $9, $10, $11) })
+}
+
+/// The inner loops of one element type, as `CHedgerowKernels` declares them; only this module's
+/// ops call them.
+public struct Kernels<Scalar>: Sendable {
+  typealias Input = UnsafePointer<Scalar>
+  typealias Output = UnsafeMutablePointer<Scalar>
+
+  let fill: @Sendable (Output?, Scalar, Int) -> Void
+  let add: @Sendable (Output?, Input?, Input?, Int) -> Void
+  let multiply: @Sendable (Output?, Input?, Input?, Int) -> Void
+  let scale: @Sendable (Output?, Input?, Scalar, Int) -> Void
+  let relu: @Sendable (Output?, Input?, Int) -> Void
+  let reluBackward: @Sendable (Output?, Input?, Input?, Scalar, Int) -> Void
+  let dropout: @Sendable (Output?, Input?, Scalar, UInt32, UInt64, UInt64, Int) -> Void
+  let addBias: @Sendable (Output?, Input?, Int, Int) -> Void
+  let addBiasRelu: @Sendable (Output?, Input?, Int, Int) -> Void
+  let columnSums: @Sendable (Output?, Input?, Int, Int) -> Void
+  let sum: @Sendable (Input?, Int) -> Scalar
+  let uniform: @Sendable (Output?, Scalar, Scalar, UInt64, UInt64, Int) -> Void
+  let softmax: @Sendable (Output?, Input?, Int, Int) -> Void
+  let crossEntropy: @Sendable (Output?, Input?, UnsafePointer<Int32>?, Int, Int) -> Void
+  let crossEntropyBackward:
+    @Sendable (Output?, Input?, UnsafePointer<Int32>?, Scalar, Int, Int) -> Void
+  let argMax: @Sendable (UnsafeMutablePointer<Int32>?, Input?, Int, Int) -> Void
+  let adam:
+    @Sendable (
+      Output?, Output?, Output?, Input?, Int, Scalar, Scalar, Scalar, Scalar, Scalar, Scalar
+    ) -> Void
+  let gatherRows: @Sendable (Output?, Input?, UnsafePointer<UInt32>?, Int, Int) -> Void
+  let scatterRows:
+    @Sendable (Output?, Input?, UnsafePointer<UInt32>?, Int, Int, Int, Int) -> Void
+  let segmentMean:
+    @Sendable (
+      Output?, Input?, UnsafePointer<UInt32>?, UnsafePointer<UInt32>?, Int, Int, Int
+    ) -> Void
+  let segmentMeanBackward:
+    @Sendable (
+      Output?, Input?, UnsafePointer<UInt32>?, UnsafePointer<UInt32>?, UnsafePointer<UInt32>?, Int,
+      Int, Int
+    ) -> Void
+  /// transposed a, transposed b, m, n, k, a, lda, b, ldb, beta, c, ldc.
+  let gemm:
+    @Sendable (
+      CBLAS_TRANSPOSE, CBLAS_TRANSPOSE, Int32, Int32, Int32, Input?, Int32, Input?, Int32, Scalar,
+      Output?, Int32
+    ) -> Void
+}
