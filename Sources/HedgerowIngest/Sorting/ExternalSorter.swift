@@ -1,6 +1,7 @@
 import CHedgerowKernels
 import Glibc
 import HedgerowCore
+import HedgerowMapped
 
 /// Sorts more fixed-width records than fit in memory.
 ///

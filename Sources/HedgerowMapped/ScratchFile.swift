@@ -1,3 +1,4 @@
+import CHedgerowSystem
 import Glibc
 import HedgerowCore
 
@@ -18,22 +19,16 @@ package final class ScratchFile: @unchecked Sendable {
   /// - Parameter bufferByteCount: collected before it is written; the file's share of memory.
   package init(in directory: String, bufferByteCount: Int = 1 << 20) throws {
     self.directory = directory
-    var template = Array("\(directory)/scratch-XXXXXX".utf8CString)
-    descriptor = mkostemp(&template, O_CLOEXEC)
-    guard descriptor >= 0 else { throw Self.failure("cannot make a file", directory) }
-    unlink(&template)
+    let path = "\(directory)/scratch-\(getpid())-\(UInt64.random(in: 0...UInt64.max))"
+    descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else { throw FileSystem.failure("create", path) }
+    unlink(path)
     buffer = .allocate(byteCount: bufferByteCount, alignment: 4096)
   }
 
   deinit {
     close(descriptor)
     buffer.deallocate()
-  }
-
-  private static func failure(_ what: String, _ directory: String) -> HedgerowError {
-    let cause = String(cString: strerror(errno))
-    let advice = errno == ENOSPC ? ": make room on the disk" : ""
-    return HedgerowError(.io, "\(what) for intermediate data: \(cause)\(advice)", at: directory)
   }
 
   package func append(_ bytes: UnsafeRawBufferPointer) throws {
@@ -61,23 +56,15 @@ package final class ScratchFile: @unchecked Sendable {
       let part = min(bytes.count - done, Self.window)
       let count = pwrite(descriptor, bytes.baseAddress! + done, part, off_t(offset + done))
       if count < 0 && errno == EINTR { continue }
-      guard count > 0 else { throw Self.failure("cannot write", directory) }
+      guard count > 0 else { throw FileSystem.failure("write a scratch file in", directory) }
       done += count
       startWriteback(upTo: offset + done)
     }
   }
 
-  /// Starts writing the newest window and waits for the one before it, so that at most two windows
-  /// are dirty.
   private func startWriteback(upTo end: Int) {
     guard end - startedWriteback >= Self.window else { return }
-    let previous = max(0, startedWriteback - Self.window)
-    sync_file_range(
-      descriptor, off_t(startedWriteback), off_t(end - startedWriteback),
-      UInt32(SYNC_FILE_RANGE_WRITE))
-    sync_file_range(
-      descriptor, off_t(previous), off_t(startedWriteback - previous),
-      UInt32(SYNC_FILE_RANGE_WAIT_BEFORE))
+    hr_start_writeback(descriptor, Int64(startedWriteback), Int64(end - startedWriteback))
     startedWriteback = end
   }
 
@@ -93,7 +80,7 @@ package final class ScratchFile: @unchecked Sendable {
       let count = pread(
         descriptor, buffer.baseAddress! + done, buffer.count - done, off_t(offset + done))
       if count < 0 && errno == EINTR { continue }
-      guard count > 0 else { throw Self.failure("cannot read", directory) }
+      guard count > 0 else { throw FileSystem.failure("read a scratch file in", directory) }
       done += count
     }
   }
