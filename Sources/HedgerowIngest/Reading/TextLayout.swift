@@ -190,11 +190,15 @@ extension TextLayout {
           + "use int, float, bool, string, categorical, timestamp or float32[N]",
         at: place)
     }
-    let clean = String(
-      name.unicodeScalars.prefix(64).map { scalar in
+    return Column(name: cleanName(name), kind: kind)
+  }
+
+  /// At most 64 characters; those that no name may have become `_`.
+  package static func cleanName(_ text: String) -> String {
+    String(
+      text.unicodeScalars.prefix(64).map { scalar in
         Identifier.isValid(String(scalar)) ? Character(scalar) : "_"
       })
-    return Column(name: clean, kind: kind)
   }
 
   // MARK: Keys

@@ -121,7 +121,9 @@ package final class ExternalSorter {
     return records
   }
 
-  private func spill() throws {
+  /// Sorts what is buffered and writes it as a run.
+  package func spill() throws {
+    guard buffered > 0 else { return }
     let file = try self.file ?? ScratchFile(in: scratch, bufferByteCount: 1 << 16)
     self.file = file
     let start = file.byteCount
@@ -192,7 +194,7 @@ package final class SortedRecords: @unchecked Sendable {
   private var nextOffsets: [Int] = []
   private var merge = hr_merge()
   private let output: UnsafeMutableRawBufferPointer
-  private static let blockRecordCount = 1 << 14
+  private static let blockRecordCount = 1 << 16
 
   init(_ shape: ExternalSorter.Shape, owning records: UnsafeMutableRawPointer, count: Int) {
     self.shape = shape
