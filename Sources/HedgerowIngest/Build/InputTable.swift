@@ -18,6 +18,10 @@ struct InputTable {
   /// For each file, the field of each profile's column.
   var fields: [[Int]] = []
   var codecs: [ColumnCodec] = []
+  /// For each key column, the bound that a feature matrix sets to its integer keys.
+  var keyLimits: [Int?] = [nil, nil]
+  /// Rows that the scan kept.
+  var rowCount = 0
 
   /// Adds a file; its property columns must be those of the files before it, in any order.
   mutating func add(
@@ -62,7 +66,8 @@ struct InputTable {
   }
 
   /// Forgets what a scan learned, for another one.
-  mutating func resetProfiles() {
+  mutating func resetScan() {
+    rowCount = 0
     profiles = profiles.map {
       ColumnProfile($0.name, declared: $0.declared, requirement: $0.requirement)
     }
@@ -107,8 +112,8 @@ struct PassRunner {
   let pool: ThreadPool
   /// Chunks that are worked on at a time.
   let batchCount: Int
-  let progress: (IngestProgress) -> Void
-  let isCancelled: () -> Bool
+  let progress: @Sendable (IngestProgress) -> Void
+  let isCancelled: @Sendable () -> Bool
 
   func checkCancelled() throws {
     if isCancelled() { throw HedgerowError(.interrupted, "interrupted; nothing was changed") }
@@ -150,6 +155,11 @@ struct PassRunner {
       throw error
     }
   }
+}
+
+/// The second pass found other lines than the first.
+func changedFile(_ file: InputFile) -> HedgerowError {
+  HedgerowError(.io, "changed while it was read: try again when nobody writes it", at: file.name)
 }
 
 /// Copies an input that can be read only once to a file.

@@ -64,6 +64,7 @@ struct NodeBuild {
           rowCount += chunk.totalRowCount
         }
       }
+      guard nextID == keys.keptRows else { throw changedFile(table.files[0]) }
       try writeNulls(writers)
       for (writer, codec) in zip(writers, table.codecs) {
         try writer.finish(categories: codec.categories)
@@ -172,6 +173,7 @@ struct NodeBuild {
     let writer = try builder.keyWriter(of: keys.type, keys.storedKind)
     try keys.write(to: writer) { append in
       var rowCount = 0
+      var keyCount = 0
       for file in table.files.indices {
         let column = table.files[file].layout.keyColumns[0]
         try runner.run(table.files[file], .read) { chunk in
@@ -179,6 +181,7 @@ struct NodeBuild {
         } consume: { chunk, _ in
           for row in keptRows(of: chunk, from: rowCount).joined() {
             let key = chunk.key(row, column)
+            keyCount += 1
             if keys.form == .texts {
               try append(key)
             } else {
@@ -190,6 +193,7 @@ struct NodeBuild {
           rowCount += chunk.totalRowCount
         }
       }
+      guard keyCount == keys.keptRows else { throw changedFile(table.files[0]) }
     }
   }
 }

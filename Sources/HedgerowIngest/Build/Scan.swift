@@ -9,8 +9,6 @@ struct Scan {
     var keys: NodeKeys
     /// Whether the keys seen are taken into the dictionary.
     var isGathered: Bool
-    /// Keys must be integers below this: a feature matrix has so many rows.
-    var rowLimit: Int?
   }
 
   /// What one chunk says.
@@ -36,7 +34,8 @@ struct Scan {
     let layout = table.files[file].layout
     chunk.split(delimiter: layout.delimiter, columnCount: layout.columns.count)
     chunk.checkText()
-    for column in layout.keyColumns {
+    for (column, limit) in zip(layout.keyColumns, table.keyLimits) {
+      if let limit { checkLimit(chunk, column, limit) }
       let mustBeInteger = layout.columns[column].kind?.isNumeric ?? false
       for row in 0..<chunk.rowCount {
         let field = chunk.fields[row * chunk.columnCount + column]
@@ -81,9 +80,6 @@ struct Scan {
     var part = Part()
     let layout = table.files[file].layout
     for (column, keyColumn) in zip(layout.keyColumns, keyColumns) {
-      if let limit = keyColumn.rowLimit { checkLimit(chunk, column, limit) }
-    }
-    for (column, keyColumn) in zip(layout.keyColumns, keyColumns) {
       var integers: [Int64] = []
       var texts: [UnsafeBufferPointer<UInt8>] = []
       var isText = false
@@ -122,20 +118,21 @@ struct Scan {
     }
   }
 
-  private func checkLimit(_ chunk: TextChunk, _ column: Int, _ limit: Int) {
+  private static func checkLimit(_ chunk: TextChunk, _ column: Int, _ limit: Int) {
     for row in 0..<chunk.rowCount {
       var key: Int64 = -1
       let text = chunk.key(row, column)
+      if text.isEmpty { continue }
       if hr_classify(text.baseAddress!, text.count) == HR_CLASS_INTEGER {
         _ = hr_parse_int64(text.baseAddress!, text.count, &key)
       }
       if key < 0 || key >= limit {
         chunk.mark(
-          row, "has the key \(chunk.quote(row, column)), but the feature matrix has rows 0 to "
-            + "\(limit - 1)")
+          row,
+          "has the key \(chunk.quote(row, column)), but the feature matrix has rows 0 to \(limit - 1)"
+        )
       }
     }
-    chunk.dropMarked()
   }
 
   // MARK: Files
@@ -182,6 +179,7 @@ struct Scan {
   /// to be.
   func scan(edges table: inout InputTable, _ keyColumns: [KeyColumn]) throws -> [Bool] {
     var isInteger = [true, true]
+    var rowCount = 0
     for file in table.files.indices {
       let snapshot = table
       var profiles = table.profiles
@@ -193,6 +191,7 @@ struct Scan {
           try profiles[index].add(
             part.profiles[index], rowCount: chunk.rowCount, place: snapshot.files[file].name)
         }
+        rowCount += chunk.rowCount
         for end in 0..<2 {
           isInteger[end] = isInteger[end] && !part.isText[end]
           guard keyColumns[end].isGathered, isInteger[end] else { continue }
@@ -204,6 +203,7 @@ struct Scan {
       }
       table.profiles = profiles
     }
+    table.rowCount = rowCount
     return isInteger
   }
 

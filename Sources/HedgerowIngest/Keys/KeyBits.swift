@@ -29,6 +29,8 @@ final class KeyBits {
     return memory.assumingMemoryBound(to: UInt64.self)
   }
 
+  var byteCount: Int { wordCount * 8 + ranks.count * 4 }
+
   /// Adds keys until one is negative or too large for the memory; returns how many were added.
   func insert(_ keys: UnsafeBufferPointer<Int64>) -> Int {
     var done = 0

@@ -257,6 +257,11 @@ package final class NodeKeys {
     return place < dropped.count && dropped[place] == tag
   }
 
+  /// Bytes that the sealed dictionary holds.
+  package var residentByteCount: Int {
+    (bits?.byteCount ?? 0) + table.footprint(adding: 0, byteCount: 0) + 4 * dropped.count
+  }
+
   /// The rows that have no node, rising.
   package var droppedRows: [UInt32] { dropped }
   /// Rows that became nodes, once sealed.

@@ -32,7 +32,7 @@ package final class TextRuns {
     let share = max(16 << 10, memory / (runs.count + 1))
     let readers = runs.map { TextReader(file, $0, bufferByteCount: min(1 << 20, share)) }
     let output = try ScratchFile(in: scratch)
-    var heap = TextHeap(readers)
+    var heap = ReaderHeap(readers)
     for reader in readers.indices where try readers[reader].advance() { heap.push(reader) }
     var count = 0
     var key: [UInt8] = []
@@ -144,7 +144,7 @@ package final class TextReader {
 }
 
 /// The readers by their current text, ties by their number: a binary heap.
-private struct TextHeap {
+private struct ReaderHeap {
   private let readers: [TextReader]
   private var items: [Int] = []
 

@@ -12,8 +12,17 @@ package final class TextChunk {
   /// Rows whose message is kept; further ones are only counted.
   package static let messageLimit = 20
 
+  /// Why a row was dropped.
+  package enum Cause: Sendable {
+    /// What its line says.
+    case line
+    /// One of its nodes is not there.
+    case missingNode
+  }
+
   /// A row that was dropped.
   package struct Fault {
+    package var cause: Cause
     /// Among all rows of the chunk.
     package var ordinal: Int
     /// Filled for the first ``messageLimit`` only.
@@ -107,11 +116,13 @@ package final class TextChunk {
     }
   }
 
-  private func addFault(ordinal: Int, offset: Int, _ message: @autoclosure () -> String) {
+  private func addFault(
+    _ cause: Cause = .line, ordinal: Int, offset: Int, _ message: @autoclosure () -> String
+  ) {
     let isKept = faults.count < Self.messageLimit
     faults.append(
       Fault(
-        ordinal: ordinal, message: isKept ? message() : "",
+        cause: cause, ordinal: ordinal, message: isKept ? message() : "",
         line: isKept ? line(ofByte: offset) : 0))
   }
 
@@ -150,12 +161,14 @@ package final class TextChunk {
   }
 
   /// Marks a row for ``dropMarked()``. The first reason given for a row stands.
-  package func mark(_ row: Int, _ message: @autoclosure () -> String) {
+  package func mark(
+    _ row: Int, as cause: Cause = .line, _ message: @autoclosure () -> String
+  ) {
     if marked.isEmpty { marked = [Bool](repeating: false, count: rowCount) }
     guard !marked[row] else { return }
     marked[row] = true
     addFault(
-      ordinal: ordinal(of: row), offset: Int(fields[row * columnCount].begin), message())
+      cause, ordinal: ordinal(of: row), offset: Int(fields[row * columnCount].begin), message())
   }
 
   /// Takes the marked rows out of the table.
