@@ -157,7 +157,7 @@ static inline uint64_t slot_of(uint32_t node, uint64_t mask) {
 size_t hr_number_nodes(uint64_t *slots, uint64_t mask, const uint32_t *nodes, size_t count,
                        uint32_t *numbers, uint32_t *known, size_t *known_count) {
   size_t used = *known_count;
-  const size_t most = (size_t)(mask >> 1);
+  const size_t most = (size_t)((mask + 1) >> 1);
   size_t i = 0;
   for (; i < count && used < most; i++) {
     if (i + ahead_slots < count)

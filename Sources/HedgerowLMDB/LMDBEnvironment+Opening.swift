@@ -117,14 +117,14 @@ func networkFileSystem(device: UInt) -> String? {
 }
 
 /// `major:minor`, taken apart as glibc does.
-func deviceNumber(_ device: UInt) -> String {
+package func deviceNumber(_ device: UInt) -> String {
   let major = device >> 8 & 0xFFF | device >> 32 & ~0xFFF
   let minor = device & 0xFF | device >> 12 & ~0xFF
   return "\(major):\(minor & 0xFFFF_FFFF)"
 }
 
 /// `36 35 98:0 /root /mount options - type source options`, as in proc(5).
-func kindOfNetworkMount(_ line: String, device: String) -> String? {
+package func kindOfNetworkMount(_ line: String, device: String) -> String? {
   let fields = line.split(separator: " ")
   guard fields.count > 2, fields[2] == device, let dash = fields.firstIndex(of: "-"),
     dash + 1 < fields.count

@@ -26,7 +26,7 @@ public final class LMDBEnvironment: Sendable {
   /// The directory, as it was given.
   public let path: String
   public let access: Access
-  let shared: SharedEnvironment
+  package let shared: SharedEnvironment
 
   init(path: String, access: Access, shared: SharedEnvironment) {
     self.path = path

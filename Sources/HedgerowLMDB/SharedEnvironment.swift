@@ -4,7 +4,7 @@ import HedgerowCore
 import Synchronization
 
 /// What all openings of one file in this process share.
-final class SharedEnvironment: Sendable {
+package final class SharedEnvironment: Sendable {
   /// LMDB's environments may be used by any thread.
   nonisolated(unsafe) let environment: OpaquePointer
   let file: FileIdentity

@@ -94,12 +94,18 @@ public final class MappedSegment: @unchecked Sendable {
     return section.assumingMemoryBound(to: T.self)
   }
 
-  /// Checks every page and the checksum table against their checksums, reading the whole file.
+  /// Checks every page and the checksum table against their checksums, reading the whole file in
+  /// windows of 1 MiB asked for ahead.
   ///
-  /// - Parameter visit: called for each damaged place with its byte offset and what is wrong.
-  /// - Returns: the bytes checked.
-  public func verifyPages(_ visit: (_ offset: Int, _ what: String) -> Void) -> Int {
+  /// - Parameters:
+  ///   - onProgress: called with the bytes checked since the last call; may throw to stop.
+  ///   - visit: called for each damaged place with its byte offset and what is wrong.
+  public func verifyPages(
+    onProgress: (Int) throws -> Void = { _ in },
+    visit: (_ offset: Int, _ what: String) -> Void
+  ) throws {
     let page = SegmentLayout.pageByteCount
+    let window = 1 << 20
     let table = base + checksumOffset
     let tableByteCount = byteCount - checksumOffset - 4
     let stored = (table + tableByteCount).loadUnaligned(as: UInt32.self)
@@ -112,11 +118,19 @@ public final class MappedSegment: @unchecked Sendable {
       visit(0, "the header's checksum does not match")
     }
     for offset in stride(from: page, to: checksumOffset, by: page) {
+      if (offset - page) % window == 0 {
+        // This window and the next; the first was asked for one window ago.
+        let start = base + offset / page * page
+        madvise(
+          UnsafeMutableRawPointer(mutating: start), min(2 * window, byteCount - offset),
+          MADV_WILLNEED)
+        try onProgress(min(window, checksumOffset - offset))
+      }
       let wanted = (table + 4 * (offset / page - 1)).loadUnaligned(as: UInt32.self)
       if hr_crc32c(0, base + offset, page) != wanted {
         visit(offset, "the page's checksum does not match")
       }
     }
-    return byteCount
+    try onProgress(byteCount - checksumOffset + page)
   }
 }

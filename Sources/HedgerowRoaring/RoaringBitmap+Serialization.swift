@@ -4,11 +4,13 @@ import HedgerowCore
 /// The portable format that all Roaring libraries read
 /// (https://github.com/RoaringBitmap/RoaringFormatSpec).
 extension RoaringBitmap {
-  /// The set's bytes, with runs where they are smaller. Equal sets have equal bytes.
+  /// The set's bytes, with runs where they are smaller.
+  ///
+  /// Equal sets may differ in bytes: a block that is as long one way as the other stays as it is.
   public func serialized() -> [UInt8] {
-    // Blocks remember how they came about; made anew, the smallest form is a matter of content.
     let copy = RoaringBitmap(adopting: roaring_bitmap_copy(pointer))
-    roaring_bitmap_remove_run_compression(copy.pointer)
+    // Its counterpart, `roaring_bitmap_remove_run_compression`, must not be used: in 0.2.66 a run
+    // that ends with its block makes it write beyond its memory.
     roaring_bitmap_run_optimize(copy.pointer)
     let byteCount = roaring_bitmap_portable_size_in_bytes(copy.pointer)
     return [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, count in

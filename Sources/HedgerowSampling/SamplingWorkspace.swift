@@ -67,8 +67,7 @@ final class NodeTable {
 
   /// Forgets all nodes. Costs 16 to 32 bytes of writing for each node of the batch before.
   func clear() {
-    let wanted = max(1024, (4 * count).nextPowerOfTwo)
-    if slotCount == 0 || wanted < slotCount || wanted > slotCount { slotCount = wanted }
+    slotCount = max(1024, (4 * count).nextPowerOfTwo)
     slots.reserve(slotCount).update(repeating: .max, count: slotCount)
     count = 0
   }

@@ -45,7 +45,7 @@ public enum BufferPool {
     if let reused { return reused }
     var base: UnsafeMutableRawPointer?
     let isLarge = size >= hugePage
-    precondition(
+    require(
       posix_memalign(&base, isLarge ? hugePage : 64, size) == 0,
       "no memory for a tensor of \(byteCount) bytes")
     if isLarge { madvise(base, size, MADV_HUGEPAGE) }

@@ -28,10 +28,10 @@ public enum Compute {
   }
 
   /// Elements of an element-wise part: large enough to pay for a wake-up, even for dropout's pairs.
-  static let elementsPerPart = 1 << 15
+  package static let elementsPerPart = 1 << 15
 
   /// Calls `body` with consecutive ranges of `size` that cover `0..<count`.
-  static func forEachPart(of count: Int, size: Int, _ body: (Range<Int>) -> Void) {
+  package static func forEachPart(of count: Int, size: Int, _ body: (Range<Int>) -> Void) {
     pool.run(parts: partCount(of: count, size: size)) { part in
       body(part * size..<min(count, (part + 1) * size))
     }

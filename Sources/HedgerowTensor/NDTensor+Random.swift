@@ -8,7 +8,7 @@ extension NDTensor {
     _ shape: [Int], in range: Range<Scalar> = -1..<1, from stream: RandomStream
   ) -> NDTensor {
     let extent = range.upperBound - range.lowerBound
-    precondition(extent.isFinite, "a uniform number needs a finite range, not \(range)")
+    require(extent.isFinite, "a uniform number needs a finite range, not \(range)")
     let result = NDTensor(uninitialized: shape)
     let base = result.storage.base
     Compute.forEachPart(of: result.count, size: Compute.elementsPerPart) { part in

@@ -18,7 +18,7 @@ public struct NDTensor<Scalar: TensorScalar>: Sendable {
 
   /// Elements that the caller fills before anybody reads them.
   init(uninitialized shape: [Int]) {
-    precondition(shape.allSatisfy { $0 >= 0 }, "a shape has no negative extent: \(shape)")
+    require(shape.allSatisfy { $0 >= 0 }, "a shape has no negative extent: \(shape)")
     self.shape = shape
     storage = Storage(count: shape.reduce(1, *))
   }
@@ -38,7 +38,7 @@ public struct NDTensor<Scalar: TensorScalar>: Sendable {
 
   /// Elements in row-major order.
   public init(_ scalars: [Scalar], shape: [Int]) {
-    precondition(
+    require(
       scalars.count == shape.reduce(1, *), "\(scalars.count) numbers do not fill shape \(shape)")
     self.init(shape: shape) { _ = $0.initialize(from: scalars) }
   }
@@ -49,7 +49,7 @@ public struct NDTensor<Scalar: TensorScalar>: Sendable {
   /// A matrix of rows of equal length.
   public init(_ rows: [[Scalar]]) {
     let width = rows.first?.count ?? 0
-    precondition(rows.allSatisfy { $0.count == width }, "rows differ in length")
+    require(rows.allSatisfy { $0.count == width }, "rows differ in length")
     self.init(rows.flatMap { $0 }, shape: [rows.count, width])
   }
 
@@ -80,12 +80,12 @@ public struct NDTensor<Scalar: TensorScalar>: Sendable {
 
   /// The number of a tensor with one element.
   public var scalar: Scalar {
-    precondition(count == 1, "shape \(shape) is no single number")
+    require(count == 1, "shape \(shape) is no single number")
     return storage.base[0]
   }
 
   public subscript(index: Int...) -> Scalar {
-    precondition(
+    require(
       index.count == shape.count && zip(index, shape).allSatisfy { 0 <= $0 && $0 < $1 },
       "index \(index) is outside shape \(shape)")
     return storage.base[zip(index, shape).reduce(0) { $0 * $1.1 + $1.0 }]

@@ -40,17 +40,25 @@ public final class NDParameter<Scalar: TensorScalar>: @unchecked Sendable {
   public var value: NDTensor<Scalar> {
     get {
       guard let stored else {
-        preconditionFailure(
+        fatalError(
           "a parameter of shape \(shape) holds no numbers yet: "
             + "call initialized(seed:) on the model, or load a state")
       }
       return Tape<Scalar>.current?.leaf(of: self, value: stored) ?? stored
     }
     set {
-      precondition(
+      require(
         newValue.shape == shape, "a parameter of shape \(shape) cannot hold \(newValue.shape)")
       stored = newValue.detached
     }
+  }
+
+  /// The numbers, for changing in place; traps before the parameter has any.
+  public func withUnsafeMutableBufferPointer<Result>(
+    _ body: (UnsafeMutableBufferPointer<Scalar>) throws -> Result
+  ) rethrows -> Result {
+    require(stored != nil, "a parameter of shape \(shape) holds no numbers yet")
+    return try stored!.withUnsafeMutableBufferPointer(body)
   }
 
   /// Draws the numbers that the parameter begins from.
@@ -78,7 +86,7 @@ public struct NDGradients<Scalar: TensorScalar>: Sendable {
     set {
       let identity = ObjectIdentifier(parameter)
       if let newValue {
-        precondition(
+        require(
           newValue.shape == parameter.shape,
           "a parameter of shape \(parameter.shape) has no gradient of shape \(newValue.shape)")
         if tensors.updateValue(newValue, forKey: identity) == nil { parameters.append(parameter) }

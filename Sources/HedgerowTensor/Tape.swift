@@ -20,7 +20,7 @@ public func valueWithGradients<Scalar>(
 ) rethrows -> (value: NDTensor<Scalar>, gradients: NDGradients<Scalar>) {
   let tape = Tape(parameters: parameters, randomness: randomness)
   let value = try tape.record(body)
-  precondition(value.count == 1, "gradients need a single number, not shape \(value.shape)")
+  require(value.count == 1, "gradients need a single number, not shape \(value.shape)")
   return (value.detached, tape.gradients(of: value))
 }
 
@@ -89,7 +89,7 @@ class Recording {
   private static let serials = Atomic<UInt64>(0)
   private static let key: pthread_key_t = {
     var key = pthread_key_t()
-    precondition(pthread_key_create(&key, nil) == 0, "no thread-specific key is left")
+    require(pthread_key_create(&key, nil) == 0, "no thread-specific key is left")
     return key
   }()
 }
@@ -169,7 +169,7 @@ final class Tape<Scalar: TensorScalar>: Recording {
 extension NDTensor {
   /// Adds the gradient of all or of the first rows, whichever of the two has fewer.
   fileprivate mutating func accumulate(_ gradient: NDTensor) {
-    precondition(
+    require(
       shape.dropFirst() == gradient.shape.dropFirst() && shape.count == gradient.shape.count,
       "gradients of shapes \(shape) and \(gradient.shape) of one tensor")
     var addend = gradient
@@ -185,7 +185,7 @@ extension NDTensor {
   /// With rows of zeros behind, up to `shape`.
   fileprivate func padded(to shape: [Int]) -> NDTensor {
     if self.shape == shape { return self }
-    precondition(
+    require(
       self.shape.dropFirst() == shape.dropFirst() && rowCount <= shape[0],
       "a gradient of shape \(self.shape) for a tensor of shape \(shape)")
     var padded = NDTensor.zeros(shape)

@@ -13,7 +13,7 @@ extension Float: TensorScalar {
     addBias: hr_add_bias_f32, addBiasRelu: hr_add_bias_relu_f32,
     columnSums: hr_column_sums_f32, sum: hr_sum_f32, uniform: hr_uniform_f32,
     softmax: hr_softmax_f32, crossEntropy: hr_cross_entropy_f32,
-    crossEntropyBackward: hr_cross_entropy_backward_f32, argMax: hr_arg_max_f32, adam: hr_adam_f32,
+    crossEntropyBackward: hr_cross_entropy_backward_f32, argMax: hr_arg_max_f32,
     gatherRows: hr_gather_rows_f32, scatterRows: hr_scatter_rows_f32,
     segmentMean: hr_segment_mean_f32, segmentMeanBackward: hr_segment_mean_backward_f32,
     gemm: { cblas_sgemm(CblasRowMajor, $0, $1, $2, $3, $4, 1, $5, $6, $7, $8, $9, $10, $11) })
@@ -26,7 +26,7 @@ extension Double: TensorScalar {
     addBias: hr_add_bias_f64, addBiasRelu: hr_add_bias_relu_f64,
     columnSums: hr_column_sums_f64, sum: hr_sum_f64, uniform: hr_uniform_f64,
     softmax: hr_softmax_f64, crossEntropy: hr_cross_entropy_f64,
-    crossEntropyBackward: hr_cross_entropy_backward_f64, argMax: hr_arg_max_f64, adam: hr_adam_f64,
+    crossEntropyBackward: hr_cross_entropy_backward_f64, argMax: hr_arg_max_f64,
     gatherRows: hr_gather_rows_f64, scatterRows: hr_scatter_rows_f64,
     segmentMean: hr_segment_mean_f64, segmentMeanBackward: hr_segment_mean_backward_f64,
     gemm: { cblas_dgemm(CblasRowMajor, $0, $1, $2, $3, $4, 1, $5, $6, $7, $8, $9, $10, $11) })
@@ -55,13 +55,8 @@ public struct Kernels<Scalar>: Sendable {
   let crossEntropyBackward:
     @Sendable (Output?, Input?, UnsafePointer<Int32>?, Scalar, Int, Int) -> Void
   let argMax: @Sendable (UnsafeMutablePointer<Int32>?, Input?, Int, Int) -> Void
-  let adam:
-    @Sendable (
-      Output?, Output?, Output?, Input?, Int, Scalar, Scalar, Scalar, Scalar, Scalar, Scalar
-    ) -> Void
   let gatherRows: @Sendable (Output?, Input?, UnsafePointer<UInt32>?, Int, Int) -> Void
-  let scatterRows:
-    @Sendable (Output?, Input?, UnsafePointer<UInt32>?, Int, Int, Int, Int) -> Void
+  let scatterRows: @Sendable (Output?, Input?, UnsafePointer<UInt32>?, Int, Int, Int, Int) -> Void
   let segmentMean:
     @Sendable (
       Output?, Input?, UnsafePointer<UInt32>?, UnsafePointer<UInt32>?, Int, Int, Int

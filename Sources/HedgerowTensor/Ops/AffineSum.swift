@@ -19,11 +19,11 @@ public struct AffineSum<Scalar: TensorScalar>: Sendable {
 
   /// x W^T + b.
   public init(_ x: NDTensor<Scalar>, weight: NDTensor<Scalar>, bias: NDTensor<Scalar>? = nil) {
-    precondition(
+    require(
       x.shape.count == 2 && weight.shape.count == 2 && x.shape[1] == weight.shape[1],
       "inputs of shape \(x.shape) do not fit a weight of shape \(weight.shape)")
     if let bias {
-      precondition(
+      require(
         bias.shape == [weight.shape[0]],
         "a bias of shape \(bias.shape) does not fit a weight of shape \(weight.shape)")
       biases = [bias]
@@ -34,20 +34,20 @@ public struct AffineSum<Scalar: TensorScalar>: Sendable {
 
   /// A matrix that is there already.
   public init(_ addend: NDTensor<Scalar>) {
-    precondition(addend.shape.count == 2, "shape \(addend.shape) is no matrix")
+    require(addend.shape.count == 2, "shape \(addend.shape) is no matrix")
     addends = [addend]
     shape = addend.shape
   }
 
   /// Adds a vector to every row.
   public mutating func add(bias: NDTensor<Scalar>) {
-    precondition(
+    require(
       bias.shape == [shape[1]], "a bias of shape \(bias.shape) for rows of shape \(shape)")
     biases.append(bias)
   }
 
   public static func + (a: AffineSum, b: AffineSum) -> AffineSum {
-    precondition(a.shape == b.shape, "cannot add shapes \(a.shape) and \(b.shape)")
+    require(a.shape == b.shape, "cannot add shapes \(a.shape) and \(b.shape)")
     var sum = a
     for (x, weights) in b.products {
       if let index = sum.products.firstIndex(where: { $0.x.isSame(as: x) }) {
@@ -119,8 +119,10 @@ public struct AffineSum<Scalar: TensorScalar>: Sendable {
         isAdded = true
       }
       switch (bias, activation) {
-      case (let bias?, .identity): Scalar.kernels.addBias(part, bias.storage.base, rows.count, width)
-      case (let bias?, .relu): Scalar.kernels.addBiasRelu(part, bias.storage.base, rows.count, width)
+      case (let bias?, .identity):
+        Scalar.kernels.addBias(part, bias.storage.base, rows.count, width)
+      case (let bias?, .relu):
+        Scalar.kernels.addBiasRelu(part, bias.storage.base, rows.count, width)
       case (nil, .relu): Scalar.kernels.relu(part, part, count)
       case (nil, .identity): break
       }

@@ -3,7 +3,7 @@ private let rowsPerPart = 256
 
 /// Each row's exp(x) / sum of exp(x): the probabilities that logits stand for.
 public func softmax<Scalar>(_ x: NDTensor<Scalar>) -> NDTensor<Scalar> {
-  precondition(x.shape.count == 2, "shape \(x.shape) is no matrix of logits")
+  require(x.shape.count == 2, "shape \(x.shape) is no matrix of logits")
   let width = x.shape[1]
   let y = NDTensor<Scalar>(uninitialized: x.shape)
   if x.count > 0 {
@@ -23,7 +23,7 @@ public func softmax<Scalar>(_ x: NDTensor<Scalar>) -> NDTensor<Scalar> {
 
 /// The column of the largest element of each row, the first of equals.
 public func argMax<Scalar>(_ x: NDTensor<Scalar>) -> [Int32] {
-  precondition(x.shape.count == 2 && x.shape[1] > 0, "no largest column in shape \(x.shape)")
+  require(x.shape.count == 2 && x.shape[1] > 0, "no largest column in shape \(x.shape)")
   return [Int32](unsafeUninitializedCapacity: x.shape[0]) { buffer, count in
     let base = buffer.baseAddress
     Compute.forEachPart(of: x.shape[0], size: rowsPerPart) { rows in
@@ -43,13 +43,13 @@ public func argMax<Scalar>(_ x: NDTensor<Scalar>) -> [Int32] {
 public func crossEntropy<Scalar>(
   _ logits: NDTensor<Scalar>, _ labels: [Int32]
 ) -> NDTensor<Scalar> {
-  precondition(
+  require(
     logits.shape.count == 2 && logits.shape[0] == labels.count,
     "\(labels.count) labels do not fit logits of shape \(logits.shape)")
   let (rowCount, width) = (logits.shape[0], logits.shape[1])
   var labelled = 0
   for label in labels {
-    precondition(
+    require(
       -1 <= label && Int(label) < width, "label \(label) is none of \(width) classes, nor -1")
     if label >= 0 { labelled += 1 }
   }

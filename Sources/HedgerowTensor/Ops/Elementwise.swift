@@ -6,7 +6,7 @@ private func forEachPart(of count: Int, _ body: (_ first: Int, _ length: Int) ->
 extension NDTensor {
   /// Element by element; both of one shape.
   public static func + (a: NDTensor, b: NDTensor) -> NDTensor {
-    precondition(a.shape == b.shape, "cannot add shapes \(a.shape) and \(b.shape)")
+    require(a.shape == b.shape, "cannot add shapes \(a.shape) and \(b.shape)")
     let result = NDTensor(uninitialized: a.shape)
     forEachPart(of: a.count) {
       Scalar.kernels.add(result.storage.base + $0, a.storage.base + $0, b.storage.base + $0, $1)
@@ -16,7 +16,7 @@ extension NDTensor {
 
   /// Element by element; both of one shape.
   public static func * (a: NDTensor, b: NDTensor) -> NDTensor {
-    precondition(a.shape == b.shape, "cannot multiply shapes \(a.shape) and \(b.shape)")
+    require(a.shape == b.shape, "cannot multiply shapes \(a.shape) and \(b.shape)")
     let result = NDTensor(uninitialized: a.shape)
     forEachPart(of: a.count) {
       Scalar.kernels.multiply(
@@ -81,7 +81,7 @@ struct DropoutMask<Scalar: TensorScalar> {
 
   /// The mask of the next random layer; `nil` outside training or when nothing is dropped.
   init?(rate: Double) {
-    precondition(0 <= rate && rate < 1, "a dropout rate is in 0..<1, not \(rate)")
+    require(0 <= rate && rate < 1, "a dropout rate is in 0..<1, not \(rate)")
     guard rate > 0, let stream = Training.nextStream() else { return nil }
     key = stream.key
     threshold = UInt32(rate * 0x1p32)

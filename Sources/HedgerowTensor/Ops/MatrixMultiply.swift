@@ -4,7 +4,7 @@ import CHedgerowBLAS
 public func matmul<Scalar>(
   _ a: NDTensor<Scalar>, _ b: NDTensor<Scalar>
 ) -> NDTensor<Scalar> {
-  precondition(
+  require(
     a.shape.count == 2 && b.shape.count == 2 && a.shape[1] == b.shape[0],
     "cannot multiply matrices of shapes \(a.shape) and \(b.shape)")
   let (x, w) = (a.detached, b.detached)
@@ -19,7 +19,7 @@ public func matmul<Scalar>(
 extension NDTensor {
   /// Rows become columns. Time O(elements).
   public func transposed() -> NDTensor {
-    precondition(shape.count == 2, "shape \(shape) is no matrix")
+    require(shape.count == 2, "shape \(shape) is no matrix")
     let (rows, columns) = (shape[0], shape[1])
     let result = NDTensor(uninitialized: [columns, rows])
     let (from, to) = (storage.base, result.storage.base)
@@ -34,7 +34,7 @@ extension NDTensor {
 
 /// Rows of a product that one BLAS call makes: few enough to spread and to stay in a core's cache
 /// for what follows, enough to pay for packing the other matrix.
-let rowsPerProduct = 256
+let rowsPerProduct = 512
 
 /// x w, or x w^T when `isTransposed`; not recorded.
 func product<Scalar>(

@@ -10,7 +10,7 @@ public func sum<Scalar>(_ x: NDTensor<Scalar>) -> NDTensor<Scalar> {
 
 /// The mean of all elements, of shape `[]`; traps when there are none.
 public func mean<Scalar>(_ x: NDTensor<Scalar>) -> NDTensor<Scalar> {
-  precondition(x.count > 0, "no mean of shape \(x.shape)")
+  require(x.count > 0, "no mean of shape \(x.shape)")
   return (1 / Scalar(x.count)) * sum(x)
 }
 

@@ -3,7 +3,7 @@ import CHedgerowKernels
 extension NDTensor {
   /// The first `count` rows, sharing the elements: the targets of a block among its sources.
   public func prefix(rows count: Int) -> NDTensor {
-    precondition(
+    require(
       !shape.isEmpty && 0 <= count && count <= rowCount, "no first \(count) rows in shape \(shape)")
     if count == rowCount { return self }
     let result = NDTensor(sharing: storage, shape: [count] + shape.dropFirst())
@@ -16,8 +16,8 @@ extension NDTensor {
   /// Traps when a row is not below ``rowCount``. The gradient has the shape of the whole tensor;
   /// gradients of a row that was taken several times are added in rising order of i.
   public func gathered(rows: [UInt32]) -> NDTensor {
-    precondition(!shape.isEmpty, "a single number has no rows")
-    precondition(
+    require(!shape.isEmpty, "a single number has no rows")
+    require(
       hr_indices_are_valid(rows, rows.count, UInt32(clamping: rowCount)),
       "rows up to \(rows.max() ?? 0) are outside shape \(shape)")
     let width = self.width

@@ -16,7 +16,7 @@ public struct CompressedRows: Sendable {
 
   /// Traps unless offsets begin with 0 and do not fall, and every index is below `bound`.
   func check(bound: Int, _ what: String) {
-    precondition(
+    require(
       offsets.count > rowCount && Int(offsets[rowCount]) <= indices.count
         && hr_rows_are_valid(offsets, indices, rowCount, UInt32(clamping: bound)),
       "\(what) of \(rowCount) rows with indices below \(bound) are not well formed: "
@@ -43,7 +43,7 @@ public func segmentMean<Scalar>(
   _ x: NDTensor<Scalar>, over targets: CompressedRows,
   transposed: @escaping () -> CompressedRows
 ) -> NDTensor<Scalar> {
-  precondition(x.shape.count == 2, "shape \(x.shape) is no matrix of features")
+  require(x.shape.count == 2, "shape \(x.shape) is no matrix of features")
   targets.check(bound: x.shape[0], "sources")
   let (sourceCount, width) = (x.shape[0], x.shape[1])
   let y = NDTensor<Scalar>(uninitialized: [targets.rowCount, width])
@@ -55,7 +55,7 @@ public func segmentMean<Scalar>(
   return y.recorded(from: x) { dy in
     let sources = transposed()
     sources.check(bound: targets.rowCount, "targets")
-    precondition(
+    require(
       sources.rowCount == sourceCount,
       "transposed rows of \(sources.rowCount) sources, not \(sourceCount)")
     let dx = NDTensor<Scalar>(uninitialized: [sourceCount, width])

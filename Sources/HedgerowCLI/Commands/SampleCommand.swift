@@ -1,0 +1,108 @@
+import ArgumentParser
+import Hedgerow
+
+/// `hedgerow sample STORE --seeds paper --fanouts 15,10`
+struct SampleCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "sample",
+    abstract: "Sample mini-batches of neighborhoods, to measure or to compare.",
+    discussion: """
+      Goes through the seeds in an order drawn from --seed and --epoch and samples neighbors hop by \
+      hop along every relation, backward readings included. The digest is a hash of every batch's \
+      content in order: the same for any --threads and --memory.
+      """)
+
+  @OptionGroup var store: StoreArgument
+  @Option(help: ArgumentHelp("The node type of the seeds.", valueName: "type"))
+  var seeds: String
+  @Option(name: .customLong("in"), help: ArgumentHelp("Take the members of this set.", valueName: "set"))
+  var set: String?
+  @Option(
+    help: ArgumentHelp("Neighbors to take at each hop; -1 takes all.", valueName: "counts"),
+    transform: parseFanouts)
+  var fanouts: [Int]
+  @Option(help: ArgumentHelp("Seeds in a batch.", valueName: "count"))
+  var batchSize = 1024
+  @Option(help: ArgumentHelp("Stop after so many batches.", valueName: "count"))
+  var batches: Int?
+  @Option(help: ArgumentHelp("Which epoch's order and draws.", valueName: "number"))
+  var epoch = 0
+  @Flag(help: "Gather the feature columns named x too.")
+  var features = false
+  @Flag(help: "Print a digest of all batches.")
+  var digest = false
+  @Flag(name: .customLong("no-reverse"), help: "Sample along stored edge types only.")
+  var noReverse = false
+  @OptionGroup var global: GlobalOptions
+
+  func validate() throws {
+    guard batchSize > 0 else { throw ValidationError("--batch-size must be at least 1") }
+    guard epoch >= 0 else { throw ValidationError("--epoch must not be negative") }
+    if let batches, batches < 1 { throw ValidationError("--batches must be at least 1") }
+  }
+
+  func run() async throws {
+    let (_, graph) = try store.snapshot()
+    let budget = global.makeBudget()
+    var options = LoaderOptions()
+    options.threads = global.threads ?? ProcessResources.processorCount
+    options.relations = graph.schema.relations(includingReverse: !noReverse)
+    if !features { options.inputs = PerNode() }
+    options.prefetchByteLimit = budget.available / 2
+    let loader = NeighborLoader(
+      graph, seeds: .nodes(NodeType(seeds), in: set), fanouts: Fanouts(fanouts),
+      batchSize: batchSize, seed: global.seed, options: options)
+
+    let total = min(try loader.batchCount(), batches ?? .max)
+    let progress = ProgressBar("sampling", total: total, unit: .items("batches"))
+    let read = ProcessResources.storageByteCountRead
+    let clock = ContinuousClock()
+    let start = clock.now
+    var counts = (batches: 0, nodes: 0, edges: 0)
+    var stages = StageSeconds()
+    var hash = BatchDigest()
+    for try await batch in loader.epoch(epoch) {
+      try Interruption.check()
+      counts.batches += 1
+      counts.nodes += batch.subgraph.nodeCount
+      counts.edges += batch.subgraph.edgeCount
+      stages += batch.seconds
+      if digest {
+        batch.subgraph.fold(into: &hash)
+        for tensor in batch.features.values {
+          tensor.withUnsafeBufferPointer { hash.fold(UnsafeRawBufferPointer($0)) }
+        }
+      }
+      progress.advance(by: 1)
+      if counts.batches == total { break }
+    }
+    progress.finish()
+    let seconds = (clock.now - start).seconds
+    let bytes = ProcessResources.storageByteCountRead - read
+    if global.json {
+      print(
+        JSON.object([
+          .init(key: "batches", value: .int(counts.batches)),
+          .init(key: "seconds", value: .double(seconds)),
+          .init(key: "nodes", value: .int(counts.nodes)),
+          .init(key: "edges", value: .int(counts.edges)),
+          .init(key: "bytes_read", value: .int(bytes)),
+          .init(key: "digest", value: digest ? .string(hash.description) : .null),
+          .init(key: "peak_resident_bytes", value: .int(ProcessResources.peakResidentByteCount)),
+        ]))
+      return
+    }
+    let rate = seconds > 0 ? Double(counts.edges) / seconds / 1e6 : 0
+    print(
+      "\(counts.batches.grouped) batches, \(counts.nodes.grouped) nodes, "
+        + "\(counts.edges.grouped) edges in \(seconds.formatted(decimals: 3)) s: "
+        + "\(rate.formatted(decimals: 1)) M edges/s")
+    print(
+      "on \(options.threads) threads: sample \(stages.sample.formatted(decimals: 3)) s, "
+        + "read \(stages.read.formatted(decimals: 3)) s, "
+        + "gather \(stages.gather.formatted(decimals: 3)) s; "
+        + "\(ByteSize.format(bytes)) read from storage, peak "
+        + ByteSize.format(ProcessResources.peakResidentByteCount))
+    if digest { print("digest \(hash)") }
+  }
+}

@@ -1,0 +1,47 @@
+import ArgumentParser
+import Hedgerow
+
+/// The options that every command takes.
+struct GlobalOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Private memory to stay within, as 256MiB.",
+      discussion: "Half of what the system or the control group leaves, unless given.",
+      valueName: "size"),
+    transform: parseSize)
+  var memory: Int?
+
+  @Option(help: ArgumentHelp("Threads to use; never changes a result.", valueName: "count"))
+  var threads: Int?
+
+  @Option(help: ArgumentHelp("Decides every random choice.", valueName: "number"))
+  var seed: UInt64 = 0
+
+  @Flag(help: "Print one JSON object and nothing else on standard output.")
+  var json = false
+
+  func validate() throws {
+    if let threads, !(1...1024).contains(threads) {
+      throw ValidationError("--threads \(threads) is not between 1 and 1024")
+    }
+  }
+
+  /// Made once for each run of a command.
+  func makeBudget() -> MemoryBudget {
+    MemoryBudget(total: memory ?? ProcessResources.defaultMemoryBudget)
+  }
+
+  func makePool() -> ThreadPool {
+    ThreadPool(threadCount: threads ?? ProcessResources.processorCount)
+  }
+}
+
+private func parseSize(_ text: String) throws -> Int {
+  guard let size = ByteSize.parse(text) else {
+    throw ValidationError("'\(text)' is no size: write it as 256MiB or 2GB")
+  }
+  guard size >= MemoryBudget.overhead else {
+    throw ValidationError("\(text) is below the least, \(ByteSize.format(MemoryBudget.overhead))")
+  }
+  return size
+}

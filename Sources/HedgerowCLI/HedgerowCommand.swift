@@ -1,0 +1,45 @@
+import ArgumentParser
+import Glibc
+import Hedgerow
+
+/// `hedgerow COMMAND STORE ...`
+@main
+struct HedgerowCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "hedgerow",
+    abstract: "A graph database on disk that trains graph neural networks.",
+    discussion: """
+      Every command explains itself with --help. Errors are one line on standard error; the exit \
+      status says what kind: 64 wrong call, 65 bad input data, 66 input missing, 69 store of a \
+      newer format, 70 damaged store, 74 input or output failed, 75 locked by another writer, \
+      130 interrupted.
+      """,
+    version: "0.1.0",
+    subcommands: [
+      InfoCommand.self, VerifyCommand.self, NeighborsCommand.self, SampleCommand.self,
+      DatasetCommand.self,
+    ])
+
+  static func main() async {
+    Interruption.install()
+    do {
+      var command = try parseAsRoot()
+      if var asynchronous = command as? any AsyncParsableCommand {
+        try await asynchronous.run()
+      } else {
+        try command.run()
+      }
+    } catch {
+      exit(reporting: error)
+    }
+  }
+
+  /// Ends the process as an error asks for. Asking for help is none.
+  private static func exit(reporting error: any Error) -> Never {
+    if exitCode(for: error).isSuccess { exit(withError: error) }
+    let failure = Failure(error) { (message(for: error), exitCode(for: error).rawValue) }
+    fflush(nil)
+    StandardError.write(failure.line + "\n")
+    Glibc.exit(failure.status)
+  }
+}

@@ -1,0 +1,40 @@
+public import HedgerowGraph
+public import HedgerowNN
+public import HedgerowTensor
+
+/// A layer over one relation: new features of targets, from their own and their sources'.
+///
+/// It gives a sum of terms that is not computed yet, so that ``HeteroConv`` can add those of
+/// several relations, and the activation after them, in one pass. A layer whose result is no such
+/// sum computes it and gives `AffineSum(result)`.
+///
+/// Shapes: source [sources of the block, source width], target [targets of the block, target
+/// width], result [targets of the block, output width].
+public protocol Convolution: Module {
+  func terms(source: Tensor, target: Tensor, along block: Block) -> AffineSum<Float>
+}
+
+extension Convolution {
+  /// Targets' new features, from two types of nodes.
+  public func callAsFunction(source: Tensor, target: Tensor, _ block: Block) -> Tensor {
+    terms(source: source, target: target, along: block).evaluated()
+  }
+
+  /// Targets' new features within one type of nodes: targets are the first of the sources.
+  public func callAsFunction(_ x: Tensor, _ block: Block) -> Tensor {
+    callAsFunction(source: x, target: x.prefix(rows: block.targetCount), block)
+  }
+}
+
+/// y_t = mean of x_s over the sources s of t, and zero for a target without any.
+///
+/// Shapes: x [sources, width], y [targets, width].
+public func segmentMean<Scalar>(_ x: NDTensor<Scalar>, along block: Block) -> NDTensor<Scalar> {
+  segmentMean(x, over: block.rows) { block.transposed.rows }
+}
+
+extension Block {
+  fileprivate var rows: CompressedRows {
+    CompressedRows(offsets: offsets, indices: sources, rowCount: targetCount)
+  }
+}

@@ -1,0 +1,65 @@
+public import HedgerowCore
+public import HedgerowGraph
+public import HedgerowNN
+public import HedgerowTensor
+
+/// One convolution for each relation; a node type's result is the sum over the relations into it.
+///
+/// ```swift
+/// let conv = HeteroConv([
+///   ("user", "rates", "item"): SAGEConv(source: 64, target: 128, to: 128),
+///   ("item", "rev_rates", "user"): SAGEConv(source: 128, target: 64, to: 128),
+/// ])
+/// let hidden = conv(x, block, activation: .relu)
+/// ```
+/// The result has the node types that some relation of the layer leads into, and no others. A
+/// relation without edges takes part like any other: its means are zero, its bias and the
+/// targets' own features count. Relations of the block that have no convolution are left out.
+///
+/// Source: Schlichtkrull et al., Modeling Relational Data with Graph Convolutional Networks,
+/// ESWC 2018; names as in PyTorch Geometric's `HeteroConv`: `convs.<user___rates___item>...`.
+public struct HeteroConv: Module {
+  let convs: PerEdge<any Convolution>
+
+  public init(_ convolutions: PerEdge<any Convolution>) { convs = convolutions }
+
+  /// The relations that have a convolution.
+  public var relations: [EdgeType] { convs.keys }
+
+  /// New features of the block's targets, by node type, through an activation and then dropout.
+  ///
+  /// Shapes: x[type] [sourceCounts[type], width]; result [targetCounts[type], output width].
+  ///
+  /// Ends the program, naming the relation, when its features or its block are missing.
+  public func callAsFunction(
+    _ x: PerNode<Tensor>, _ block: HeteroBlock, activation: Activation = .identity,
+    dropout rate: Double = 0
+  ) -> PerNode<Tensor> {
+    var targets = PerNode<Tensor>()
+    var sums = PerNode<AffineSum<Float>>()
+    for (relation, convolution) in convs {
+      let source = input(of: relation.source, from: x, for: relation)
+      if targets[optional: relation.target] == nil {
+        let count = block.targetCounts[optional: relation.target] ?? 0
+        targets[relation.target] =
+          input(of: relation.target, from: x, for: relation).prefix(rows: count)
+      }
+      guard let edges = block[relation] else {
+        fatalError("relation \(relation) has no block; there are \(block.blocks.keys)")
+      }
+      let terms = convolution.terms(
+        source: source, target: targets[relation.target], along: edges)
+      sums[relation.target] = sums[optional: relation.target].map { $0 + terms } ?? terms
+    }
+    return sums.mapValues { $0.evaluated(activation: activation, dropout: rate) }
+  }
+
+  private func input(
+    of type: NodeType, from x: PerNode<Tensor>, for relation: EdgeType
+  ) -> Tensor {
+    guard let features = x[optional: type] else {
+      fatalError("relation \(relation) needs features of '\(type)'; there are those of \(x.keys)")
+    }
+    return features
+  }
+}

@@ -1,0 +1,45 @@
+public import HedgerowCore
+public import HedgerowGraph
+public import HedgerowTensor
+
+/// One mini-batch: the sampled neighborhood of some seeds, with features and labels.
+public struct Batch: Sendable {
+  public let epoch: Int
+  /// The place in the epoch, from 0.
+  public let index: Int
+  public let subgraph: SampledSubgraph
+  /// Features of every node of the subgraph, by type: count x width. Types without inputs are
+  /// not there.
+  public let features: PerNode<Tensor>
+  /// Class labels of the seeds, -1 for none; empty when no label column was asked for.
+  public let labels: [Int32]
+  /// The source of randomness that belongs to this batch: dropout draws from it.
+  public let randomness: RandomStream
+  /// Seconds that making it took on its thread.
+  public let seconds: StageSeconds
+
+  /// One layer a hop, the first layer first.
+  public var blocks: [HeteroBlock] { subgraph.blocks }
+  public var seedCount: Int { subgraph.seedCount }
+
+  var byteCount: Int {
+    4 * (features.values.reduce(0) { $0 + $1.count } + subgraph.nodeCount)
+      + 4 * subgraph.edges.reduce(0) { $0 + $1.offsets.count + $1.sources.count }
+  }
+}
+
+/// Where a batch's time went, in seconds.
+public struct StageSeconds: Hashable, Sendable {
+  public var sample = 0.0
+  /// Asking for the pages of features.
+  public var read = 0.0
+  public var gather = 0.0
+
+  public init() {}
+
+  public static func += (a: inout StageSeconds, b: StageSeconds) {
+    a.sample += b.sample
+    a.read += b.read
+    a.gather += b.gather
+  }
+}

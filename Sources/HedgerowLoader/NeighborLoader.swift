@@ -1,0 +1,237 @@
+public import HedgerowCore
+public import HedgerowGraph
+public import HedgerowSampling
+import HedgerowTensor
+
+/// How a loader makes batches.
+public struct LoaderOptions: Sendable {
+  /// In what order an epoch goes through the seeds.
+  public enum Order: Sendable {
+    /// A new order each epoch, drawn from the seed; no array of the seeds is made.
+    case shuffled
+    /// By rising id: for evaluation.
+    case ascending
+  }
+  public var order = Order.shuffled
+  /// Feature columns by node type. `nil` takes every column of vectors named `x`.
+  public var inputs: PerNode<[String]>?
+  /// A column of the seeds' type to read labels from.
+  public var labels: String?
+  /// What to sample along; `nil` is every relation with its backward reading.
+  public var relations: [Relation]?
+  /// Threads that make batches.
+  public var threads = ProcessResources.processorCount
+  /// Batches made or under way ahead of the one in use; `nil` is two a thread.
+  public var prefetchDepth: Int?
+  /// Bytes of batches held ahead of use, beyond the next one.
+  public var prefetchByteLimit = 256 << 20
+
+  public init() {}
+}
+
+/// Mini-batches of sampled neighborhoods with their features, made ahead on threads of its own.
+///
+/// ```swift
+/// let loader = NeighborLoader(graph, seeds: .nodes("item", in: "train"), fanouts: [15, 10],
+///   batchSize: 1024, seed: 7)
+/// for try await batch in loader.epoch(0) { ... }
+/// ```
+/// Batch i of epoch e is a pure function of the graph, the options and (seed, e, i): the same bits
+/// for any number of threads or depth of prefetch, and at once available without the ones before
+/// it.
+public struct NeighborLoader<Graph: Topology & FeatureSource>: Sendable {
+  public let graph: Graph
+  public let seeds: Seeds
+  public let batchSize: Int
+  public let seed: UInt64
+  public let options: LoaderOptions
+  private let sampler: NeighborSampler<Graph>
+
+  public init(
+    _ graph: Graph, seeds: Seeds, fanouts: Fanouts, batchSize: Int, seed: UInt64 = 0,
+    options: LoaderOptions = LoaderOptions()
+  ) {
+    precondition(batchSize > 0, "a batch has at least one seed, not \(batchSize)")
+    self.graph = graph
+    self.seeds = seeds
+    self.batchSize = batchSize
+    self.seed = seed
+    self.options = options
+    sampler = NeighborSampler(graph, fanouts: fanouts, relations: options.relations, seed: seed)
+  }
+
+  /// Batches in an epoch; the last may be smaller.
+  public func batchCount() throws -> Int {
+    let count = try seeds.resolved(in: graph).count
+    return (count + batchSize - 1) / batchSize
+  }
+
+  /// The batches of an epoch from `firstBatch` on.
+  public func epoch(_ epoch: Int, from firstBatch: Int = 0) -> Epoch<Graph> {
+    Epoch(loader: self, epoch: epoch, firstBatch: firstBatch)
+  }
+
+  /// One batch, made here and now.
+  public func batch(_ index: Int, epoch: Int) throws -> Batch {
+    try plan(epoch: epoch).batch(index, workspace: SamplingWorkspace())
+  }
+
+  func plan(epoch: Int) throws -> EpochPlan<Graph> {
+    let resolved = try seeds.resolved(in: graph)
+    let stream = RandomStream(seed: seed).derive("seed order").derive(UInt64(epoch))
+    return EpochPlan(
+      loader: self, sampler: sampler, epoch: epoch, seeds: resolved,
+      order: options.order == .shuffled ? ShuffledRange(count: resolved.count, stream: stream) : nil,
+      inputs: try inputs())
+  }
+
+  /// The feature columns to gather, checked.
+  private func inputs() throws -> [(type: NodeType, column: String, width: Int)] {
+    var chosen: [(NodeType, String)] = []
+    if let inputs = options.inputs {
+      chosen = zip(inputs.keys, inputs.values).flatMap { type, columns in
+        columns.map { (type, $0) }
+      }
+    } else {
+      for node in graph.schema.nodes {
+        if let property = node.property("x"), case .vector = property.kind {
+          chosen.append((node.type, "x"))
+        }
+      }
+    }
+    return try chosen.map { type, column in
+      guard let width = graph.width(of: column, of: type) else {
+        throw HedgerowError(.usage, "'\(type).\(column)' is no column of numbers")
+      }
+      return (type, column, width)
+    }
+  }
+}
+
+/// The batches of one epoch, in order.
+public struct Epoch<Graph: Topology & FeatureSource>: AsyncSequence, Sendable {
+  public typealias Element = Batch
+  let loader: NeighborLoader<Graph>
+  let epoch: Int
+  let firstBatch: Int
+
+  public func makeAsyncIterator() -> Iterator {
+    Iterator(loader: loader, epoch: epoch, firstBatch: firstBatch)
+  }
+
+  /// Starts the threads at the first call of ``next()`` and stops them when it goes away.
+  public struct Iterator: AsyncIteratorProtocol {
+    let loader: NeighborLoader<Graph>
+    let epoch: Int
+    let firstBatch: Int
+    private var prefetch: OrderedPrefetch<Batch>?
+
+    init(loader: NeighborLoader<Graph>, epoch: Int, firstBatch: Int) {
+      self.loader = loader
+      self.epoch = epoch
+      self.firstBatch = firstBatch
+    }
+
+    public mutating func next() async throws -> Batch? {
+      if prefetch == nil {
+        let plan = try loader.plan(epoch: epoch)
+        let options = loader.options
+        prefetch = OrderedPrefetch(
+          Swift.min(firstBatch, plan.batchCount)..<plan.batchCount, threads: options.threads,
+          depth: options.prefetchDepth ?? 2 * options.threads,
+          byteLimit: options.prefetchByteLimit, byteCount: { $0.byteCount },
+          makeWorker: {
+            let workspace = SamplingWorkspace()
+            return { try plan.batch($0, workspace: workspace) }
+          })
+      }
+      return try await prefetch!.next()
+    }
+  }
+}
+
+/// What every batch of one epoch needs to know.
+struct EpochPlan<Graph: Topology & FeatureSource>: Sendable {
+  let loader: NeighborLoader<Graph>
+  let sampler: NeighborSampler<Graph>
+  let epoch: Int
+  let seeds: ResolvedSeeds
+  let order: ShuffledRange?
+  let inputs: [(type: NodeType, column: String, width: Int)]
+
+  var batchCount: Int { (seeds.count + loader.batchSize - 1) / loader.batchSize }
+
+  func batch(_ index: Int, workspace: SamplingWorkspace) throws -> Batch {
+    precondition(index >= 0 && index < batchCount, "batch \(index) of \(batchCount)")
+    let clock = ContinuousClock()
+    var seconds = StageSeconds()
+    let ranks = index * loader.batchSize..<min(seeds.count, (index + 1) * loader.batchSize)
+    let nodes = ranks.map { seeds.node(atRank: order?[$0] ?? $0) }
+
+    var subgraph: SampledSubgraph?
+    seconds.sample = try clock.measure {
+      subgraph = try sampler.sample(
+        seeds: nodes, of: loader.seeds.type, epoch: epoch, batch: index, workspace: workspace)
+    }.seconds
+    let sampled = subgraph!
+    let present = inputs.filter { sampled.nodes[optional: $0.type] != nil }
+    seconds.read = clock.measure {
+      for input in present {
+        let nodes = sampled.nodes[input.type]
+        loader.graph.prefetch(nodes.span, of: input.type, column: input.column)
+      }
+    }.seconds
+    var features = PerNode<Tensor>()
+    var labels: [Int32] = []
+    seconds.gather = try clock.measure {
+      for type in sampled.nodes.keys {
+        let columns = present.filter { $0.type == type }
+        if !columns.isEmpty {
+          features[type] = try gather(columns.map { ($0.column, $0.width) }, sampled.nodes[type], type)
+        }
+      }
+      if let column = loader.options.labels {
+        labels = try loader.graph.labels(nodes.span, of: loader.seeds.type, column: column)
+      }
+    }.seconds
+    return Batch(
+      epoch: epoch, index: index, subgraph: sampled, features: features, labels: labels,
+      randomness: RandomStream(seed: loader.seed).derive("training").derive(
+        UInt64(epoch), UInt64(index)),
+      seconds: seconds)
+  }
+
+  /// The columns of a type side by side.
+  private func gather(
+    _ columns: [(name: String, width: Int)], _ nodes: [UInt32], _ type: NodeType
+  ) throws -> Tensor {
+    func one(_ column: String, _ width: Int) throws -> Tensor {
+      try Tensor(shape: [nodes.count, width]) { rows in
+        try loader.graph.gather(nodes.span, of: type, column: column, into: rows)
+      }
+    }
+    if columns.count == 1 { return try one(columns[0].name, columns[0].width) }
+    let parts = try columns.map { try one($0.name, $0.width) }
+    let total = columns.reduce(0) { $0 + $1.width }
+    return Tensor(shape: [nodes.count, total]) { out in
+      var offset = 0
+      for part in parts {
+        part.withUnsafeBufferPointer { from in
+          for row in 0..<nodes.count {
+            for element in 0..<part.width {
+              out[row * total + offset + element] = from[row * part.width + element]
+            }
+          }
+        }
+        offset += part.width
+      }
+    }
+  }
+}
+
+extension Duration {
+  /// The whole duration in seconds.
+  public var seconds: Double {
+    Double(components.seconds) + Double(components.attoseconds) * 1e-18
+  }
+}

@@ -1,0 +1,8 @@
+/// Ends the program with a message unless `condition` holds: what a wrong shape or index in the
+/// caller's program comes to. `precondition` would drop its message in release builds.
+package func require(
+  _ condition: @autoclosure () -> Bool, _ message: @autoclosure () -> String,
+  file: StaticString = #fileID, line: UInt = #line
+) {
+  if !condition() { fatalError(message(), file: file, line: line) }
+}

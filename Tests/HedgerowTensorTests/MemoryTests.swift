@@ -1,0 +1,44 @@
+import HedgerowCore
+import HedgerowTensor
+import HedgerowTestSupport
+import Testing
+
+@Suite struct MemoryTests {
+  /// Bytes of private memory that 2,000 training steps added after 200 to warm up.
+  static func growthOverTwoThousandSteps() -> Int {
+    var stream = RandomStream(seed: 3)
+    let graphs = (0..<4).map { _ in
+      RandomRows(sources: 1500, targets: 400, meanDegree: 5, from: &stream)
+    }
+    let w = Parameter(Tensor.random([64, 32], seed: 1))
+    let x = Tensor.random([1500, 32], seed: 2)
+    func step(_ index: Int) {
+      let rows = graphs[index % graphs.count]
+      let (_, gradients) = valueWithGradients(at: [w], randomness: RandomStream(seed: 1)) {
+        let mean = segmentMean(x, over: rows.targets) { rows.transposed }
+        return sum(AffineSum(mean, weight: w.value).evaluated(activation: .relu, dropout: 0.5))
+      }
+      w.value = w.value + -1e-4 * gradients[w]!
+    }
+    for index in 0..<200 { step(index) }
+    let before = ProcessResources.privateByteCount
+    for index in 0..<2000 { step(index) }
+    return ProcessResources.privateByteCount - before
+  }
+
+  @Test func twoThousandStepsLeavePrivateMemoryFlat() async {
+    // In a process of its own: other tests of this one allocate too.
+    await #expect(processExitsWith: .success) {
+      let growth = MemoryTests.growthOverTwoThousandSteps()
+      #expect(growth < 2 << 20, "private memory grew by \(growth) bytes")
+    }
+  }
+
+  @Test func idleBuffersStayWithinTheirLimit() {
+    let limit = BufferPool.idleByteLimit
+    defer { BufferPool.idleByteLimit = limit }
+    BufferPool.idleByteLimit = 1 << 20
+    for count in 1...40 { _ = Tensor.zeros([count * 10_000]) }
+    #expect(BufferPool.idleByteCount <= 1 << 20)
+  }
+}

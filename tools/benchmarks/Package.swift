@@ -1,0 +1,13 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Its own package, so that nothing that a benchmark needs ever reaches users.
+let package = Package(
+  name: "benchmarks",
+  dependencies: [.package(name: "hedgerow", path: "../..")],
+  targets: [
+    .executableTarget(
+      name: "sampling", dependencies: [.product(name: "Hedgerow", package: "hedgerow")])
+  ],
+  swiftLanguageModes: [.v6]
+)
