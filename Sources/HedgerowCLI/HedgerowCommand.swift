@@ -16,7 +16,7 @@ struct HedgerowCommand: AsyncParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      InfoCommand.self, VerifyCommand.self, NeighborsCommand.self, SampleCommand.self,
+      IngestCommand.self, InfoCommand.self, VerifyCommand.self, NeighborsCommand.self, SampleCommand.self,
       DatasetCommand.self,
     ])
 
