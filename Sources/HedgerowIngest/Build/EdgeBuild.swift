@@ -32,10 +32,11 @@ struct EdgeBuild {
     let share = (memory - lookupMemory) / (isUndirected && !layout.isPlain ? 3 : 2)
     let hasText = layout.codecs.contains { $0.kind == .string }
     let heap = hasText ? try TextHeap(scratch: scratch) : nil
-    let forward = ExternalSorter(layout.shape, memory: share, scratch: scratch, expected: table.rowCount)
-    let backward =
-      layout.isPlain || isUndirected
-      ? ExternalSorter(layout.shape, memory: share, scratch: scratch, expected: table.rowCount) : nil
+    func makeSorter() -> ExternalSorter {
+      ExternalSorter(layout.shape, memory: share, scratch: scratch, expected: table.rowCount)
+    }
+    let forward = makeSorter()
+    let backward = layout.isPlain || isUndirected ? makeSorter() : nil
     try EdgeReader(
       table, layout: layout, source: source, target: target, missing: missing, forward: forward,
       backward: backward, heap: heap, lookupMemory: lookupMemory, runner: runner, faults: faults
@@ -272,9 +273,11 @@ private struct InRecord {
     var positions = [UInt64](repeating: 0, count: count)
     for row in 0..<count {
       let start = row * width
-      targets[row] = UInt32(bigEndian: records.loadUnaligned(fromByteOffset: start, as: UInt32.self))
-      sources[row] = UInt32(
-        bigEndian: records.loadUnaligned(fromByteOffset: start + keyWidth - 4, as: UInt32.self))
+      func word(_ offset: Int) -> UInt32 {
+        UInt32(bigEndian: records.loadUnaligned(fromByteOffset: start + offset, as: UInt32.self))
+      }
+      targets[row] = word(0)
+      sources[row] = word(keyWidth - 4)
       positions[row] = records.loadUnaligned(fromByteOffset: start + keyWidth, as: UInt64.self)
     }
     try targets.withUnsafeBufferPointer { rows in

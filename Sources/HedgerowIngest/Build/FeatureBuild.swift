@@ -57,8 +57,8 @@ struct FeatureBuild {
       guard !part.isEmpty else { return }
       try writer.append(
         fixed: UnsafeRawBufferPointer(
-          rebasing: bytes[((part.lowerBound - rows.lowerBound) * width)..<((part.upperBound
-            - rows.lowerBound) * width)]),
+          rebasing: bytes.dropFirst((part.lowerBound - rows.lowerBound) * width)
+            .prefix(part.count * width)),
         count: part.count)
     }
     if keys.droppedRows.isEmpty { return try append(rows) }

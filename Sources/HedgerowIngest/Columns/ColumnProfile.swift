@@ -77,7 +77,8 @@ package struct ColumnProfile {
     if texts.count > limit || texts.textByteCount > byteLimit {
       guard !isDeclared else {
         throw HedgerowError(
-          .badData, "column '\(name)' has more than \(limit) categories: make it a string", at: place)
+          .badData, "column '\(name)' has more than \(limit) categories: make it a string",
+          at: place)
       }
       self.texts = nil
     }

@@ -90,7 +90,7 @@ final class KeyBits {
   }
 
   /// All keys, rising.
-  func forEach(_ body: (Int64) throws -> Void) rethrows {
+  func visit(_ body: (Int64) throws -> Void) rethrows {
     for index in 0..<wordCount {
       var word = words[index]
       while word != 0 {

@@ -41,7 +41,7 @@ extension NodeKeys {
   ) throws {
     guard storedKind != .identity else { return try writer.finish() }
     if let bits {
-      try bits.forEach { try writer.append(key: $0) }
+      try bits.visit { try writer.append(key: $0) }
       return try writer.finish()
     }
     func append(_ text: UnsafeBufferPointer<UInt8>) throws {

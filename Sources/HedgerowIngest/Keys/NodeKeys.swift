@@ -158,7 +158,7 @@ package final class NodeKeys {
     var row: UInt32 = 0
     var nextDropped = 0
     let dropped = dropped.sorted()
-    try bits.forEach { key in
+    try bits.visit { key in
       try makeRoom(count: 1, byteCount: 8)
       guard key < Int64(keptRowCount) else {
         withEncoded(key) { _ = table.insert($0, tag: Self.madeByEdge) }

@@ -1,5 +1,5 @@
-import HedgerowCore
 import Glibc
+import HedgerowCore
 import HedgerowMapped
 
 /// Sorted texts with tags, spilled from a ``TextTable`` when its memory is full, and their merge.

@@ -92,7 +92,8 @@ package final class TextTable {
         let index = Int(word & 0xFFFF_FFFF) - 1
         let entry = entries[index]
         if Int(entry.count) == text.count
-          && (text.count == 0 || memcmp(arena + Int(entry.offset), text.baseAddress!, text.count) == 0)
+          && (text.isEmpty
+            || memcmp(arena + Int(entry.offset), text.baseAddress!, text.count) == 0)
         {
           return (index, slot)
         }
