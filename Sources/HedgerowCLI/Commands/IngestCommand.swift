@@ -1,0 +1,318 @@
+import ArgumentParser
+import Hedgerow
+import Synchronization
+
+/// `hedgerow ingest STORE --nodes paper=nodes.tsv --edges paper:cites:paper=edges.tsv`
+struct IngestCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "ingest",
+    abstract: "Read delimited files and NumPy arrays into a new or an existing store.",
+    discussion: """
+      hedgerow ingest STORE edges.tsv reads a plain edge list: node type "node", edge type \
+      node:edge:node. Otherwise each file says its type; a file may be gzip or - for standard input.
+
+      The first line is a header if it has a known name (id, source, target, label, split, time, \
+      weight) or a typed one (year:int), or is not numeric where the next lines are. A node file's \
+      key is column id, or the first; an edge file's ends are source and target, or the first two. \
+      Other columns become properties; their kinds are found over the whole file or stated: int, \
+      float, bool, string, categorical, timestamp[s|ms|us|ns], float32[N] and the like.
+
+      All new types appear in one commit. A type that the store has already is refused.
+      """)
+
+  @Argument(help: ArgumentHelp("The store's directory; made if absent.", valueName: "store"))
+  var store: String
+  @Argument(help: ArgumentHelp("A plain edge list.", valueName: "edges"))
+  var edgeList: String?
+
+  @Option(
+    help: ArgumentHelp("A file of nodes.", valueName: "type=file"), transform: parseNodeFile)
+  var nodes: [IngestOptions.NodeFile] = []
+  @Option(
+    help: ArgumentHelp("A file of edges.", valueName: "source:relation:target=file"),
+    transform: parseEdgeFile)
+  var edges: [IngestOptions.EdgeFile] = []
+  @Option(
+    help: ArgumentHelp(
+      "A .npy array; row i belongs to line i of the type's node file, or to the node with key i.",
+      valueName: "type.column=file"),
+    transform: parseFeatureFile)
+  var features: [IngestOptions.FeatureFile] = []
+  @Option(
+    help: ArgumentHelp("Make a set of each value of a column.", valueName: "type.column"),
+    transform: { text in
+      let (type, column) = try parseColumn(text)
+      return try IngestOptions.NodeColumn(NodeType(validating: type), column)
+    })
+  var split: [IngestOptions.NodeColumn] = []
+  @Flag(help: "Store both arcs of each edge, for every edge type within one node type.")
+  var undirected = false
+  @Option(
+    help: ArgumentHelp(
+      "The time of an edge type's edges, for samples.", valueName: "type.column"),
+    transform: parseEdgeColumn)
+  var time: [IngestOptions.EdgeColumn] = []
+  @Option(
+    help: ArgumentHelp(
+      "The weight of an edge type's edges, for samples.", valueName: "type.column"),
+    transform: parseEdgeColumn)
+  var weight: [IngestOptions.EdgeColumn] = []
+  @Option(
+    help: ArgumentHelp(
+      "Names for the columns of a type's files, typed or not; an empty name leaves one out. Such "
+        + "files have no header unless --header is given.",
+      valueName: "type=name,..."),
+    transform: parseColumnNames)
+  var columns: [ColumnNames] = []
+  @Option(
+    help: ArgumentHelp(
+      "Between fields: one character, or tab, comma, semicolon, pipe, space.",
+      valueName: "character"),
+    transform: parseDelimiter)
+  var delimiter: UInt8?
+  @Flag(exclusivity: .exclusive)
+  var header = HeaderFlag.automatic
+  @Option(
+    help: ArgumentHelp(
+      "row: divide each row of features by its sum, as PyTorch Geometric does.",
+      valueName: "none|row"),
+    transform: parseCase)
+  var normalizeFeatures = IngestOptions.Normalization.none
+  @Option(
+    help: ArgumentHelp(
+      "An edge names a node that its type's node file does not list.",
+      valueName: "create|skip|fail"),
+    transform: parseCase)
+  var onMissing = IngestOptions.MissingNodes.create
+  @Option(
+    help: ArgumentHelp(
+      "A line cannot be used: change nothing, or leave it out and count it.",
+      valueName: "fail|report"),
+    transform: parseCase)
+  var onError = IngestOptions.BadLines.fail
+  @Option(help: ArgumentHelp("Wait so long for another writer.", valueName: "seconds"))
+  var wait = 0.0
+  @OptionGroup var global: GlobalOptions
+
+  enum HeaderFlag: EnumerableFlag {
+    case automatic, present, absent
+
+    static func name(for value: HeaderFlag) -> NameSpecification {
+      switch value {
+      case .automatic: .customLong("detect-header")
+      case .present: .customLong("header")
+      case .absent: .customLong("no-header")
+      }
+    }
+
+    static func help(for value: HeaderFlag) -> ArgumentHelp? {
+      switch value {
+      case .automatic: "Find out whether the first line names the columns."
+      case .present: "The first line names the columns."
+      case .absent: "The first line is data."
+      }
+    }
+  }
+
+  private func options() throws -> IngestOptions {
+    var options = IngestOptions()
+    options.nodes = nodes
+    options.edges = edges
+    if let edgeList {
+      options.edges.insert(.init(EdgeType("node", "edge", "node"), edgeList), at: 0)
+    }
+    options.features = features
+    options.splits = split
+    options.times = time
+    options.weights = weight
+    options.delimiter = delimiter
+    options.header =
+      switch header {
+      case .automatic: .automatic
+      case .present: .present
+      case .absent: .absent
+      }
+    for names in columns {
+      switch names.type {
+      case .node(let type): options.nodeColumns[type] = names.names
+      case .edge(let type): options.edgeColumns[type] = names.names
+      }
+    }
+    options.normalization = normalizeFeatures
+    options.missingNodes = onMissing
+    options.badLines = onError
+    if undirected {
+      options.undirected = Set(options.edges.map(\.type).filter { $0.source == $0.target })
+      guard !options.undirected.isEmpty else {
+        throw HedgerowError(
+          .usage, "--undirected needs an edge type whose ends are of one node type")
+      }
+    }
+    return options
+  }
+
+  func run() async throws {
+    let bars = IngestProgressBars()
+    let report = try Ingest.run(
+      try options(), into: store, budget: global.makeBudget(), pool: global.makePool(),
+      waiting: wait, progress: { bars.show($0) }, isCancelled: { Interruption.isRequested })
+    bars.finish()
+    if global.json { print(report.json) } else { printLines(report) }
+  }
+
+  private func printLines(_ report: IngestReport) {
+    for (type, count) in report.nodes {
+      let made = report.createdNodes[optional: type] ?? 0
+      let note = made > 0 ? ", \(made.grouped) of them only in edge files" : ""
+      print("node \(type): \(count.grouped)\(note)")
+      for property in report.schema.node(type)?.properties ?? [] {
+        print("  \(property.name): \(property.kind)")
+      }
+    }
+    for (type, count) in report.edges {
+      print("edge \(type): \(count.grouped)")
+      for property in report.schema.edge(type)?.properties ?? [] {
+        print("  \(property.name): \(property.kind)")
+      }
+    }
+    if report.skipped > 0 {
+      print("\(report.skipped.grouped) lines left out")
+      for message in report.messages { print("  \(message)") }
+    }
+    let edges = report.edges.values.reduce(0, +)
+    let rate = report.seconds > 0 ? Double(edges) / report.seconds / 1e6 : 0
+    print(
+      "version \(report.version) in \(report.seconds.formatted(decimals: 2)) s "
+        + "(\(rate.formatted(decimals: 2)) M edges/s), peak "
+        + ByteSize.format(report.peakResidentByteCount))
+  }
+}
+
+extension IngestReport {
+  var json: JSON {
+    .object([
+      .init(key: "version", value: .int(Int(version))),
+      .init(
+        key: "nodes",
+        value: .object(nodes.map { .init(key: $0.name, value: .int($1)) })),
+      .init(
+        key: "edges",
+        value: .object(edges.map { .init(key: "\($0)", value: .int($1)) })),
+      .init(
+        key: "created_nodes",
+        value: .object(createdNodes.map { .init(key: $0.name, value: .int($1)) })),
+      .init(key: "skipped", value: .int(skipped)),
+      .init(key: "messages", value: .array(messages.map { .string($0) })),
+      .init(key: "seconds", value: .double(seconds)),
+      .init(key: "peak_resident_bytes", value: .int(peakResidentByteCount)),
+    ])
+  }
+}
+
+/// One bar after the other, for the phases of an ingest.
+private final class IngestProgressBars: Sendable {
+  private struct State {
+    var bar: ProgressBar?
+    var name = ""
+    var done = 0
+  }
+  private let state = Mutex(State())
+
+  func show(_ progress: IngestProgress) {
+    state.withLock { state in
+      let name = "\(progress.phase.rawValue) \(progress.subject)"
+      if state.name != name {
+        state.bar?.finish()
+        let unit: ProgressBar.Unit =
+          switch progress.phase {
+          case .scan, .read: .bytes
+          case .features: .items("rows")
+          case .write: .items("edges")
+          }
+        state = State(bar: ProgressBar(name, total: progress.total, unit: unit), name: name)
+      }
+      state.bar?.advance(by: progress.done - state.done)
+      state.done = progress.done
+    }
+  }
+
+  func finish() { state.withLock { $0.bar?.finish() } }
+}
+
+// MARK: - Arguments
+
+private func parseCase<T: RawRepresentable & CaseIterable>(_ text: String) throws -> T
+where T.RawValue == String {
+  guard let value = T(rawValue: text) else {
+    let cases = T.allCases.map(\.rawValue).joined(separator: ", ")
+    throw ValidationError("'\(text)' is none of \(cases)")
+  }
+  return value
+}
+
+private func parseNodeFile(_ text: String) throws -> IngestOptions.NodeFile {
+  let (type, path) = try parsePair(text, at: "=", as: "node file: write paper=nodes.tsv")
+  return try IngestOptions.NodeFile(NodeType(validating: type), path)
+}
+
+private func parseEdgeFile(_ text: String) throws -> IngestOptions.EdgeFile {
+  let (type, path) = try parsePair(
+    text, at: "=", as: "edge file: write paper:cites:paper=edges.tsv")
+  return try IngestOptions.EdgeFile(EdgeType(validating: type), path)
+}
+
+private func parseFeatureFile(_ text: String) throws -> IngestOptions.FeatureFile {
+  let (name, path) = try parsePair(text, at: "=", as: "feature file: write paper.x=features.npy")
+  let (type, column) = try parseColumn(name)
+  return try IngestOptions.FeatureFile(NodeType(validating: type), column, path)
+}
+
+/// `paper.label`, `user:rates:item.time`: what follows the last point is the column.
+private func parseColumn(_ text: String) throws -> (type: String, column: String) {
+  guard let point = text.lastIndex(of: "."), point != text.startIndex,
+    text.index(after: point) != text.endIndex
+  else { throw ValidationError("'\(text)' is no column: write TYPE.COLUMN, as paper.label") }
+  return (String(text[..<point]), String(text[text.index(after: point)...]))
+}
+
+private func parseEdgeColumn(_ text: String) throws -> IngestOptions.EdgeColumn {
+  let (type, column) = try parseColumn(text)
+  return try IngestOptions.EdgeColumn(EdgeType(validating: type), column)
+}
+
+/// The names that `--columns` gives to a type's files.
+struct ColumnNames {
+  enum Owner {
+    case node(NodeType)
+    case edge(EdgeType)
+  }
+  var type: Owner
+  var names: [String]
+}
+
+private func parseColumnNames(_ text: String) throws -> ColumnNames {
+  let (type, list) = try parsePair(
+    text, at: "=", as: "list of columns: write user:rates:item=source,target,rating")
+  let names = list.split(separator: ",", omittingEmptySubsequences: false).map { String($0) }
+  return ColumnNames(
+    type: type.contains(":")
+      ? .edge(try EdgeType(validating: type)) : .node(try NodeType(validating: type)),
+    names: names)
+}
+
+private func parseDelimiter(_ text: String) throws -> UInt8 {
+  switch text {
+  case "tab", "\\t": return 9
+  case "comma": return UInt8(ascii: ",")
+  case "semicolon": return UInt8(ascii: ";")
+  case "pipe": return UInt8(ascii: "|")
+  case "space": return UInt8(ascii: " ")
+  default:
+    guard let byte = text.utf8.first, text.utf8.count == 1, byte < 0x80 else {
+      throw ValidationError(
+        "'\(text)' is no delimiter: write one ASCII character, or tab, comma, semicolon, pipe, space"
+      )
+    }
+    return byte
+  }
+}

@@ -1,0 +1,213 @@
+import CHedgerowKernels
+import Glibc
+import HedgerowCore
+import HedgerowMapped
+
+/// How an edge with columns lies in a record of the external sort.
+///
+/// Source and target, 4 bytes each, big-endian; one bit a column for what is there; the values in
+/// the columns' order, a string as the place of its text in a heap file.
+struct EdgeLayout {
+  let codecs: [ColumnCodec]
+  let offsets: [Int]
+  let width: Int
+  let validByteCount: Int
+
+  static let keyWidth = 8
+
+  init(_ codecs: [ColumnCodec]) {
+    self.codecs = codecs
+    validByteCount = (codecs.count + 7) / 8
+    var offset = Self.keyWidth + validByteCount
+    var offsets: [Int] = []
+    for codec in codecs {
+      offsets.append(offset)
+      offset += codec.kind.byteWidth
+    }
+    self.offsets = offsets
+    width = offset
+  }
+
+  /// Edges without columns are words: source above target.
+  var isPlain: Bool { codecs.isEmpty }
+  var shape: ExternalSorter.Shape {
+    isPlain ? .words : .records(width: width, keyWidth: Self.keyWidth)
+  }
+  var recordByteCount: Int { isPlain ? 8 : width }
+
+  /// Writes a chunk's columns into its records; strings follow with their places.
+  func fill(_ records: UnsafeMutableRawPointer, from values: [ColumnCodec.Values]) {
+    let start = records.assumingMemoryBound(to: UInt8.self)
+    for (index, codec) in codecs.enumerated() {
+      let column = values[index]
+      let place = Self.keyWidth + index / 8
+      let bit = UInt8(1) << UInt8(index % 8)
+      for row in 0..<column.count where column.isValid[row] { start[row * width + place] |= bit }
+      if codec.kind == .string { continue }
+      hr_values_to_records(
+        column.bytes.baseAddress!.assumingMemoryBound(to: UInt8.self), codec.byteWidth,
+        column.count, start + offsets[index], width)
+    }
+  }
+
+  func isValid(_ record: UnsafeRawPointer, _ column: Int) -> Bool {
+    let byte = record.load(fromByteOffset: Self.keyWidth + column / 8, as: UInt8.self)
+    return byte >> UInt8(column % 8) & 1 == 1
+  }
+
+  /// Sets both ends of a record.
+  static func setEnds(_ record: UnsafeMutableRawPointer, _ first: UInt32, _ second: UInt32) {
+    record.storeBytes(of: (UInt64(first) << 32 | UInt64(second)).bigEndian, as: UInt64.self)
+  }
+
+  static func ends(_ record: UnsafeRawPointer) -> UInt64 {
+    UInt64(bigEndian: record.loadUnaligned(as: UInt64.self))
+  }
+}
+
+/// Texts of string columns, put aside while their edges are sorted.
+final class TextHeap {
+  private let file: ScratchFile
+  private var buffer = [UInt8](repeating: 0, count: 256)
+
+  init(scratch: String) throws { file = try ScratchFile(in: scratch) }
+
+  /// Adds a text and returns its place.
+  func append(_ text: UnsafeBufferPointer<UInt8>) throws -> UInt64 {
+    let place = UInt64(file.byteCount)
+    try withUnsafeBytes(of: UInt32(text.count)) { try file.append($0) }
+    try file.append(UnsafeRawBufferPointer(text))
+    return place
+  }
+
+  func flush() throws { try file.flush() }
+
+  /// The text at a place.
+  func withText(
+    at place: UInt64, _ body: (UnsafeRawBufferPointer) throws -> Void
+  ) throws {
+    let start = Int(place)
+    // Most texts come with the first read.
+    var loaded = min(buffer.count, file.byteCount - start)
+    try read(start, loaded)
+    let count = Int(buffer.withUnsafeBytes { $0.loadUnaligned(as: UInt32.self) })
+    if 4 + count > loaded {
+      if buffer.count < 4 + count {
+        buffer.append(contentsOf: repeatElement(0, count: 4 + count - buffer.count))
+      }
+      loaded = 4 + count
+      try read(start, loaded)
+    }
+    try buffer.withUnsafeBytes { try body(UnsafeRawBufferPointer(rebasing: $0[4..<(4 + count)])) }
+  }
+
+  private func read(_ start: Int, _ count: Int) throws {
+    try buffer.withUnsafeMutableBytes {
+      try file.read(at: start, into: UnsafeMutableRawBufferPointer(rebasing: $0[..<count]))
+    }
+  }
+}
+
+/// Edges in out order, a block of records at a time.
+protocol EdgeStream {
+  /// The next records, or nil at the end; they stay until the next call.
+  func next() throws -> UnsafeRawBufferPointer?
+}
+
+extension SortedRecords: EdgeStream {}
+
+/// Both arcs of undirected edges in out order, from the listed arcs sorted forward and backward.
+///
+/// A pair that was listed `f` times one way and `b` times the other has max(f, b) arcs each way: the
+/// listed ones with their own values, then the last of the others turned around. A loop is there
+/// once for each listing.
+final class UndirectedArcs: EdgeStream {
+  private let forward: Side
+  private let backward: Side
+  private let isPlain: Bool
+  private let width: Int
+  private let output: UnsafeMutableRawBufferPointer
+  private var pair: UInt64?
+  private var forwardCount = 0
+  private var backwardCount = 0
+
+  private final class Side {
+    let records: SortedRecords
+    let isPlain: Bool
+    let width: Int
+    var block: UnsafeRawBufferPointer?
+    var position = 0
+    /// Of the next record; nil at the end.
+    var key: UInt64?
+
+    init(_ records: SortedRecords, isPlain: Bool, width: Int) throws {
+      self.records = records
+      self.isPlain = isPlain
+      self.width = width
+      block = try records.next()
+      loadKey()
+    }
+
+    var record: UnsafeRawPointer { block!.baseAddress! + position }
+
+    private func loadKey() {
+      guard block != nil else {
+        key = nil
+        return
+      }
+      key = isPlain ? record.load(as: UInt64.self) : EdgeLayout.ends(record)
+    }
+
+    func advance() throws {
+      position += width
+      if position == block!.count {
+        block = try records.next()
+        position = 0
+      }
+      loadKey()
+    }
+  }
+
+  init(forward: SortedRecords, backward: SortedRecords, isPlain: Bool, width: Int) throws {
+    self.forward = try Side(forward, isPlain: isPlain, width: width)
+    self.backward = try Side(backward, isPlain: isPlain, width: width)
+    self.isPlain = isPlain
+    self.width = width
+    output = .allocate(byteCount: (1 << 14) * width, alignment: 16)
+  }
+
+  deinit { output.deallocate() }
+
+  func next() throws -> UnsafeRawBufferPointer? {
+    var filled = 0
+    while filled < output.count {
+      let side: Side
+      switch (forward.key, backward.key) {
+      case (nil, nil):
+        return filled > 0 ? UnsafeRawBufferPointer(rebasing: output[..<filled]) : nil
+      case (let f?, let b?): side = f <= b ? forward : backward
+      case (_?, nil): side = forward
+      case (nil, _?): side = backward
+      }
+      if side.key != pair {
+        pair = side.key
+        forwardCount = 0
+        backwardCount = 0
+      }
+      let isKept: Bool
+      if side === forward {
+        forwardCount += 1
+        isKept = true
+      } else {
+        backwardCount += 1
+        isKept = backwardCount > forwardCount
+      }
+      if isKept {
+        memcpy(output.baseAddress! + filled, side.record, width)
+        filled += width
+      }
+      try side.advance()
+    }
+    return UnsafeRawBufferPointer(rebasing: output[..<filled])
+  }
+}

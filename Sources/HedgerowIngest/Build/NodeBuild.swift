@@ -1,0 +1,221 @@
+import CHedgerowKernels
+import HedgerowCore
+import HedgerowMapped
+import HedgerowRoaring
+import HedgerowStore
+
+/// The second pass over a node type: its columns, sets, features and keys go to the store.
+struct NodeBuild {
+  let runner: PassRunner
+  let builder: GenerationBuilder
+  let table: InputTable
+  let keys: NodeKeys
+  let features: [FeatureBuild]
+  /// Columns whose values become sets.
+  let splits: [String]
+
+  /// Distinct values of a split column.
+  static let setLimit = 1024
+
+  func run() throws {
+    let type = keys.type
+    let properties = table.properties + features.map { PropertySchema($0.column, $0.kind) }
+    try builder.declare(NodeSchema(type, properties: properties), count: keys.count)
+    try writeColumns()
+    for feature in features {
+      try feature.write(
+        to: builder.columnWriter(of: type, feature.column), keys: keys, runner: runner)
+    }
+    try writeKeys()
+  }
+
+  // MARK: Columns
+
+  private struct Split {
+    var column: Int
+    var names = TextTable()
+    var members: [[UInt32]] = []
+    var sets: [RoaringBitmap] = []
+  }
+
+  private func writeColumns() throws {
+    let writers = try table.codecs.map { try builder.columnWriter(of: keys.type, $0.name) }
+    var splits: [Split] = self.splits.map { name in
+      Split(column: table.codecs.firstIndex { $0.name == name }!)
+    }
+    var rowCount = 0
+    var nextID: UInt32 = 0
+    if !writers.isEmpty {
+      for file in table.files.indices {
+        try runner.run(table.files[file], .read) { chunk in
+          encode(chunk, file: file)
+        } consume: { chunk, values in
+          for rows in keptRows(of: chunk, from: rowCount) {
+            for (index, writer) in writers.enumerated() {
+              try write(
+                values[index], rows, of: chunk, field: table.fields[file][index], to: writer)
+            }
+            for index in splits.indices {
+              let field = table.fields[file][splits[index].column]
+              try add(rows, of: chunk, field: field, firstID: nextID, to: &splits[index])
+            }
+            nextID += UInt32(rows.count)
+          }
+          rowCount += chunk.totalRowCount
+        }
+      }
+      guard nextID == keys.keptRows else { throw changedFile(table.files[0]) }
+      try writeNulls(writers)
+      for (writer, codec) in zip(writers, table.codecs) {
+        try writer.finish(categories: codec.categories)
+      }
+    }
+    for split in splits {
+      for index in 0..<split.names.count {
+        try builder.setMembers(
+          Self.setName(split.names.text(index)), of: keys.type, split.sets[index])
+      }
+    }
+  }
+
+  private func encode(_ chunk: TextChunk, file: Int) -> [ColumnCodec.Values] {
+    Scan.prepare(chunk, table, file: file)
+    return table.codecs.enumerated().map { index, codec in
+      codec.encode(chunk, column: table.fields[file][index])
+    }
+  }
+
+  /// The rows of a chunk that are nodes, as stretches; all of them but for duplicates.
+  private func keptRows(of chunk: TextChunk, from first: Int) -> [Range<Int>] {
+    if keys.droppedRows.isEmpty { return chunk.rowCount > 0 ? [0..<chunk.rowCount] : [] }
+    var stretches: [Range<Int>] = []
+    var start = 0
+    for row in 0...chunk.rowCount {
+      if row == chunk.rowCount || keys.isDropped(row: first + chunk.ordinal(of: row)) {
+        if start < row { stretches.append(start..<row) }
+        start = row + 1
+      }
+    }
+    return stretches
+  }
+
+  private func write(
+    _ values: ColumnCodec.Values, _ rows: Range<Int>, of chunk: TextChunk, field: Int,
+    to writer: ColumnWriter
+  ) throws {
+    if writer.kind == .string {
+      for row in rows {
+        try writer.append(
+          text: values.isValid[row] ? UnsafeRawBufferPointer(chunk.field(row, field)) : nil)
+      }
+      return
+    }
+    let width = writer.kind.byteWidth
+    try writer.append(
+      fixed: UnsafeRawBufferPointer(
+        rebasing: values.bytes[(rows.lowerBound * width)..<(rows.upperBound * width)]),
+      count: rows.count,
+      isValid: UnsafeBufferPointer(rebasing: values.isValid[rows]))
+  }
+
+  /// Nodes that edges made have null everywhere.
+  private func writeNulls(_ writers: [ColumnWriter]) throws {
+    for writer in writers {
+      if writer.kind == .string {
+        for _ in 0..<keys.createdCount { try writer.append(text: nil) }
+      } else {
+        try writer.appendNulls(keys.createdCount)
+      }
+    }
+  }
+
+  // MARK: Sets
+
+  private func add(
+    _ rows: Range<Int>, of chunk: TextChunk, field: Int, firstID: UInt32, to split: inout Split
+  ) throws {
+    for row in rows {
+      let text = chunk.field(row, field)
+      if text.isEmpty { continue }
+      let (index, isNew) = split.names.insert(text)
+      if isNew {
+        guard index < Self.setLimit else {
+          throw HedgerowError(
+            .badData,
+            "split column '\(table.codecs[split.column].name)' has more than \(Self.setLimit) "
+              + "values; each would become a set", at: table.files[0].name)
+        }
+        let name = Self.setName(text)
+        for other in 0..<index where Self.setName(split.names.text(other)) == name {
+          throw HedgerowError(
+            .badData, "two values of a split column both make the set '\(name)': rename one",
+            at: table.files[0].name)
+        }
+        split.members.append([])
+        split.sets.append(RoaringBitmap())
+      }
+      split.members[index].append(firstID + UInt32(row - rows.lowerBound))
+    }
+    for index in split.members.indices where !split.members[index].isEmpty {
+      split.members[index].withUnsafeBufferPointer { split.sets[index].insert(contentsOf: $0) }
+      split.members[index].removeAll(keepingCapacity: true)
+    }
+  }
+
+  /// A value as the name of a set: what no name may have becomes `_`.
+  private static func setName(_ text: UnsafeBufferPointer<UInt8>) -> String {
+    TextLayout.cleanName(String(text.trimmed))
+  }
+
+  // MARK: Keys
+
+  private func writeKeys() throws {
+    let writer = try builder.keyWriter(of: keys.type, keys.storedKind)
+    try keys.write(to: writer) { append in
+      var rowCount = 0
+      var keyCount = 0
+      for file in table.files.indices {
+        let column = table.files[file].layout.keyColumns[0]
+        try runner.run(table.files[file], .read) { chunk in
+          Scan.prepare(chunk, table, file: file)
+        } consume: { chunk, _ in
+          for row in keptRows(of: chunk, from: rowCount).joined() {
+            let key = chunk.key(row, column)
+            keyCount += 1
+            if keys.form == .texts {
+              try append(key)
+            } else {
+              var integer: Int64 = 0
+              _ = hr_parse_int64(key.baseAddress!, key.count, &integer)
+              try keys.withEncoded(integer, append)
+            }
+          }
+          rowCount += chunk.totalRowCount
+        }
+      }
+      guard keyCount == keys.keptRows else { throw changedFile(table.files[0]) }
+    }
+  }
+}
+
+extension ColumnWriter {
+  /// Appends rows of null.
+  func appendNulls(_ count: Int) throws {
+    let width = kind.byteWidth
+    let block = max(1, min(count, (1 << 20) / max(1, width)))
+    let zeros = UnsafeMutableRawBufferPointer.allocate(byteCount: block * width, alignment: 16)
+    let isValid = [Bool](repeating: false, count: block)
+    defer { zeros.deallocate() }
+    zeros.initializeMemory(as: UInt8.self, repeating: 0)
+    var left = count
+    while left > 0 {
+      let part = min(left, block)
+      try isValid.withUnsafeBufferPointer {
+        try append(
+          fixed: UnsafeRawBufferPointer(rebasing: zeros[..<(part * width)]), count: part,
+          isValid: UnsafeBufferPointer(rebasing: $0[..<part]))
+      }
+      left -= part
+    }
+  }
+}

@@ -1,0 +1,244 @@
+import CHedgerowKernels
+import Glibc
+import HedgerowCore
+
+/// The first pass: which kinds columns have, and which keys there are.
+struct Scan {
+  /// One end of an edge type, or a node type's own key.
+  struct KeyColumn {
+    var keys: NodeKeys
+    /// Whether the keys seen are taken into the dictionary.
+    var isGathered: Bool
+  }
+
+  /// What one chunk says.
+  struct Part {
+    var profiles: [ColumnProfile.Part] = []
+    /// For each key column: the new keys, or all of them for a node file.
+    var integers: [[Int64]] = []
+    var texts: [[UnsafeBufferPointer<UInt8>]] = []
+    /// Where a key is no integer and all must be.
+    var isText: [Bool] = []
+  }
+
+  static let longestKey = 65535
+
+  let runner: PassRunner
+  let faults: Faults
+
+  // MARK: Rows
+
+  /// Cuts a chunk and drops the rows that cannot be used whatever the kinds turn out to be. The
+  /// second pass drops the same ones.
+  static func prepare(_ chunk: TextChunk, _ table: InputTable, file: Int) {
+    let layout = table.files[file].layout
+    chunk.split(delimiter: layout.delimiter, columnCount: layout.columns.count)
+    chunk.checkText()
+    for (column, limit) in zip(layout.keyColumns, table.keyLimits) {
+      if let limit { checkLimit(chunk, column, limit) }
+      let mustBeInteger = layout.columns[column].kind?.isNumeric ?? false
+      for row in 0..<chunk.rowCount {
+        let field = chunk.fields[row * chunk.columnCount + column]
+        let length = Int(hr_field_end(field) - field.begin)
+        // A short field that begins with no space is a key.
+        if length > 0, length <= longestKey, chunk.bytes[Int(field.begin)] > UInt8(ascii: " "),
+          !mustBeInteger
+        {
+          continue
+        }
+        let key = chunk.key(row, column)
+        if key.isEmpty {
+          chunk.mark(row, "has no key in column \(column + 1)")
+        } else if key.count > longestKey {
+          chunk.mark(row, "has a key longer than \(longestKey) bytes in column \(column + 1)")
+        } else if mustBeInteger, hr_classify(key.baseAddress!, key.count) != HR_CLASS_INTEGER {
+          chunk.mark(row, "has \(chunk.quote(row, column)) where an integer key belongs")
+        }
+      }
+    }
+    for (index, profile) in table.profiles.enumerated() {
+      let column = table.fields[file][index]
+      if profile.requirement != .none {
+        ColumnCodec(checking: profile.name, profile.declared ?? .string, profile.requirement)
+          .checkRequirement(chunk, column: column)
+      }
+      // Texts and categories can be anything.
+      if let kind = profile.declared, kind != .string, kind != .categorical {
+        _ = ColumnCodec(checking: profile.name, kind, .none).encode(chunk, column: column)
+      }
+    }
+    chunk.dropMarked()
+  }
+
+  // MARK: Chunks
+
+  private func part(
+    _ chunk: TextChunk, _ table: InputTable, file: Int, _ profiles: [ColumnProfile],
+    _ keyColumns: [KeyColumn], onlyNew: Bool
+  ) -> Part {
+    Self.prepare(chunk, table, file: file)
+    var part = Part()
+    let layout = table.files[file].layout
+    for (column, keyColumn) in zip(layout.keyColumns, keyColumns) {
+      var integers: [Int64] = []
+      var texts: [UnsafeBufferPointer<UInt8>] = []
+      var isText = false
+      if keyColumn.isGathered {
+        switch keyColumn.keys.form {
+        case .integers:
+          integers = Self.integers(chunk, column)
+          isText = integers.count < chunk.rowCount
+          if onlyNew && !isText {
+            integers = integers.withUnsafeBufferPointer { keyColumn.keys.unknown(integers: $0) }
+          }
+        case .texts:
+          for row in 0..<chunk.rowCount {
+            let key = chunk.key(row, column)
+            if !onlyNew || keyColumn.keys.isUnknown(text: key) { texts.append(key) }
+          }
+        }
+      }
+      part.integers.append(integers)
+      part.texts.append(texts)
+      part.isText.append(isText)
+    }
+    part.profiles = profiles.enumerated().map { index, profile in
+      profile.part(of: chunk, column: table.fields[file][index])
+    }
+    return part
+  }
+
+  /// The keys of a column, up to the first that is no integer.
+  static func integers(_ chunk: TextChunk, _ column: Int) -> [Int64] {
+    [Int64](unsafeUninitializedCapacity: chunk.rowCount) { buffer, count in
+      guard chunk.rowCount > 0 else { return }
+      count = hr_parse_keys(
+        chunk.bytes, chunk.fields + column, chunk.columnCount, chunk.rowCount,
+        buffer.baseAddress!)
+    }
+  }
+
+  private static func checkLimit(_ chunk: TextChunk, _ column: Int, _ limit: Int) {
+    for row in 0..<chunk.rowCount {
+      var key: Int64 = -1
+      let text = chunk.key(row, column)
+      if text.isEmpty { continue }
+      if hr_classify(text.baseAddress!, text.count) == HR_CLASS_INTEGER {
+        _ = hr_parse_int64(text.baseAddress!, text.count, &key)
+      }
+      if key < 0 || key >= limit {
+        chunk.mark(
+          row,
+          "has the key \(chunk.quote(row, column)), but the feature matrix has rows 0 to \(limit - 1)"
+        )
+      }
+    }
+  }
+
+  // MARK: Files
+
+  /// Scans a node type's files; false when a key is no integer though all were taken to be.
+  func scan(nodes table: inout InputTable, keys: NodeKeys) throws -> Bool {
+    var isInteger = true
+    var rowCount = 0
+    for file in table.files.indices {
+      let snapshot = table
+      var profiles = table.profiles
+      try runner.run(table.files[file], .scan) { chunk in
+        let column = KeyColumn(keys: keys, isGathered: true)
+        return part(chunk, snapshot, file: file, profiles, [column], onlyNew: false)
+      } consume: { chunk, part in
+        try faults.add(chunk, of: snapshot.files[file])
+        for index in profiles.indices {
+          try profiles[index].add(
+            part.profiles[index], rowCount: chunk.rowCount, place: snapshot.files[file].name)
+        }
+        isInteger = isInteger && !part.isText[0]
+        let first = rowCount
+        rowCount += chunk.totalRowCount
+        try keys.endRows(at: rowCount, dropping: chunk.faults.lazy.map { first + $0.ordinal })
+        guard isInteger else { return }
+        func onDuplicate(key: String, earlier: Int, later: Int) throws {
+          try duplicate(key, earlier, later, in: snapshot)
+        }
+        func row(_ index: Int) -> Int { first + chunk.ordinal(of: index) }
+        switch keys.form {
+        case .integers:
+          try part.integers[0].withUnsafeBufferPointer {
+            try keys.addRows(integers: $0, row: row, onDuplicate: onDuplicate)
+          }
+        case .texts: try keys.addRows(texts: part.texts[0], row: row, onDuplicate: onDuplicate)
+        }
+      }
+      table.profiles = profiles
+    }
+    return isInteger
+  }
+
+  /// Scans an edge type's files; says for each end whether all its keys were integers, if they had
+  /// to be.
+  func scan(edges table: inout InputTable, _ keyColumns: [KeyColumn]) throws -> [Bool] {
+    var isInteger = [true, true]
+    var rowCount = 0
+    for file in table.files.indices {
+      let snapshot = table
+      var profiles = table.profiles
+      try runner.run(table.files[file], .scan) { chunk in
+        part(chunk, snapshot, file: file, profiles, keyColumns, onlyNew: true)
+      } consume: { chunk, part in
+        try faults.add(chunk, of: snapshot.files[file])
+        for index in profiles.indices {
+          try profiles[index].add(
+            part.profiles[index], rowCount: chunk.rowCount, place: snapshot.files[file].name)
+        }
+        rowCount += chunk.rowCount
+        for end in 0..<2 {
+          isInteger[end] = isInteger[end] && !part.isText[end]
+          guard keyColumns[end].isGathered, isInteger[end] else { continue }
+          switch keyColumns[end].keys.form {
+          case .integers: try keyColumns[end].keys.addMentions(integers: part.integers[end])
+          case .texts: try keyColumns[end].keys.addMentions(texts: part.texts[end])
+          }
+        }
+      }
+      table.profiles = profiles
+    }
+    table.rowCount = rowCount
+    return isInteger
+  }
+
+  // MARK: Duplicates
+
+  /// Reports a key that two rows have, with both lines.
+  func duplicate(_ key: String, _ earlier: Int, _ later: Int, in table: InputTable) throws {
+    let key = key.count > 60 ? "\(key.prefix(60))..." : key
+    let places = try places(ofRows: [earlier, later], in: table)
+    try faults.add(
+      "lists the key '\(key)' again: it is on \(places[0]) already", at: places[1])
+  }
+
+  /// `file:line` of rows, by reading the files once more up to them.
+  private func places(ofRows rows: [Int], in table: InputTable) throws -> [String] {
+    struct Found: Error {}
+    var places = [String](repeating: "", count: rows.count)
+    var rowCount = 0
+    do {
+      for file in table.files.indices {
+        let layout = table.files[file].layout
+        try runner.run(table.files[file], .scan) { chunk in
+          chunk.split(delimiter: layout.delimiter, columnCount: layout.columns.count)
+        } consume: { chunk, _ in
+          for row in 0..<chunk.rowCount {
+            let place = rowCount + chunk.ordinal(of: row)
+            for index in rows.indices where rows[index] == place {
+              places[index] = "\(table.files[file].name):\(chunk.line(of: row))"
+            }
+          }
+          rowCount += chunk.totalRowCount
+          if rowCount > rows.max()! { throw Found() }
+        }
+      }
+    } catch is Found {}
+    return places
+  }
+}

@@ -1,0 +1,126 @@
+import CHedgerowKernels
+package import HedgerowCore
+
+/// What a column must hold beside what its kind says.
+package enum ColumnRequirement: Sendable {
+  case none
+  /// A time for samples: an integer, or seconds with a fraction; never null.
+  case time
+  /// A weight for samples: finite, not negative, never null.
+  case weight
+}
+
+/// What the first pass over a type's files learns of a column, from which its kind follows.
+///
+/// Integers are int64; numbers of which one has a point or an exponent are float64 (`nan` and `inf`
+/// may be among them); `true` and `false` are bool. Anything else is text: categorical when it has
+/// at most 65,536 distinct values and at least twice as many rows, else string. A number with a
+/// leading zero or plus, or with more digits than int64 holds in a column without a point, is a
+/// code, and so text. Empty fields are null and do not count.
+package struct ColumnProfile {
+  package let name: String
+  package let declared: PropertyKind?
+  package let requirement: ColumnRequirement
+  package private(set) var classes: UInt32 = 0
+  package private(set) var rowCount = 0
+  /// Distinct texts of the column; nil once there are too many.
+  package private(set) var texts: TextTable? = TextTable()
+
+  /// Limits of the dictionary of an inferred categorical column.
+  package static let categoryLimit = 65536
+  package static let categoryByteLimit = 4 << 20
+  /// And of one that was declared.
+  package static let declaredCategoryLimit = 1 << 22
+  package static let declaredCategoryByteLimit = 64 << 20
+
+  package init(_ name: String, declared: PropertyKind?, requirement: ColumnRequirement) {
+    self.name = name
+    self.declared = declared
+    self.requirement = requirement
+    if let declared, declared != .categorical { texts = nil }
+  }
+
+  /// What one chunk adds.
+  package struct Part {
+    package var classes: UInt32 = 0
+    package var texts: TextTable?
+  }
+
+  /// Looks at a column of a chunk. Any number of threads at a time.
+  package func part(of chunk: TextChunk, column: Int) -> Part {
+    var part = Part()
+    let fields = chunk.fields + column
+    let stride = chunk.columnCount
+    if declared == nil, classes & UInt32(HR_CLASS_TEXT) == 0 {
+      part.classes = hr_classify_column(chunk.bytes, fields, stride, chunk.rowCount)
+    }
+    if texts != nil {
+      let table = TextTable()
+      for row in 0..<chunk.rowCount {
+        let text = chunk.field(row, column)
+        if text.count > 0 { table.insert(text) }
+      }
+      part.texts = table
+    }
+    return part
+  }
+
+  /// Adds what chunks say, in their order.
+  package mutating func add(_ part: Part, rowCount: Int, place: String) throws {
+    classes |= part.classes
+    self.rowCount += rowCount
+    guard let texts, let more = part.texts else { return }
+    for index in 0..<more.count { texts.insert(more.text(index)) }
+    let isDeclared = declared != nil
+    let limit = isDeclared ? Self.declaredCategoryLimit : Self.categoryLimit
+    let byteLimit = isDeclared ? Self.declaredCategoryByteLimit : Self.categoryByteLimit
+    if texts.count > limit || texts.textByteCount > byteLimit {
+      guard !isDeclared else {
+        throw HedgerowError(
+          .badData, "column '\(name)' has more than \(limit) categories: make it a string",
+          at: place)
+      }
+      self.texts = nil
+    }
+  }
+
+  /// The kind the column will have.
+  package func kind(place: String) throws -> PropertyKind {
+    switch requirement {
+    case .none: break
+    case .weight:
+      let kind = declared ?? (has(HR_CLASS_DECIMAL | HR_CLASS_LONG) ? .float64 : .int64)
+      guard kind.isNumeric else {
+        throw HedgerowError(.usage, "weight column '\(name)' is \(kind), not numeric", at: place)
+      }
+      return kind
+    case .time:
+      switch declared {
+      case .timestamp: return declared!
+      case nil: return .timestamp(isDecimalTime ? .microseconds : .seconds)
+      case .int64, .int32: return .timestamp(.seconds)
+      case .some(let kind):
+        throw HedgerowError(
+          .usage, "time column '\(name)' is \(kind): declare it int or timestamp", at: place)
+      }
+    }
+    if let declared { return declared }
+    let seen = classes & ~UInt32(HR_CLASS_EMPTY)
+    let numbers = UInt32(HR_CLASS_INTEGER | HR_CLASS_DECIMAL | HR_CLASS_LONG | HR_CLASS_SPECIAL)
+    if seen == UInt32(HR_CLASS_INTEGER) { return .int64 }
+    if seen == UInt32(HR_CLASS_BOOL) { return .bool }
+    let isFloat =
+      seen != 0 && seen & ~numbers == 0 && has(HR_CLASS_INTEGER | HR_CLASS_DECIMAL)
+      && (has(HR_CLASS_DECIMAL) || !has(HR_CLASS_LONG))
+    if isFloat { return .float64 }
+    if let texts, texts.count > 0, 2 * texts.count <= rowCount { return .categorical }
+    return .string
+  }
+
+  private func has(_ wanted: Int) -> Bool { classes & UInt32(wanted) != 0 }
+
+  /// Whether times are seconds with a fraction.
+  package var isDecimalTime: Bool {
+    requirement == .time && declared == nil && has(HR_CLASS_DECIMAL)
+  }
+}

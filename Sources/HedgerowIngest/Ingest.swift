@@ -1,0 +1,140 @@
+import Glibc
+public import HedgerowCore
+import HedgerowMapped
+import HedgerowStore
+
+/// Reads delimited files and NumPy arrays into a store.
+///
+/// ```swift
+/// let report = try Ingest.run(
+///   options, into: "cora.hedgerow", budget: MemoryBudget(total: 1 << 30), pool: ThreadPool())
+/// ```
+/// Every file is read twice: once to learn the kinds of its columns and its keys, once to encode and
+/// sort. What grows with the data is sorted on disk within the budget. All new types appear in one
+/// commit; a run that fails leaves the store as it was, or removes the one that it made. The result
+/// does not depend on the budget or on the number of threads.
+public enum Ingest {
+  /// - Parameters:
+  ///   - path: a store, or where to make one.
+  ///   - seconds: how long to wait for another writer.
+  ///   - progress: called often, from any thread, one call at a time.
+  ///   - isCancelled: asked often, from any thread; once true, the run ends with `interrupted`.
+  /// - Throws: `badData` with `file:line` for input that cannot be used, `noInput` for a file that is
+  ///   missing, `usage` for options that make no sense or a type that exists, `io`, `locked`.
+  @discardableResult
+  public static func run(
+    _ options: IngestOptions, into path: String, budget: MemoryBudget, pool: ThreadPool,
+    waiting seconds: Double = 0,
+    progress: @escaping @Sendable (IngestProgress) -> Void = { _ in },
+    isCancelled: @escaping @Sendable () -> Bool = { false }
+  ) throws -> IngestReport {
+    let start = ContinuousClock.now
+    try options.check()
+    let isNew = !FileSystem.exists(path)
+    do {
+      let store = isNew ? try GraphStore.create(at: path) : try GraphStore.open(at: path)
+      let builder = try store.beginBuild(waiting: seconds)
+      do {
+        try options.checkNew(in: store.schema)
+        var run = try IngestRun(
+          options: options, builder: builder, budget: budget, pool: pool, progress: progress,
+          isCancelled: isCancelled)
+        var report = try run.build()
+        report.version = try builder.publish()
+        report.seconds = (ContinuousClock.now - start) / .seconds(1)
+        report.peakResidentByteCount = ProcessResources.peakResidentByteCount
+        return report
+      } catch {
+        builder.abandon()
+        throw error
+      }
+    } catch {
+      if isNew { try? FileSystem.removeTree(path) }
+      throw error
+    }
+  }
+}
+
+extension IngestOptions {
+  /// The node types with files, then those at edges' ends, then those with features only.
+  var nodeTypes: [NodeType] {
+    var types: [NodeType] = []
+    let mentioned =
+      nodes.map(\.type) + edges.flatMap { [$0.type.source, $0.type.target] } + features.map(\.type)
+    for type in mentioned where !types.contains(type) { types.append(type) }
+    return types
+  }
+
+  /// The edge types in the order of their first file.
+  var edgeTypes: [EdgeType] {
+    var types: [EdgeType] = []
+    for file in edges where !types.contains(file.type) { types.append(file.type) }
+    return types
+  }
+
+  /// What can be said of the options without looking at a file.
+  func check() throws {
+    func refuse(_ message: String) -> HedgerowError { HedgerowError(.usage, message) }
+    guard !nodes.isEmpty || !edges.isEmpty || !features.isEmpty else {
+      throw refuse("nothing to ingest: name an edge file, or use --nodes, --edges or --features")
+    }
+    let paths = nodes.map(\.path) + edges.map(\.path)
+    guard paths.count(where: { $0 == "-" }) <= 1 else {
+      throw refuse("standard input can be only one of the files")
+    }
+    if let delimiter, [0, 10, 13, 34].contains(delimiter) {
+      throw refuse("a delimiter is no quote, line end or NUL")
+    }
+    for type in edgeTypes where type.isReversed {
+      throw refuse("relation '\(type.relation)' begins with 'rev_', the name of backward readings")
+    }
+    for split in splits where !nodes.contains(where: { $0.type == split.type }) {
+      throw refuse("--split \(split.type).\(split.column) needs --nodes \(split.type)=FILE")
+    }
+    for type in undirected {
+      guard edgeTypes.contains(type) else { throw refuse("no edge file has the type \(type)") }
+      guard type.source == type.target else {
+        throw refuse("\(type) cannot be undirected: its ends are of different types")
+      }
+    }
+    for (columns, option) in [(times, "--time"), (weights, "--weight")] {
+      for (index, column) in columns.enumerated() {
+        guard edgeTypes.contains(column.type) else {
+          throw refuse("\(option) names the edge type \(column.type), which has no file")
+        }
+        if columns[..<index].contains(where: { $0.type == column.type }) {
+          throw refuse("\(option) is given twice for \(column.type)")
+        }
+      }
+    }
+    for time in times where weights.contains(time) {
+      throw refuse("column '\(time.column)' of \(time.type) cannot be both time and weight")
+    }
+    for (index, feature) in features.enumerated() {
+      try Identifier.check(feature.column, as: "column")
+      if features[..<index].contains(where: {
+        $0.type == feature.type && $0.column == feature.column
+      }) {
+        throw refuse("--features \(feature.type).\(feature.column) is given twice")
+      }
+    }
+    for type in nodeColumns.keys where !nodes.contains(where: { $0.type == type }) {
+      throw refuse("--columns \(type) has no --nodes file to name the columns of")
+    }
+    for type in edgeColumns.keys where !edgeTypes.contains(type) {
+      throw refuse("--columns \(type) has no --edges file to name the columns of")
+    }
+  }
+
+  /// An ingest adds types; it never changes one.
+  func checkNew(in schema: GraphSchema) throws {
+    for type in nodeTypes where schema.node(type) != nil {
+      throw HedgerowError(
+        .usage, "node type '\(type)' is in the store already: ingest adds new types only")
+    }
+    for type in edgeTypes where schema.edge(type) != nil {
+      throw HedgerowError(
+        .usage, "edge type '\(type)' is in the store already: ingest adds new types only")
+    }
+  }
+}

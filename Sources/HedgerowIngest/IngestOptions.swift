@@ -1,0 +1,119 @@
+public import HedgerowCore
+
+/// What to read, and how.
+///
+/// ```swift
+/// var options = IngestOptions()
+/// options.nodes = [.init("paper", "nodes.tsv")]
+/// options.edges = [.init(EdgeType("paper", "cites", "paper"), "edges.tsv")]
+/// options.undirected = [EdgeType("paper", "cites", "paper")]
+/// ```
+/// A path may be `-` for standard input, once; files that begin like gzip are decompressed.
+public struct IngestOptions: Sendable {
+  public struct NodeFile: Sendable {
+    public var type: NodeType
+    public var path: String
+    public init(_ type: NodeType, _ path: String) {
+      self.type = type
+      self.path = path
+    }
+  }
+
+  public struct EdgeFile: Sendable {
+    public var type: EdgeType
+    public var path: String
+    public init(_ type: EdgeType, _ path: String) {
+      self.type = type
+      self.path = path
+    }
+  }
+
+  /// A NumPy array that becomes a column: a vector column from two dimensions, a scalar one from one.
+  public struct FeatureFile: Sendable {
+    public var type: NodeType
+    public var column: String
+    public var path: String
+    public init(_ type: NodeType, _ column: String, _ path: String) {
+      self.type = type
+      self.column = column
+      self.path = path
+    }
+  }
+
+  public struct NodeColumn: Hashable, Sendable {
+    public var type: NodeType
+    public var column: String
+    public init(_ type: NodeType, _ column: String) {
+      self.type = type
+      self.column = column
+    }
+  }
+
+  public struct EdgeColumn: Hashable, Sendable {
+    public var type: EdgeType
+    public var column: String
+    public init(_ type: EdgeType, _ column: String) {
+      self.type = type
+      self.column = column
+    }
+  }
+
+  /// Whether the first line names the columns.
+  public enum Header: Sendable {
+    /// It does if it has a known or typed name, or is not numeric where the next lines are.
+    case automatic
+    case present
+    case absent
+  }
+
+  /// What to do with an edge to a node that its type's node file does not list.
+  public enum MissingNodes: String, Sendable, CaseIterable {
+    /// Make the node, with null in every column.
+    case create
+    /// Leave the edge out and count it.
+    case skip
+    /// Treat the edge's line as a bad one.
+    case fail
+  }
+
+  /// What to do with a line that cannot be used.
+  public enum BadLines: String, Sendable, CaseIterable {
+    /// Stop, and leave the store as it was.
+    case fail
+    /// Leave the line out, count it, and keep the first messages.
+    case report
+  }
+
+  /// How rows of feature matrices are scaled.
+  public enum Normalization: String, Sendable, CaseIterable {
+    case none
+    /// Less the matrix's least element, each row divided by its sum, or by 1 where that is less: as
+    /// `NormalizeFeatures` of PyTorch Geometric. Stored as float32.
+    case row
+  }
+
+  /// Several files of one type are read as if they were one.
+  public var nodes: [NodeFile] = []
+  public var edges: [EdgeFile] = []
+  public var features: [FeatureFile] = []
+  /// Columns whose values become named sets of nodes.
+  public var splits: [NodeColumn] = []
+  /// Edge types within one node type that are stored in both directions.
+  public var undirected: Set<EdgeType> = []
+  /// The column by which samples of an edge type respect time; at most one a type.
+  public var times: [EdgeColumn] = []
+  /// The column by which samples of an edge type are weighted; at most one a type.
+  public var weights: [EdgeColumn] = []
+  /// Between fields; nil to tell by the file's name and first lines. A space stands for any number.
+  public var delimiter: UInt8?
+  public var header: Header = .automatic
+  /// Names, typed or not, for the columns of a type's files; an empty name leaves a column out.
+  /// Such files have no header unless ``header`` is `present`.
+  public var nodeColumns: [NodeType: [String]] = [:]
+  public var edgeColumns: [EdgeType: [String]] = [:]
+  public var normalization: Normalization = .none
+  public var missingNodes: MissingNodes = .create
+  public var badLines: BadLines = .fail
+
+  public init() {}
+}

@@ -1,0 +1,40 @@
+public import HedgerowCore
+
+/// What an ingest did.
+public struct IngestReport: Sendable {
+  /// The store's version with the new types.
+  public var version: UInt64 = 0
+  /// Nodes of each new type.
+  public var nodes = PerNode<Int>()
+  /// Edges of each new type as they are stored: both arcs of an undirected edge count.
+  public var edges = PerEdge<Int>()
+  /// Nodes that edges mention and no node file lists, of the types that have node files.
+  public var createdNodes = PerNode<Int>()
+  /// Lines that were left out: bad ones, and edges to nodes that are missing.
+  public var skipped = 0
+  /// What was wrong with the first of them, as `edges.tsv:17: has 1 column where 2 are expected`.
+  public var messages: [String] = []
+  /// Columns of each new type.
+  public var schema = GraphSchema()
+  public var seconds = 0.0
+  public var peakResidentByteCount = 0
+}
+
+/// How far an ingest has come, for a progress bar.
+public struct IngestProgress: Sendable {
+  public enum Phase: String, Sendable {
+    /// Reading a file for the first time: kinds of columns and keys. In bytes of the file.
+    case scan
+    /// Reading a file for the second time. In bytes of the file.
+    case read
+    /// Reading a feature matrix. In rows.
+    case features
+    /// Writing edges in order. In edges.
+    case write
+  }
+  public var phase: Phase
+  /// The file, or the edge type.
+  public var subject: String
+  public var done: Int
+  public var total: Int
+}

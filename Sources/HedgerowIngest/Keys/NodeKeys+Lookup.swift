@@ -1,0 +1,122 @@
+import HedgerowCore
+package import HedgerowStore
+
+// What a sealed dictionary answers, and how it is written to the store.
+
+extension NodeKeys {
+  /// Whether ids are found at once, by ``ids(integers:into:)`` and ``id(text:)``, on any number of
+  /// threads; else by ``KeyQueries``.
+  package var isResident: Bool { spilled == nil }
+
+  /// The id of each key, or `UInt32.max`.
+  package func ids(
+    integers keys: UnsafeBufferPointer<Int64>, into ids: UnsafeMutablePointer<UInt32>
+  ) {
+    if let bits { return bits.number(keys, into: ids) }
+    for (index, key) in keys.enumerated() {
+      ids[index] = withEncoded(key) { id(text: $0) }
+    }
+  }
+
+  /// The id of a text (an integer's 8 bytes), or `UInt32.max`.
+  package func id(text: UnsafeBufferPointer<UInt8>) -> UInt32 {
+    guard let index = table.find(text) else { return .max }
+    return id(ofTag: table.tag(index))
+  }
+
+  /// How the store will keep the keys.
+  package var storedKind: KeyKind {
+    if form == .texts { return .string }
+    if let bits, bits.isContiguous { return .identity }
+    return .int64
+  }
+
+  /// Writes the dictionary.
+  ///
+  /// - Parameter rowKeys: hands over the keys of the rows that are kept, in order, from their files
+  ///   (an integer's 8 bytes); asked only when the keys did not fit in memory.
+  package func write(
+    to writer: KeyWriter,
+    rowKeys: ((UnsafeBufferPointer<UInt8>) throws -> Void) throws -> Void
+  ) throws {
+    guard storedKind != .identity else { return try writer.finish() }
+    if let bits {
+      try bits.visit { try writer.append(key: $0) }
+      return try writer.finish()
+    }
+    func append(_ text: UnsafeBufferPointer<UInt8>) throws {
+      if form == .integers {
+        try writer.append(key: decoded(text))
+      } else {
+        try writer.append(text: UnsafeRawBufferPointer(text))
+      }
+    }
+    // In id order: rows, then nodes that edges made.
+    if let spilled {
+      if keptRows > 0 { try rowKeys(append) }
+      let reader = spilled.reader()
+      while try reader.advance() {
+        if Int(reader.tag) >= rowCount { try append(reader.text) }
+      }
+    } else {
+      for index in 0..<keptRows { try append(table.text(index)) }
+      for index in order where Int(table.tag(Int(index))) >= rowCount {
+        try append(table.text(Int(index)))
+      }
+    }
+    // Then the ids by rising key, unless that is the same order.
+    if keptRows > 0 {
+      if let spilled {
+        let reader = spilled.reader()
+        while try reader.advance() { try writer.appendSorted(id: id(ofTag: reader.tag)) }
+      } else {
+        for index in order { try writer.appendSorted(id: id(ofTag: table.tag(Int(index)))) }
+      }
+    }
+    try writer.finish()
+  }
+}
+
+/// Keys to be looked up in a dictionary that is on disk, gathered into one sorted pass over it.
+package final class KeyQueries {
+  private let keys: NodeKeys
+  private let table = TextTable()
+  private let memory: Int
+
+  package init(_ keys: NodeKeys, memory: Int) {
+    self.keys = keys
+    self.memory = memory
+  }
+
+  /// Whether more texts fit before ``answer()``.
+  package func fits(count: Int, byteCount: Int) -> Bool {
+    table.footprint(adding: count, byteCount: byteCount) + 4 * (table.count + count) <= memory
+  }
+
+  /// Adds a text (an integer's 8 bytes) and returns its place among the answers.
+  package func add(_ text: UnsafeBufferPointer<UInt8>) -> UInt32 {
+    UInt32(table.insert(text).index)
+  }
+
+  package func add(_ key: Int64) -> UInt32 { keys.withEncoded(key) { add($0) } }
+
+  /// The ids of all keys added since the last time, `UInt32.max` for those that are not there.
+  package func answer() throws -> [UInt32] {
+    var ids = [UInt32](repeating: .max, count: table.count)
+    let reader = keys.spilled!.reader()
+    var hasText = try reader.advance()
+    for index in table.sortedOrder() {
+      let wanted = table.text(Int(index))
+      var order = -1
+      while hasText {
+        order = compare(reader.text, wanted)
+        if order >= 0 { break }
+        hasText = try reader.advance()
+      }
+      if !hasText { break }
+      if order == 0 { ids[Int(index)] = keys.id(ofTag: reader.tag) }
+    }
+    table.removeAll()
+    return ids
+  }
+}

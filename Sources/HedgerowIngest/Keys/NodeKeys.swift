@@ -1,0 +1,269 @@
+import CHedgerowKernels
+package import HedgerowCore
+
+/// The external keys of one node type while they are gathered, and afterwards the ids they have.
+///
+/// First come the rows of the type's node files, in order, then the keys that edges mention. A row's
+/// id is its place among the rows that are kept; keys that only edges mention follow, rising. So
+/// without node files ids rise with the keys, and no id depends on memory or threads.
+///
+/// Integer keys are a bitmap as long as the rows, if there are any, are 0, 1, 2, ... and keys are
+/// small enough for the memory. All others are texts (integers as 8 bytes that sort as they do) in a
+/// hash table, which spills sorted runs when its memory is full; look-ups are then made in batches
+/// that are merged with the sorted whole (``KeyQueries``).
+package final class NodeKeys {
+  package enum Form: Sendable { case integers, texts }
+
+  package let type: NodeType
+  package let form: Form
+  /// Rows of the node files, dropped ones included.
+  package private(set) var rowCount = 0
+  /// Nodes of the type, once sealed.
+  package private(set) var count = 0
+  /// Nodes that only edges mention, once sealed.
+  package private(set) var createdCount = 0
+
+  let scratch: String
+  let memory: Int
+  var bits: KeyBits?
+  let table = TextTable()
+  var runs: TextRuns?
+  /// All keys with their tags, when they did not fit in memory.
+  private(set) var spilled: SortedTexts?
+  /// Of the table's texts, once sealed.
+  private(set) var order: [UInt32] = []
+  private(set) var isSealed = false
+
+  // A tag is a row, or `rowCount` and more for a node that edges made.
+  private static let madeByEdge = UInt32.max
+  private var dropped: [UInt32] = []
+  private var keptRowCount = 0
+
+  /// What to do with a row whose key an earlier row has: throws, or returns to drop it.
+  package typealias OnDuplicate = (_ key: String, _ first: Int, _ second: Int) throws -> Void
+
+  package init(_ type: NodeType, form: Form, memory: Int, scratch: String) {
+    self.type = type
+    self.form = form
+    self.memory = memory
+    self.scratch = scratch
+    if form == .integers { bits = KeyBits(memory: memory) }
+  }
+
+  // MARK: Gathering
+
+  /// Takes note of rows that will not become nodes, and of how many there are now.
+  package func endRows(at rowCount: Int, dropping rows: some Sequence<Int>) throws {
+    self.rowCount = rowCount
+    guard rowCount < UInt32.max else { throw tooMany() }
+    dropped.append(contentsOf: rows.map { UInt32($0) })
+  }
+
+  private func tooMany() -> HedgerowError {
+    HedgerowError(.badData, "node type '\(type)' has 2^32 nodes or more; that is the limit")
+  }
+
+  /// Makes the nodes 0..<count, each its own key.
+  package func addIdentityRows(_ count: Int) throws {
+    var next: Int64 = 0
+    while next < count {
+      let part = (next..<min(Int64(count), next + 65536)).map { $0 }
+      guard part.withUnsafeBufferPointer({ bits!.insert($0) }) == part.count else {
+        throw HedgerowError(
+          .usage, "\(count) keys of node type '\(type)' do not fit in memory: raise --memory")
+      }
+      next += Int64(part.count)
+    }
+    keptRowCount = count
+    try endRows(at: count, dropping: EmptyCollection())
+  }
+
+  /// Adds the keys of rows; `row(i)` is the place of the i-th among all rows.
+  package func addRows(
+    integers keys: UnsafeBufferPointer<Int64>, row: (Int) -> Int, onDuplicate: OnDuplicate
+  ) throws {
+    var index = 0
+    if let bits {
+      while index < keys.count, keys[index] == Int64(keptRowCount + index) { index += 1 }
+      let fitting = UnsafeBufferPointer(rebasing: keys[..<index])
+      index = bits.insert(fitting)
+      keptRowCount += index
+      if index == keys.count { return }
+      try leaveBits()
+    }
+    try makeRoom(count: keys.count - index, byteCount: 8 * (keys.count - index))
+    while index < keys.count {
+      let row = row(index)
+      try withEncoded(keys[index]) {
+        try addRow($0, row: row, named: "\(keys[index])", onDuplicate)
+      }
+      index += 1
+    }
+  }
+
+  package func addRows(
+    texts: [UnsafeBufferPointer<UInt8>], row: (Int) -> Int, onDuplicate: OnDuplicate
+  ) throws {
+    try makeRoom(count: texts.count, byteCount: texts.reduce(0) { $0 + $1.count })
+    for (index, text) in texts.enumerated() {
+      try addRow(text, row: row(index), named: String(text), onDuplicate)
+    }
+  }
+
+  private func addRow(
+    _ text: UnsafeBufferPointer<UInt8>, row: Int, named key: @autoclosure () -> String,
+    _ onDuplicate: OnDuplicate
+  ) throws {
+    guard row < UInt32.max else { throw tooMany() }
+    let (index, isNew) = table.insert(text, tag: UInt32(row))
+    if isNew {
+      keptRowCount += 1
+    } else {
+      try onDuplicate(key(), Int(table.tag(index)), row)
+      dropped.append(UInt32(row))
+    }
+  }
+
+  /// The keys that are not there yet, in order. Any number of threads may ask while nobody adds.
+  package func unknown(integers keys: UnsafeBufferPointer<Int64>) -> [Int64] {
+    if let bits { return bits.unknown(keys) }
+    return keys.filter { key in withEncoded(key) { table.find($0) } == nil }
+  }
+
+  package func isUnknown(text: UnsafeBufferPointer<UInt8>) -> Bool { table.find(text) == nil }
+
+  /// Adds keys that edges mention.
+  package func addMentions(integers keys: [Int64]) throws {
+    var index = 0
+    if let bits {
+      index = keys.withUnsafeBufferPointer { bits.insert($0) }
+      if index == keys.count { return }
+      try leaveBits()
+    }
+    try makeRoom(count: keys.count - index, byteCount: 8 * (keys.count - index))
+    for key in keys[index...] {
+      withEncoded(key) { _ = table.insert($0, tag: Self.madeByEdge) }
+    }
+  }
+
+  package func addMentions(texts: [UnsafeBufferPointer<UInt8>]) throws {
+    try makeRoom(count: texts.count, byteCount: texts.reduce(0) { $0 + $1.count })
+    for text in texts { table.insert(text, tag: Self.madeByEdge) }
+  }
+
+  /// Goes on with the table, into which all keys of the bitmap go.
+  private func leaveBits() throws {
+    guard let bits else { return }
+    self.bits = nil
+    var row: UInt32 = 0
+    var nextDropped = 0
+    let dropped = dropped.sorted()
+    try bits.visit { key in
+      try makeRoom(count: 1, byteCount: 8)
+      guard key < Int64(keptRowCount) else {
+        withEncoded(key) { _ = table.insert($0, tag: Self.madeByEdge) }
+        return
+      }
+      while nextDropped < dropped.count, dropped[nextDropped] == row {
+        nextDropped += 1
+        row += 1
+      }
+      withEncoded(key) { _ = table.insert($0, tag: row) }
+      row += 1
+    }
+  }
+
+  private func makeRoom(count: Int, byteCount: Int) throws {
+    guard table.count > 0, table.footprint(adding: count, byteCount: byteCount) > memory else {
+      return
+    }
+    if runs == nil { runs = try TextRuns(scratch: scratch) }
+    try runs!.spill(table)
+    table.removeAll()
+  }
+
+  /// The 8 bytes of an integer that sort as it does.
+  func withEncoded<T>(
+    _ key: Int64, _ body: (UnsafeBufferPointer<UInt8>) throws -> T
+  ) rethrows -> T {
+    let word = (UInt64(bitPattern: key) ^ 1 << 63).bigEndian
+    return try withUnsafeBytes(of: word) { bytes in
+      try bytes.withMemoryRebound(to: UInt8.self) { try body($0) }
+    }
+  }
+
+  func decoded(_ text: UnsafeBufferPointer<UInt8>) -> Int64 {
+    let word = UnsafeRawPointer(text.baseAddress!).loadUnaligned(as: UInt64.self)
+    return Int64(bitPattern: UInt64(bigEndian: word) ^ 1 << 63)
+  }
+
+  // MARK: Numbering
+
+  /// Ends the gathering and gives every key its id.
+  package func seal(onDuplicate: OnDuplicate) throws {
+    if let bits {
+      bits.seal()
+      createdCount = bits.count - keptRowCount
+    } else if let runs {
+      try runs.spill(table)
+      table.removeAll()
+      spilled = try runs.merge(memory: memory) { text, tags in
+        guard let first = tags.min(), first != Self.madeByEdge else { return try nextCreated() }
+        for row in tags.sorted().dropFirst() where row != Self.madeByEdge {
+          let key = form == .integers ? "\(decoded(text))" : String(text)
+          try onDuplicate(key, Int(first), Int(row))
+          dropped.append(row)
+          keptRowCount -= 1
+        }
+        return first
+      }
+      self.runs = nil
+    } else {
+      order = table.sortedOrder()
+      for index in order where table.tag(Int(index)) == Self.madeByEdge {
+        table.setTag(Int(index), try nextCreated())
+      }
+    }
+    dropped.sort()
+    count = keptRowCount + createdCount
+    guard count < UInt32.max else { throw tooMany() }
+    isSealed = true
+  }
+
+  private func nextCreated() throws -> UInt32 {
+    guard rowCount + createdCount < UInt32.max else { throw tooMany() }
+    createdCount += 1
+    return UInt32(rowCount + createdCount - 1)
+  }
+
+  /// The id of a tag: rows that were dropped have none.
+  func id(ofTag tag: UInt32) -> UInt32 {
+    if dropped.isEmpty { return tag }
+    var low = 0
+    var high = dropped.count
+    while low < high {
+      let middle = (low + high) / 2
+      if dropped[middle] < tag { low = middle + 1 } else { high = middle }
+    }
+    return tag - UInt32(low)
+  }
+
+  /// Whether a row was dropped, for its key or for what its line said.
+  package func isDropped(row: Int) -> Bool {
+    if dropped.isEmpty { return false }
+    let tag = UInt32(row)
+    let next = id(ofTag: tag)
+    let place = Int(tag - next)
+    return place < dropped.count && dropped[place] == tag
+  }
+
+  /// Bytes that the sealed dictionary holds.
+  package var residentByteCount: Int {
+    (bits?.byteCount ?? 0) + table.footprint(adding: 0, byteCount: 0) + 4 * dropped.count
+  }
+
+  /// The rows that have no node, rising.
+  package var droppedRows: [UInt32] { dropped }
+  /// Rows that became nodes, once sealed.
+  package var keptRows: Int { keptRowCount }
+}

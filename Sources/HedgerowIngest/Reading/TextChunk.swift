@@ -1,0 +1,222 @@
+package import CHedgerowKernels
+import Glibc
+import HedgerowCore
+
+/// Some whole rows of a delimited file in one buffer, and where their fields are.
+///
+/// Fields are slices of the buffer. Rows that cannot be used are dropped from the table and kept in
+/// ``faults`` with their place; ``ordinal(of:)`` still counts them.
+package final class TextChunk {
+  /// The longest row that is read.
+  package static let longestRow = 16 << 20
+  /// Rows whose message is kept; further ones are only counted.
+  package static let messageLimit = 20
+
+  /// Why a row was dropped.
+  package enum Cause: Sendable {
+    /// What its line says.
+    case line
+    /// One of its nodes is not there.
+    case missingNode
+  }
+
+  /// A row that was dropped.
+  package struct Fault {
+    package var cause: Cause
+    /// Among all rows of the chunk.
+    package var ordinal: Int
+    /// Filled for the first ``messageLimit`` only.
+    package var message: String
+    package var line: Int
+  }
+
+  package private(set) var bytes: UnsafeMutablePointer<UInt8>
+  package private(set) var capacity: Int
+  package var count = 0
+  /// The line of the file on which the chunk begins, from 1.
+  package var firstLine = 1
+  /// How far the input file had been read when the chunk was cut.
+  package var filePosition = 0
+
+  package private(set) var columnCount = 1
+  package private(set) var rowCount = 0
+  package private(set) var faults: [Fault] = []
+  /// `rowCount * columnCount` fields, row by row.
+  package private(set) var fields: UnsafeMutablePointer<hr_field>
+  private var fieldCapacity = 0
+  // The ordinals of the rows once some are gone; empty before.
+  private var ordinals: [UInt32] = []
+  private var marked: [Bool] = []
+
+  package init(capacity: Int) {
+    self.capacity = capacity
+    bytes = Self.allocate(capacity)
+    fields = UnsafeMutablePointer.allocate(capacity: 1)
+  }
+
+  deinit {
+    (bytes - HR_TEXT_PADDING).deallocate()
+    fields.deallocate()
+  }
+
+  private static func allocate(_ capacity: Int) -> UnsafeMutablePointer<UInt8> {
+    let padding = HR_TEXT_PADDING
+    let start = UnsafeMutablePointer<UInt8>.allocate(capacity: capacity + 2 * padding)
+    start.initialize(repeating: 0, count: padding)
+    (start + padding + capacity).initialize(repeating: 0, count: padding)
+    return start + padding
+  }
+
+  /// Makes room for more bytes; what is there stays.
+  package func grow(to capacity: Int) {
+    let larger = Self.allocate(capacity)
+    memcpy(larger, bytes, count)
+    (bytes - HR_TEXT_PADDING).deallocate()
+    bytes = larger
+    self.capacity = capacity
+  }
+
+  /// Cuts the rows. Once a chunk: doubled quotes are folded in place.
+  package func split(delimiter: UInt8, columnCount: Int) {
+    self.columnCount = columnCount
+    rowCount = 0
+    faults.removeAll()
+    ordinals.removeAll()
+    let needed = count + columnCount
+    if fieldCapacity < needed {
+      fields.deallocate()
+      // Untouched pages cost nothing: most rows have longer fields than one byte.
+      fields = UnsafeMutablePointer.allocate(capacity: needed)
+      fieldCapacity = needed
+    }
+    var split = hr_split()
+    split.columns = UInt32(columnCount)
+    split.delimiter = delimiter
+    while true {
+      var status: Int32 = 0
+      let rows = hr_split_rows(
+        bytes, count, &split, fields + rowCount * columnCount, &status)
+      if !faults.isEmpty {
+        let first = rowCount + faults.count
+        ordinals.append(contentsOf: (first..<(first + rows)).map { UInt32($0) })
+      }
+      rowCount += rows
+      if status == Int32(HR_SPLIT_END) { return }
+      if faults.isEmpty { ordinals = (0..<rowCount).map { UInt32($0) } }
+      let message =
+        switch status {
+        case Int32(HR_SPLIT_COLUMNS):
+          "has \(split.found) column\(split.found == 1 ? "" : "s") where "
+            + "\(columnCount) \(columnCount == 1 ? "is" : "are") expected"
+        case Int32(HR_SPLIT_QUOTE):
+          "has text after a closing quote: double the quotes inside a quoted field"
+        default: "has a quote that never closes"
+        }
+      addFault(ordinal: rowCount + faults.count, offset: split.row_begin, message)
+    }
+  }
+
+  private func addFault(
+    _ cause: Cause = .line, ordinal: Int, offset: Int, _ message: @autoclosure () -> String
+  ) {
+    let isKept = faults.count < Self.messageLimit
+    faults.append(
+      Fault(
+        cause: cause, ordinal: ordinal, message: isKept ? message() : "",
+        line: isKept ? line(ofByte: offset) : 0))
+  }
+
+  private func line(ofByte offset: Int) -> Int {
+    firstLine + hr_count_byte(bytes, offset, UInt8(ascii: "\n"))
+  }
+
+  /// The line of the file on which a row begins.
+  package func line(of row: Int) -> Int {
+    line(ofByte: Int(fields[row * columnCount].begin))
+  }
+
+  /// A row's place among all rows of the chunk, dropped ones included.
+  package func ordinal(of row: Int) -> Int { ordinals.isEmpty ? row : Int(ordinals[row]) }
+  /// All rows of the chunk, dropped ones included.
+  package var totalRowCount: Int { rowCount + faults.count }
+
+  package func field(_ row: Int, _ column: Int) -> UnsafeBufferPointer<UInt8> {
+    let field = fields[row * columnCount + column]
+    return UnsafeBufferPointer(
+      start: bytes + Int(field.begin), count: Int(hr_field_end(field) - field.begin))
+  }
+
+  /// The field as a key: without the spaces around it, unless it stood in quotes.
+  package func key(_ row: Int, _ column: Int) -> UnsafeBufferPointer<UInt8> {
+    let isQuoted = fields[row * columnCount + column].end & 0x8000_0000 != 0
+    let text = field(row, column)
+    return isQuoted ? text : text.trimmed
+  }
+
+  /// The field as part of a message.
+  package func quote(_ row: Int, _ column: Int) -> String {
+    let text = field(row, column)
+    let start = String(decoding: text.prefix(60), as: UTF8.self)
+    return text.count > 60 ? "'\(start)...'" : "'\(start)'"
+  }
+
+  /// Marks a row for ``dropMarked()``. The first reason given for a row stands.
+  package func mark(
+    _ row: Int, as cause: Cause = .line, _ message: @autoclosure () -> String
+  ) {
+    if marked.isEmpty { marked = [Bool](repeating: false, count: rowCount) }
+    guard !marked[row] else { return }
+    marked[row] = true
+    addFault(
+      cause, ordinal: ordinal(of: row), offset: Int(fields[row * columnCount].begin), message())
+  }
+
+  /// Takes the marked rows out of the table.
+  package func dropMarked() {
+    guard !marked.isEmpty else { return }
+    if ordinals.isEmpty { ordinals = (0..<rowCount).map { UInt32($0) } }
+    var kept = 0
+    for row in 0..<rowCount where !marked[row] {
+      if kept != row {
+        (fields + kept * columnCount).update(
+          from: fields + row * columnCount, count: columnCount)
+        ordinals[kept] = ordinals[row]
+      }
+      kept += 1
+    }
+    ordinals.removeLast(rowCount - kept)
+    rowCount = kept
+    marked.removeAll()
+    faults.sort { $0.ordinal < $1.ordinal }
+  }
+
+  /// Drops rows with bytes that no text has: NUL, and what is not UTF-8.
+  package func checkText() {
+    let hasNul = memchr(bytes, 0, count) != nil
+    if !hasNul && hr_is_ascii(bytes, count) != 0 { return }
+    for row in 0..<rowCount {
+      for column in 0..<columnCount {
+        let text = field(row, column)
+        guard let start = text.baseAddress else { continue }
+        if hasNul && memchr(start, 0, text.count) != nil {
+          mark(row, "has a NUL byte in column \(column + 1): is this a text file?")
+        } else if hr_is_utf8(start, text.count) == 0 {
+          mark(row, "has bytes in column \(column + 1) that are not UTF-8: convert the file")
+        }
+      }
+    }
+    dropMarked()
+  }
+}
+
+extension UnsafeBufferPointer<UInt8> {
+  /// Without the spaces and tabs around.
+  package var trimmed: UnsafeBufferPointer<UInt8> {
+    var low = 0
+    var high = count
+    func isSpace(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
+    while low < high, isSpace(self[low]) { low += 1 }
+    while low < high, isSpace(self[high - 1]) { high -= 1 }
+    return UnsafeBufferPointer(rebasing: self[low..<high])
+  }
+}
