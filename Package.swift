@@ -77,7 +77,7 @@ let modules: [Module] = [
     name: "HedgerowTraining",
     imports: [
       "HedgerowLoader", "HedgerowGNN", "HedgerowNN", "HedgerowTensor", "HedgerowStore",
-      "HedgerowSampling", "HedgerowGraph", "HedgerowMapped", "HedgerowCore",
+      "HedgerowSampling", "HedgerowGraph", "HedgerowMapped", "CHedgerowKernels", "HedgerowCore",
     ]),
   // rank 7
   Module(

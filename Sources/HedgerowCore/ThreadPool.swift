@@ -57,7 +57,7 @@ public final class ThreadPool: @unchecked Sendable {
       isStopping = true
       monitor.wakeAll()
     }
-    for thread in threads { pthread_join(thread, nil) }
+    for thread in threads { Thread.join(thread) }
   }
 
   /// Runs `body` once for each of `0..<parts`, on all threads, and returns when all are done.
@@ -159,7 +159,7 @@ public enum Thread {
     init(_ run: @escaping () -> Void) { self.run = run }
   }
 
-  /// Starts a thread; join it with `pthread_join`.
+  /// Starts a thread; ``join(_:)`` it.
   public static func start(_ body: @escaping @Sendable () -> Void) -> pthread_t {
     var attributes = pthread_attr_t()
     pthread_attr_init(&attributes)
@@ -176,4 +176,7 @@ public enum Thread {
     precondition(status == 0, "cannot start a thread: error \(status)")
     return thread
   }
+
+  /// Waits for a thread's end.
+  public static func join(_ thread: pthread_t) { pthread_join(thread, nil) }
 }

@@ -29,7 +29,7 @@ final class OrderedPrefetch<Element: Sendable>: Sendable {
 
   deinit {
     state.stop()
-    for thread in threads { pthread_join(thread, nil) }
+    for thread in threads { Thread.join(thread) }
   }
 
   /// The next element, or `nil` after the last. Throws what making it threw; then nothing follows.

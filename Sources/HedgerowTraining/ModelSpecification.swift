@@ -1,0 +1,49 @@
+import HedgerowCore
+import FoundationEssentials
+
+/// All that it takes to build a trained model again and to run it over a store.
+public struct ModelSpecification: Codable, Hashable, Sendable {
+  /// One node type's input.
+  public struct Input: Codable, Hashable, Sendable {
+    public var type: String
+    /// Feature columns, side by side; empty for a learned embedding.
+    public var columns: [String]
+    public var width: Int
+    /// Nodes of the type when the model was made; an embedding knows no others.
+    public var count: Int
+  }
+
+  /// The architecture's name, as `sage`.
+  public var model: String
+  public var targetType: String
+  public var targetColumn: String
+  /// The text of each class, or its integer.
+  public var classes: [String]
+  /// Whether the target column holds integers rather than categories.
+  public var hasIntegerClasses: Bool
+  public var inputs: [Input]
+  /// Triples as models know them, backward readings as `rev_...`.
+  public var relations: [String]
+  public var fanouts: [Int]
+  public var hiddenWidth: Int
+  public var dropout: Double
+  public var seed: UInt64
+  /// The store's version that it was trained on.
+  public var dataVersion: UInt64
+}
+
+extension ModelSpecification {
+  public func encoded() throws -> [UInt8] {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .sortedKeys
+    return Array(try encoder.encode(self))
+  }
+
+  public init(decoding bytes: [UInt8], name: String) throws {
+    do {
+      self = try JSONDecoder().decode(Self.self, from: Data(bytes))
+    } catch {
+      throw HedgerowError(.damaged, "the specification of model '\(name)' cannot be read")
+    }
+  }
+}

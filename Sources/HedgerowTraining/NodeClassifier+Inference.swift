@@ -1,0 +1,93 @@
+import CHedgerowKernels
+import HedgerowCore
+import HedgerowGraph
+import HedgerowLoader
+public import HedgerowStore
+import HedgerowTensor
+
+extension NodeClassifier {
+  /// Metrics over the labelled nodes of a set.
+  ///
+  /// Neighborhoods are sampled with the model's own fanouts, drawn from its seed: the same result
+  /// every time.
+  public func evaluate(
+    over graph: Snapshot, in set: String?, batchSize: Int, resources: TrainingResources
+  ) async throws -> ClassificationMetrics {
+    var metrics = ClassificationMetrics(classCount: specification.classes.count)
+    let loader = loader(
+      graph, seeds: .nodes(NodeType(specification.targetType), in: set), batchSize: batchSize,
+      order: .ascending, resources: resources, labels: specification.targetColumn)
+    for try await batch in loader.epoch(0) {
+      try resources.checkInterruption()
+      let labels = batch.labels.map { $0 < specification.classes.count ? $0 : -1 }
+      guard labels.contains(where: { $0 >= 0 }) else { continue }
+      let logits = logits(batch)
+      metrics.add(
+        predictions: argMax(logits), labels: labels,
+        loss: Double(crossEntropy(logits, labels).scalar))
+    }
+    return metrics
+  }
+
+  /// Predicts the class of every node of a set, or of all, and writes them back as a column in one
+  /// commit, together with the model's name, the hash of its weights and the version it read.
+  ///
+  /// Nodes outside the set get null. Holds one batch at a time.
+  /// - Returns: how many were predicted, and the store's new version.
+  public func predict(
+    over graph: Snapshot, in set: String?, column: String, modelName: String, store: GraphStore,
+    batchSize: Int, waiting: Double, resources: TrainingResources, onBatch: (Int) -> Void = { _ in }
+  ) async throws -> (count: Int, version: UInt64) {
+    let type = NodeType(specification.targetType)
+    let build = try store.beginBuild(waiting: waiting)
+    let record = try record(named: modelName)
+    let hash = String(
+      record.weights.withUnsafeBytes { hr_crc32c(0, $0.baseAddress, $0.count) }, radix: 16)
+    try build.declareColumn(
+      PropertySchema(column, specification.hasIntegerClasses ? .int64 : .categorical), of: type,
+      provenance: Provenance(model: modelName, hash: hash, dataVersion: graph.version))
+    let writer = try build.columnWriter(of: type, column)
+    let loader = loader(
+      graph, seeds: .nodes(type, in: set), batchSize: batchSize, order: .ascending,
+      resources: resources, labels: nil)
+    var next = 0
+    var count = 0
+    for try await batch in loader.epoch(0) {
+      try resources.checkInterruption()
+      let nodes = batch.subgraph.nodes[type].prefix(batch.seedCount)
+      let classes = argMax(logits(batch))
+      for (node, predicted) in zip(nodes, classes) {
+        try append(nil, times: Int(node) - next, to: writer)
+        try append(predicted, times: 1, to: writer)
+        next = Int(node) + 1
+      }
+      count += nodes.count
+      onBatch(nodes.count)
+    }
+    try append(nil, times: graph.count(of: type) - next, to: writer)
+    try writer.finish(categories: specification.hasIntegerClasses ? [] : specification.classes)
+    return (count, try build.publish())
+  }
+
+  /// Appends a class, or so many nulls, to a column of integers or of categories.
+  private func append(_ predicted: Int32?, times: Int, to writer: ColumnWriter) throws {
+    var left = times
+    while left > 0 {
+      let part = min(left, 4096)
+      let valid = [Bool](repeating: predicted != nil, count: part)
+      func write<T: BitwiseCopyable>(_ values: [T]) throws {
+        try values.withUnsafeBytes { bytes in
+          try valid.withUnsafeBufferPointer {
+            try writer.append(fixed: bytes, count: part, isValid: $0)
+          }
+        }
+      }
+      if specification.hasIntegerClasses {
+        try write([Int64](repeating: Int64(predicted ?? 0), count: part))
+      } else {
+        try write([UInt32](repeating: UInt32(predicted ?? 0), count: part))
+      }
+      left -= part
+    }
+  }
+}

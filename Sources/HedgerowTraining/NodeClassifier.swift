@@ -1,0 +1,137 @@
+public import HedgerowCore
+public import HedgerowGNN
+import HedgerowGraph
+public import HedgerowLoader
+import HedgerowNN
+public import HedgerowStore
+import HedgerowSampling
+public import HedgerowTensor
+
+/// A model that tells the classes of one node type apart, with what it needs to run over a store.
+public struct NodeClassifier: Sendable {
+  public let specification: ModelSpecification
+  public let network: GraphSAGE
+
+  /// The network that a specification asks for, with its weights drawn from the seed.
+  public init(_ specification: ModelSpecification) throws {
+    guard specification.model == "sage" else {
+      throw HedgerowError(
+        .usage, "unknown model '\(specification.model)': this version trains sage")
+    }
+    self.specification = specification
+    var inputs = PerNode<GraphSAGE.Input>()
+    for input in specification.inputs {
+      inputs[NodeType(input.type)] =
+        input.columns.isEmpty
+        ? .embedding(count: input.count, width: input.width) : .features(input.width)
+    }
+    var options = GraphSAGE.Options()
+    options.hiddenWidth = specification.hiddenWidth
+    options.layerCount = specification.fanouts.count
+    options.dropout = specification.dropout
+    network = GraphSAGE(
+      inputs: inputs, relations: try specification.relations.map { try EdgeType(validating: $0) },
+      classifying: NodeType(specification.targetType), classes: specification.classes.count,
+      options: options
+    ).initialized(seed: specification.seed)
+  }
+
+  /// A model that a store keeps.
+  ///
+  /// - Throws: `usage` when there is none of that name, or the store's schema is another one.
+  public init(named name: String, in graph: Snapshot) throws {
+    guard let record = try graph.model(named: name) else {
+      let names = try graph.modelNames()
+      throw HedgerowError(
+        .usage,
+        "no model named '\(name)': "
+          + (names.isEmpty ? "none was saved" : "there are \(names.joined(separator: ", "))"))
+    }
+    try self.init(ModelSpecification(decoding: record.specification, name: name))
+    try network.load(try ModelState(decoding: record.weights))
+    try checkSchema(of: graph, name: name)
+  }
+
+  /// As the store keeps it.
+  public func record(named name: String) throws -> ModelRecord {
+    ModelRecord(
+      name: name, specification: try specification.encoded(),
+      weights: try network.state.encoded())
+  }
+
+  public var parameterCount: Int {
+    network.parameters.reduce(0) { $0 + $1.shape.reduce(1, *) }
+  }
+
+  private func checkSchema(of graph: Snapshot, name: String) throws {
+    func mismatch(_ what: String) -> HedgerowError {
+      HedgerowError(.usage, "model '\(name)' was trained on another schema: \(what)")
+    }
+    let relations = Set(graph.schema.relations().map { "\($0.name)" })
+    for relation in specification.relations where !relations.contains(relation) {
+      throw mismatch("the store has no relation '\(relation)'")
+    }
+    for input in specification.inputs {
+      let type = NodeType(input.type)
+      if input.columns.isEmpty {
+        guard graph.count(of: type) == input.count else {
+          throw mismatch("'\(type)' has \(graph.count(of: type)) nodes instead of \(input.count)")
+        }
+        continue
+      }
+      let widths = try input.columns.map { column in
+        guard let width = graph.width(of: column, of: type) else {
+          throw mismatch("'\(type).\(column)' is no column of numbers")
+        }
+        return width
+      }
+      guard widths.reduce(0, +) == input.width else {
+        throw mismatch("the inputs of '\(type)' are \(widths.reduce(0, +)) wide, not \(input.width)")
+      }
+    }
+  }
+
+  /// A loader that makes what the model takes in.
+  func loader(
+    _ graph: Snapshot, seeds: Seeds, batchSize: Int, order: LoaderOptions.Order,
+    resources: TrainingResources, labels: String?
+  ) -> NeighborLoader<Snapshot> {
+    var options = LoaderOptions()
+    options.order = order
+    options.labels = labels
+    options.threads = resources.threads
+    options.prefetchByteLimit = resources.budget.available / 4
+    let names = Set(specification.relations)
+    options.relations = graph.schema.relations().filter { names.contains("\($0.name)") }
+    var inputs = PerNode<[String]>()
+    for input in specification.inputs where !input.columns.isEmpty {
+      inputs[NodeType(input.type)] = input.columns
+    }
+    options.inputs = inputs
+    return NeighborLoader(
+      graph, seeds: seeds, fanouts: Fanouts(specification.fanouts), batchSize: batchSize,
+      seed: specification.seed, options: options)
+  }
+
+  /// One row of logits for each seed.
+  public func logits(_ batch: Batch) -> Tensor {
+    network(batch.features, batch.blocks, nodes: batch.subgraph.nodes)
+  }
+}
+
+/// What a run may use.
+public struct TrainingResources: Sendable {
+  public var budget: MemoryBudget
+  public var threads: Int
+  /// Called now and then; throws to stop.
+  public var checkInterruption: @Sendable () throws -> Void
+
+  public init(
+    budget: MemoryBudget, threads: Int = ProcessResources.processorCount,
+    checkInterruption: @escaping @Sendable () throws -> Void = {}
+  ) {
+    self.budget = budget
+    self.threads = threads
+    self.checkInterruption = checkInterruption
+  }
+}

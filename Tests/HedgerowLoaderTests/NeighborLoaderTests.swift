@@ -1,0 +1,133 @@
+import HedgerowCore
+import HedgerowGraph
+import HedgerowLoader
+import HedgerowMapped
+import HedgerowRoaring
+import HedgerowSampling
+import HedgerowStore
+import HedgerowTensor
+import HedgerowTestSupport
+import Testing
+
+private typealias G = ReferenceGraph
+
+@Suite struct NeighborLoaderTests {
+  private func digest(
+    _ graph: some Topology & FeatureSource, threads: Int, depth: Int?, limit: Int = 1 << 30,
+    from first: Int = 0
+  ) async throws -> String {
+    var options = LoaderOptions()
+    options.threads = threads
+    options.prefetchDepth = depth
+    options.prefetchByteLimit = limit
+    let loader = NeighborLoader(
+      graph, seeds: .nodes(G.item, in: "train"), fanouts: [4, 3], batchSize: 16, seed: 9,
+      options: options)
+    var digest = BatchDigest()
+    var expected = first
+    for try await batch in loader.epoch(2, from: first) {
+      #expect(batch.index == expected)
+      expected += 1
+      batch.subgraph.fold(into: &digest)
+      batch.features[G.item].withUnsafeBufferPointer { digest.fold(UnsafeRawBufferPointer($0)) }
+    }
+    #expect(expected == (try loader.batchCount()))
+    return "\(digest)"
+  }
+
+  @Test func theSameBatchesForAnyThreadsDepthAndHome() async throws {
+    let reference = G(seed: printedSeed())
+    let directory = TemporaryDirectory()
+    let store = try reference.makeStore(at: directory("s"))
+    let memory = try await digest(reference.memoryGraph, threads: 1, depth: 1)
+    for threads in [1, 2, 4, 7] {
+      #expect(try await digest(store.snapshot(), threads: threads, depth: nil) == memory)
+      #expect(
+        try await digest(reference.memoryGraph, threads: threads, depth: 50, limit: 1) == memory)
+    }
+    for name in try FileSystem.names(in: directory("s/segments")) {
+      FileSystem.dropCache(of: directory("s/segments/\(name)"))
+    }
+    let cold = try GraphStore.open(at: directory("s"), .readOnly).snapshot()
+    #expect(try await digest(cold, threads: 2, depth: 3) == memory)
+  }
+
+  @Test func anEpochCanBeginAtAnyBatch() async throws {
+    let graph = G(seed: printedSeed()).memoryGraph
+    let loader = NeighborLoader(
+      graph, seeds: .nodes(G.item, in: "train"), fanouts: [2], batchSize: 50, seed: 1)
+    var all: [[UInt32]] = []
+    for try await batch in loader.epoch(0) { all.append(batch.subgraph.nodes[G.item]) }
+    var tail: [[UInt32]] = []
+    for try await batch in loader.epoch(0, from: 3) { tail.append(batch.subgraph.nodes[G.item]) }
+    #expect(tail == Array(all.dropFirst(3)))
+    #expect(try loader.batch(4, epoch: 0).subgraph.nodes[G.item] == all[4])
+  }
+
+  @Test func anEpochVisitsEverySeedOnceInAnOrderOfItsOwn() async throws {
+    let reference = G(seed: printedSeed())
+    let loader = NeighborLoader(
+      reference.memoryGraph, seeds: .nodes(G.item, in: "train"), fanouts: [1], batchSize: 33)
+    var orders: [[UInt32]] = []
+    for epoch in 0..<2 {
+      var seen: [UInt32] = []
+      for try await batch in loader.epoch(epoch) {
+        seen += batch.subgraph.nodes[G.item].prefix(batch.seedCount)
+      }
+      #expect(seen.sorted() == reference.train)
+      orders.append(seen)
+    }
+    #expect(orders[0] != orders[1])
+    #expect(orders[0] != reference.train)
+  }
+
+  @Test func featuresAndLabelsBelongToTheirNodes() async throws {
+    let reference = G(seed: printedSeed())
+    let directory = TemporaryDirectory()
+    var options = LoaderOptions()
+    options.labels = "parity"
+    let loader = NeighborLoader(
+      try reference.makeStore(at: directory("s")).snapshot(), seeds: .nodes(G.item),
+      fanouts: [3, 3], batchSize: 64, options: options)
+    for try await batch in loader.epoch(0) {
+      let nodes = batch.subgraph.nodes[G.item]
+      #expect(batch.features[G.item].shape == [nodes.count, G.width])
+      #expect(
+        batch.features[G.item].scalars
+          == nodes.flatMap { reference.features[Int($0) * G.width..<(Int($0) + 1) * G.width] })
+      #expect(batch.labels == nodes.prefix(batch.seedCount).map { Int32($0 % 2) })
+    }
+  }
+
+  @Test func aLoopThatStopsEarlyOrIsCancelledLeavesNoThreadBehind() async throws {
+    let graph = G(seed: printedSeed()).memoryGraph
+    let loader = NeighborLoader(graph, seeds: .nodes(G.item), fanouts: [5, 5], batchSize: 4)
+    for _ in 0..<20 {
+      for try await batch in loader.epoch(0) where batch.index == 3 { break }
+      let task = Task {
+        var count = 0
+        for try await _ in loader.epoch(0) { count += 1 }
+        return count
+      }
+      task.cancel()
+      _ = try? await task.value
+    }
+  }
+
+  @Test func whatIsNotThereIsSaid() async throws {
+    let graph = G(seed: 1).memoryGraph
+    func message(_ seeds: Seeds, inputs: PerNode<[String]>? = nil) async -> String {
+      var options = LoaderOptions()
+      options.inputs = inputs
+      let loader = NeighborLoader(
+        graph, seeds: seeds, fanouts: [1], batchSize: 4, options: options)
+      do {
+        for try await _ in loader.epoch(0) {}
+        return ""
+      } catch { return "\(error)" }
+    }
+    #expect(await message(.nodes("movie")).contains("no node type 'movie'"))
+    #expect(await message(.nodes(G.item, in: "test")).contains("no set named 'test'"))
+    #expect(await message(.nodes(G.item), inputs: [G.item: ["y"]]).contains("item.y"))
+  }
+}

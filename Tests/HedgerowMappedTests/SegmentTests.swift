@@ -1,0 +1,100 @@
+import HedgerowCore
+import HedgerowMapped
+import HedgerowTestSupport
+import Testing
+
+@Suite struct SegmentTests {
+  let identity = StoreIdentity()
+
+  @Test func sectionsOfAnySizeComeBack() throws {
+    var random = RandomStream(seed: printedSeed())
+    let directory = TemporaryDirectory()
+    let sizes = [0, 1, 4095, 4096, 4097, 262_144, 300_001].map { size in
+      (0..<size).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+    }
+    let writer = try SegmentWriter(
+      path: directory("a.seg"), kind: .column, identity: identity, generation: 3)
+    for (index, bytes) in sizes.enumerated() {
+      try writer.beginSection(UInt32(index), elementByteCount: 1)
+      for start in stride(from: 0, to: bytes.count, by: 1000) {
+        try writer.append(Array(bytes[start..<min(bytes.count, start + 1000)]))
+      }
+    }
+    #expect(!FileSystem.exists(directory("a.seg")))
+    try writer.finish(attributes: [7, 8])
+    let segment = try MappedSegment(path: directory("a.seg"), kind: .column, identity: identity)
+    #expect(segment.generation == 3)
+    #expect(segment.attributes.prefix(3) == [7, 8, 0])
+    for (index, bytes) in sizes.enumerated() {
+      #expect(segment.section(UInt32(index)).map { Array($0) } == bytes)
+    }
+    #expect(segment.section(99) == nil)
+    var problems = 0
+    try segment.verifyPages { _, _ in problems += 1 }
+    #expect(problems == 0)
+    #expect(throws: HedgerowError.self) {
+      try segment.elements(5, as: UInt64.self, count: 1)
+    }
+  }
+
+  @Test func anAbandonedSegmentLeavesNothing() throws {
+    let directory = TemporaryDirectory()
+    do {
+      let writer = try SegmentWriter(
+        path: directory("a.seg"), kind: .keys, identity: identity, generation: 1)
+      try writer.beginSection(1, elementByteCount: 1)
+      try writer.append([UInt8](repeating: 1, count: 1 << 20))
+    }
+    #expect(try FileSystem.names(in: directory.path).isEmpty)
+  }
+
+  /// Headers with every byte changed in turn: each is refused or means the same.
+  @Test func noHeaderByteCanBeChangedUnnoticed() throws {
+    var random = RandomStream(seed: printedSeed())
+    let directory = TemporaryDirectory()
+    let writer = try SegmentWriter(
+      path: directory("a.seg"), kind: .column, identity: identity, generation: 1)
+    try writer.beginSection(1, elementByteCount: 4)
+    try writer.append([UInt32](repeating: 5, count: 5000))
+    try writer.finish(attributes: [5000])
+    let bytes = TemporaryDirectory.contents(directory("a.seg"))
+    for place in Array(0..<160) + (0..<100).map({ _ in Int(random.next(below: 4096)) }) {
+      var damaged = bytes
+      damaged[place] ^= UInt8(1 + random.next(below: 255))
+      directory.write("b.seg", damaged)
+      #expect(throws: HedgerowError.self) {
+        try MappedSegment(path: directory("b.seg"), kind: .column, identity: identity)
+      }
+    }
+    for length in [0, 1, 4095, 4096, 4097, bytes.count - 1] {
+      directory.write("b.seg", Array(bytes.prefix(length)))
+      #expect(throws: HedgerowError.self) {
+        try MappedSegment(path: directory("b.seg"), kind: .column, identity: identity)
+      }
+    }
+    #expect(throws: HedgerowError.self) {
+      try MappedSegment(path: directory("a.seg"), kind: .keys, identity: identity)
+    }
+    #expect(throws: HedgerowError.self) {
+      try MappedSegment(path: directory("a.seg"), kind: .column, identity: StoreIdentity())
+    }
+  }
+
+  @Test func readAheadTouchesOnlyWhatIsThere() throws {
+    let directory = TemporaryDirectory()
+    let writer = try SegmentWriter(
+      path: directory("a.seg"), kind: .column, identity: identity, generation: 1)
+    try writer.beginSection(1, elementByteCount: 4)
+    try writer.append([UInt32](repeating: 5, count: 100_000))
+    try writer.finish(attributes: [])
+    FileSystem.dropCache(of: directory("a.seg"))
+    let segment = try MappedSegment(path: directory("a.seg"), kind: .column, identity: identity)
+    let ahead = ReadAhead([segment, nil], section: 1, positionBits: 20, scale: 4, width: 4)
+    // Rows beyond the section, of the range without a file, and of none at all are left out.
+    let rows: [UInt32] = [0, 99_999, 100_000, 1 << 20, 5 << 20, .max]
+    ahead.willNeed(rows.span)
+    let places = rows.map { UInt64($0) }
+    ahead.willNeed(places.span)
+    #expect(segment.section(1)!.count == 400_000)
+  }
+}
