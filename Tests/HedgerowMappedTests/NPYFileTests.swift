@@ -3,7 +3,15 @@ import HedgerowCore
 import HedgerowMapped
 import Testing
 
-@Suite struct NPYFileTests {
+@Suite final class NPYFileTests {
+  private let directory = NSTemporaryDirectory() + "hedgerow-npy-\(UUID().uuidString)"
+
+  init() throws {
+    try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+  }
+
+  deinit { try? FileManager.default.removeItem(atPath: directory) }
+
   /// Makes an array file by hand; `header` replaces the usual dictionary.
   private func make(
     _ header: String, data: [UInt8], version: UInt8 = 1, magic: String = "NUMPY"
@@ -18,7 +26,7 @@ import Testing
   }
 
   private func write(_ bytes: [UInt8]) throws -> String {
-    let path = NSTemporaryDirectory() + "array-\(UUID().uuidString).npy"
+    let path = "\(directory)/\(UUID().uuidString).npy"
     try Data(bytes).write(to: URL(fileURLWithPath: path))
     return path
   }
