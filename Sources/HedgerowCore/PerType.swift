@@ -16,7 +16,7 @@ public struct PerNode<Value> {
   public subscript(type: NodeType) -> Value {
     get {
       guard let index = keys.firstIndex(of: type) else {
-        preconditionFailure("no value for node type '\(type)'; there are \(keys)")
+        fatalError("no value for node type '\(type)'; there are \(keys)")
       }
       return values[index]
     }
@@ -65,7 +65,7 @@ public struct PerEdge<Value> {
   public subscript(type: EdgeType) -> Value {
     get {
       guard let index = keys.firstIndex(of: type) else {
-        preconditionFailure("no value for edge type '\(type)'; there are \(keys)")
+        fatalError("no value for edge type '\(type)'; there are \(keys)")
       }
       return values[index]
     }

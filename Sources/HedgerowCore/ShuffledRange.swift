@@ -10,7 +10,7 @@ public struct ShuffledRange: RandomAccessCollection, Sendable {
   let keys: (UInt64, UInt64, UInt64, UInt64)
 
   public init(count: Int, stream: RandomStream) {
-    precondition(count >= 0, "count must not be negative, is \(count)")
+    require(count >= 0, "count must not be negative, is \(count)")
     self.count = count
     let bits = count <= 1 ? 0 : Int.bitWidth - (count - 1).leadingZeroBitCount
     halfBits = UInt64(Swift.max(1, (bits + 1) / 2))
@@ -22,7 +22,7 @@ public struct ShuffledRange: RandomAccessCollection, Sendable {
   public var endIndex: Int { count }
 
   public subscript(position: Int) -> Int {
-    precondition(position >= 0 && position < count, "\(position) is not in 0..<\(count)")
+    require(position >= 0 && position < count, "\(position) is not in 0..<\(count)")
     var value = UInt64(position)
     repeat { value = permute(value) } while value >= UInt64(count)
     return Int(value)

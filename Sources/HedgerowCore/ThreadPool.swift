@@ -43,7 +43,7 @@ public final class ThreadPool: @unchecked Sendable {
   }
 
   public init(threadCount: Int = ProcessResources.processorCount) {
-    precondition(threadCount >= 1, "a pool needs at least one thread, not \(threadCount)")
+    require(threadCount >= 1, "a pool needs at least one thread, not \(threadCount)")
     self.threadCount = threadCount
     for _ in 1..<threadCount {
       // The pool is unowned by its threads: `deinit` stops and joins them before memory goes.
@@ -115,7 +115,7 @@ private final class ThreadFlag: Sendable {
   private let key: pthread_key_t
   init() {
     var key = pthread_key_t()
-    precondition(pthread_key_create(&key, nil) == 0, "no thread-specific key is left")
+    require(pthread_key_create(&key, nil) == 0, "no thread-specific key is left")
     self.key = key
   }
   var value: Bool {
@@ -173,7 +173,7 @@ public enum Thread {
         Unmanaged<Body>.fromOpaque(raw!).takeRetainedValue().run()
         return nil
       }, context.toOpaque())
-    precondition(status == 0, "cannot start a thread: error \(status)")
+    require(status == 0, "cannot start a thread: error \(status)")
     return thread
   }
 

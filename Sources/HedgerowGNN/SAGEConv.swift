@@ -1,3 +1,4 @@
+import HedgerowCore
 public import HedgerowGraph
 import HedgerowNN
 public import HedgerowTensor

@@ -25,7 +25,7 @@ public struct Block: Sendable {
   ///   The sampler and the graph guarantee both; callers with arrays of their own use
   ///   ``init(sources:targets:sourceCount:targetCount:)``.
   public init(offsets: [UInt32], sources: [UInt32], sourceCount: Int, targetCount: Int) {
-    precondition(
+    require(
       offsets.count > targetCount && Int(offsets[targetCount]) <= sources.count,
       "offsets of \(offsets.count) and sources of \(sources.count) hold no \(targetCount) targets")
     self.offsets = offsets
@@ -38,16 +38,16 @@ public struct Block: Sendable {
   ///
   /// Time and space O(edges + targets). Traps when an index is out of range.
   public init(sources: [UInt32], targets: [UInt32], sourceCount: Int, targetCount: Int) {
-    precondition(
+    require(
       sources.count == targets.count, "\(sources.count) sources for \(targets.count) targets")
-    precondition(sources.count <= Int(UInt32.max), "a block holds at most 2^32 - 1 edges")
+    require(sources.count <= Int(UInt32.max), "a block holds at most 2^32 - 1 edges")
     var offsets = [UInt32](repeating: 0, count: targetCount + 1)
     for target in targets { offsets[Int(target) + 1] += 1 }
     for row in 0..<targetCount { offsets[row + 1] += offsets[row] }
     var next = offsets
     var ordered = [UInt32](repeating: 0, count: sources.count)
     for (source, target) in zip(sources, targets) {
-      precondition(source < sourceCount, "source \(source) is not below \(sourceCount)")
+      require(source < sourceCount, "source \(source) is not below \(sourceCount)")
       ordered[Int(next[Int(target)])] = source
       next[Int(target)] += 1
     }

@@ -28,7 +28,7 @@ public final class CSRIndex: @unchecked Sendable {
       rowCount: Int, listed: UnsafeBufferPointer<UInt32>?, bases: UnsafeBufferPointer<UInt64>,
       deltas: UnsafeBufferPointer<UInt32>, neighbors: UnsafeBufferPointer<UInt32>
     ) {
-      precondition(
+      require(
         deltas.count >= 1 && bases.count == (deltas.count - 1) / 64 + 1
           && (listed.map { $0.count == deltas.count - 1 } ?? (deltas.count - 1 <= rowCount)),
         "\(bases.count) bases, \(deltas.count) deltas for \(rowCount) rows")
@@ -67,7 +67,7 @@ public final class CSRIndex: @unchecked Sendable {
 
   /// See ``Topology/extents(of:along:into:)``.
   public func extents(of rows: Span<UInt32>, into extents: inout MutableSpan<Extent>) throws {
-    precondition(extents.count == rows.count, "\(extents.count) extents for \(rows.count) rows")
+    require(extents.count == rows.count, "\(extents.count) extents for \(rows.count) rows")
     let bad = rows.withUnsafeBufferPointer { rows in
       extents.withUnsafeMutableBytes { bytes in
         hr_extents(
@@ -84,7 +84,7 @@ public final class CSRIndex: @unchecked Sendable {
 
   /// See ``Topology/read(_:along:into:)``.
   public func read(_ addresses: Span<UInt64>, into neighbors: inout MutableSpan<UInt32>) throws {
-    precondition(
+    require(
       neighbors.count == addresses.count, "\(neighbors.count) neighbors, \(addresses.count) wanted")
     if addresses.isEmpty { return }
     let largest = addresses.withUnsafeBufferPointer { addresses in

@@ -7,7 +7,7 @@ public struct EdgeList: Hashable, Sendable {
   public var targets: [UInt32]
 
   public init(sources: [UInt32], targets: [UInt32]) {
-    precondition(
+    require(
       sources.count == targets.count, "\(sources.count) sources for \(targets.count) targets")
     self.sources = sources
     self.targets = targets
@@ -20,7 +20,7 @@ public struct FeatureMatrix: Hashable, Sendable {
   public let width: Int
   public let values: [Float]
   public init(width: Int, values: [Float]) {
-    precondition(
+    require(
       width > 0 && values.count % width == 0, "\(values.count) values in rows of \(width)")
     self.width = width
     self.values = values
@@ -157,7 +157,7 @@ extension MemoryGraph: FeatureSource {
     guard let matrix = self.nodes[optional: type]?.features[column] else {
       throw HedgerowError(.usage, "no features '\(type).\(column)'")
     }
-    precondition(rows.count == nodes.count * matrix.width)
+    require(rows.count == nodes.count * matrix.width)
     matrix.values.withUnsafeBufferPointer { values in
       for index in 0..<nodes.count {
         let start = Int(nodes[index]) * matrix.width

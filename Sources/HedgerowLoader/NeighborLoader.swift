@@ -51,7 +51,7 @@ public struct NeighborLoader<Graph: Topology & FeatureSource>: Sendable {
     _ graph: Graph, seeds: Seeds, fanouts: Fanouts, batchSize: Int, seed: UInt64 = 0,
     options: LoaderOptions = LoaderOptions()
   ) {
-    precondition(batchSize > 0, "a batch has at least one seed, not \(batchSize)")
+    require(batchSize > 0, "a batch has at least one seed, not \(batchSize)")
     self.graph = graph
     self.seeds = seeds
     self.batchSize = batchSize
@@ -162,7 +162,7 @@ struct EpochPlan<Graph: Topology & FeatureSource>: Sendable {
   var batchCount: Int { (seeds.count + loader.batchSize - 1) / loader.batchSize }
 
   func batch(_ index: Int, workspace: SamplingWorkspace) throws -> Batch {
-    precondition(index >= 0 && index < batchCount, "batch \(index) of \(batchCount)")
+    require(index >= 0 && index < batchCount, "batch \(index) of \(batchCount)")
     let clock = ContinuousClock()
     var seconds = StageSeconds()
     let ranks = index * loader.batchSize..<min(seeds.count, (index + 1) * loader.batchSize)

@@ -109,7 +109,7 @@ final class OrderedPrefetch<Element: Sendable>: Sendable {
     /// Registers who waits for the next element, and serves them at once when it is there.
     func take(_ waiter: @escaping Waiter) {
       let ready = monitor.withLock { () -> (Waiter, Result<Element?, any Error>)? in
-        precondition(self.waiter == nil, "one consumer at a time")
+        require(self.waiter == nil, "one consumer at a time")
         self.waiter = waiter
         return deliver()
       }

@@ -55,7 +55,7 @@ public final class NPYFile: Sendable {
   ///
   /// - Precondition: the rows are within `0..<rowCount` and `buffer` is exactly as long as they are.
   public func read(rows: Range<Int>, into buffer: UnsafeMutableRawBufferPointer) throws {
-    precondition(
+    require(
       rows.lowerBound >= 0 && rows.upperBound <= rowCount
         && buffer.count == rows.count * rowByteCount,
       "rows \(rows) of \(rowCount) with \(rowByteCount) bytes each do not fill \(buffer.count)")

@@ -72,7 +72,7 @@ package final class ScratchFile: @unchecked Sendable {
   ///
   /// - Precondition: they have been appended and flushed.
   package func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
-    precondition(
+    require(
       offset >= 0 && offset + buffer.count <= byteCount - bufferedByteCount,
       "\(buffer.count) bytes at \(offset) are not among \(byteCount)")
     var done = 0

@@ -57,7 +57,7 @@ public final class SegmentWriter {
 
   /// Appends bytes to the section that was begun last.
   public func append(_ bytes: UnsafeRawBufferPointer) throws {
-    precondition(isInSection, "begin a section first")
+    require(isInSection, "begin a section first")
     var rest = bytes[...]
     while !rest.isEmpty {
       let count = min(rest.count, Self.bufferByteCount - buffer.count)
@@ -119,8 +119,8 @@ public final class SegmentWriter {
   /// - Returns: the file's size in bytes.
   @discardableResult
   public func finish(attributes: [UInt64]) throws -> UInt64 {
-    precondition(attributes.count <= SegmentLayout.attributeCount)
-    precondition(sections.count <= SegmentLayout.maximalSectionCount)
+    require(attributes.count <= SegmentLayout.attributeCount)
+    require(sections.count <= SegmentLayout.maximalSectionCount)
     try endSection()
     let checksumOffset = flushedByteCount
     var tail = checksums

@@ -1,3 +1,4 @@
+import HedgerowCore
 import CHedgerowKernels
 import Glibc
 public import HedgerowTensor

@@ -1,3 +1,4 @@
+import HedgerowCore
 import CHedgerowRoaring
 
 /// The set as the array of its members in rising order, without that array. A rank is an index
@@ -20,10 +21,10 @@ extension RoaringBitmap {
   /// The ranks must exist and fit the buffer, else it traps. O(blocks + ranks).
   public func copyValues(ranks: Range<Int>, into buffer: UnsafeMutableBufferPointer<UInt32>) {
     guard !ranks.isEmpty else { return }
-    precondition(
+    require(
       ranks.count <= buffer.count, "\(ranks.count) members do not fit into \(buffer.count)")
     guard let first = select(ranks.lowerBound) else {
-      preconditionFailure("there is no rank \(ranks.lowerBound) among \(count) members")
+      fatalError("there is no rank \(ranks.lowerBound) among \(count) members")
     }
     var position = roaring_uint32_iterator_t()
     roaring_init_iterator(pointer, &position)
@@ -32,7 +33,7 @@ extension RoaringBitmap {
     while copied < ranks.count {
       let wanted = UInt32(Swift.min(ranks.count - copied, 1 << 30))
       let got = roaring_read_uint32_iterator(&position, buffer.baseAddress! + copied, wanted)
-      precondition(got > 0, "ranks \(ranks) are not all among \(count) members")
+      require(got > 0, "ranks \(ranks) are not all among \(count) members")
       copied += Int(got)
     }
   }

@@ -1,3 +1,4 @@
+import HedgerowCore
 import CHedgerowRoaring
 
 /// A set of 32-bit numbers, compressed.
@@ -47,7 +48,7 @@ public struct RoaringBitmap: Sendable {
     let pointer: UnsafeMutablePointer<roaring_bitmap_t>
 
     init(_ pointer: UnsafeMutablePointer<roaring_bitmap_t>?) {
-      guard let pointer else { preconditionFailure("no memory for a bitmap") }
+      guard let pointer else { fatalError("no memory for a bitmap") }
       self.pointer = pointer
     }
 

@@ -13,9 +13,9 @@ public struct Fanouts: Hashable, Sendable, ExpressibleByArrayLiteral {
   public let overrides: [EdgeType: [Int]]
 
   public init(_ general: [Int], overriding: PerEdge<[Int]> = PerEdge()) {
-    precondition(general.allSatisfy { $0 >= -1 }, "a fanout is -1, for all, or a count: \(general)")
+    require(general.allSatisfy { $0 >= -1 }, "a fanout is -1, for all, or a count: \(general)")
     for (type, fanouts) in overriding {
-      precondition(
+      require(
         fanouts.count == general.count && fanouts.allSatisfy { $0 >= -1 },
         "\(type) has fanouts \(fanouts) where \(general.count) hops are asked for")
     }

@@ -24,7 +24,7 @@ public struct NeighborSampler<Graph: Topology>: Sendable {
     self.fanouts = fanouts
     self.relations = relations ?? graph.schema.relations()
     for type in fanouts.overrides.keys {
-      precondition(
+      require(
         self.relations.contains { $0.name == type }, "fanouts name '\(type)', which is not sampled")
     }
     stream = RandomStream(seed: seed).derive("neighbor sampling")

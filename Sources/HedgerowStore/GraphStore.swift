@@ -34,7 +34,7 @@ public final class GraphStore: Sendable {
   public static func create(
     at path: String, rangeBits: Int = 18
   ) throws -> GraphStore {
-    precondition((6...20).contains(rangeBits), "a range has 2^6 to 2^20 rows, not 2^\(rangeBits)")
+    require((6...20).contains(rangeBits), "a range has 2^6 to 2^20 rows, not 2^\(rangeBits)")
     func exists() -> HedgerowError {
       HedgerowError(.usage, "there is something already: choose another path or remove it", at: path)
     }

@@ -1,3 +1,4 @@
+import HedgerowCore
 import Glibc
 import Synchronization
 

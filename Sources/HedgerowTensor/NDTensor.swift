@@ -1,3 +1,5 @@
+import HedgerowCore
+
 /// A dense array of numbers with a shape, rows first.
 ///
 /// A value: copies share their elements until one is changed. Made in one piece, contiguous and in

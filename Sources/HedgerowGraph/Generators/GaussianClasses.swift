@@ -40,8 +40,8 @@ public struct GaussianClasses: Sendable {
   public func fill(
     _ features: UnsafeMutableBufferPointer<Float>, node: Int, label: Int
   ) {
-    precondition(features.count >= width, "\(width) features do not fit into \(features.count)")
-    precondition(label >= 0 && label < classCount, "class \(label) is not below \(classCount)")
+    require(features.count >= width, "\(width) features do not fit into \(features.count)")
+    require(label >= 0 && label < classCount, "class \(label) is not below \(classCount)")
     var normal = NormalStream(stream.derive(UInt64(node)))
     for coordinate in 0..<width {
       features[coordinate] = Float(means[label * width + coordinate] + noise * normal.next())

@@ -69,7 +69,7 @@ public struct RMAT: Sendable {
 
   /// The edge of an index below `edgeCount`.
   public func edge(_ index: Int) -> (source: UInt32, target: UInt32) {
-    precondition(index >= 0 && index < edgeCount, "edge \(index) is not below \(edgeCount)")
+    require(index >= 0 && index < edgeCount, "edge \(index) is not below \(edgeCount)")
     var stream = stream.derive(UInt64(index))
     var row = 0
     var column = 0

@@ -28,7 +28,7 @@ extension StochasticBlock {
 
   /// ``bestAccuracy(hops:sampleCount:)`` for each number of hops from 0 to `hops`.
   public func bestAccuracies(hops: Int, sampleCount: Int = 40_000) -> [Double] {
-    precondition(hops >= 0 && sampleCount >= 1, "\(hops) hops and \(sampleCount) samples")
+    require(hops >= 0 && sampleCount >= 1, "\(hops) hops and \(sampleCount) samples")
     let classCount = options.classCount
     let perClass = (sampleCount + classCount - 1) / classCount
     // What the population of each class says about its own class, in logarithms:

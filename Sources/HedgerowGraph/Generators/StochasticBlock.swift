@@ -102,7 +102,7 @@ public struct StochasticBlock: Sendable {
 
   /// The edge of an index below `edgeCount`.
   public func edge(_ index: Int) -> (source: UInt32, target: UInt32) {
-    precondition(index >= 0 && index < edgeCount, "edge \(index) is not below \(edgeCount)")
+    require(index >= 0 && index < edgeCount, "edge \(index) is not below \(edgeCount)")
     var stream = edgeStream.derive(UInt64(index))
     let classCount = options.classCount
     let source = Int(stream.next(below: UInt64(nodeCount)))

@@ -1,3 +1,4 @@
+import HedgerowCore
 import CHedgerowKernels
 import Glibc
 
@@ -24,7 +25,7 @@ final class KeyBits {
 
   private static func zeroed(_ count: Int) -> UnsafeMutablePointer<UInt64> {
     guard let memory = calloc(count, 8) else {
-      preconditionFailure("no memory for \(count * 8) bytes of keys")
+      fatalError("no memory for \(count * 8) bytes of keys")
     }
     return memory.assumingMemoryBound(to: UInt64.self)
   }

@@ -1,3 +1,4 @@
+import HedgerowCore
 import CHedgerowKernels
 import Glibc
 
@@ -37,14 +38,14 @@ package final class TextTable {
     _ pointer: UnsafeMutablePointer<T>?, to count: Int
   ) -> UnsafeMutablePointer<T> {
     guard let memory = realloc(pointer, count * MemoryLayout<T>.stride) else {
-      preconditionFailure("no memory for \(count * MemoryLayout<T>.stride) bytes of keys")
+      fatalError("no memory for \(count * MemoryLayout<T>.stride) bytes of keys")
     }
     return memory.assumingMemoryBound(to: T.self)
   }
 
   private static func zeroed(_ count: Int) -> UnsafeMutablePointer<UInt64> {
     guard let memory = calloc(count, 8) else {
-      preconditionFailure("no memory for \(count * 8) bytes of keys")
+      fatalError("no memory for \(count * 8) bytes of keys")
     }
     return memory.assumingMemoryBound(to: UInt64.self)
   }

@@ -90,7 +90,7 @@ package final class ExternalSorter {
   /// Appends whole records.
   package func append(_ bytes: UnsafeRawBufferPointer) throws {
     let width = shape.width
-    precondition(bytes.count % width == 0, "\(bytes.count) bytes are no records of \(width)")
+    require(bytes.count % width == 0, "\(bytes.count) bytes are no records of \(width)")
     var left = bytes
     while left.count > 0 {
       if buffered == capacity { try spill() }

@@ -46,7 +46,7 @@ public final class AdjacencyWriter {
     rows: UnsafeBufferPointer<UInt32>, neighbors: UnsafeBufferPointer<UInt32>,
     positions: UnsafeBufferPointer<UInt64>? = nil
   ) throws {
-    precondition(
+    require(
       rows.count == neighbors.count && (!storesPositions || positions?.count == rows.count),
       "\(rows.count) rows, \(neighbors.count) neighbors, \(positions?.count ?? 0) positions")
     var start = 0
@@ -59,17 +59,17 @@ public final class AdjacencyWriter {
       degrees.withUnsafeMutableBufferPointer { degrees in
         while end < rows.count {
           let row = rows[end]
-          precondition(row >= last, "row \(row) comes after row \(last)")
+          require(row >= last, "row \(row) comes after row \(last)")
           let local = Int(row &- firstRow)
           if local >= degrees.count { break }
-          precondition(
+          require(
             Int(neighbors[end]) < neighborCount, "neighbor \(neighbors[end]) of \(neighborCount)")
           degrees[local] &+= 1
           last = row
           end += 1
         }
       }
-      precondition(end > start, "row \(rows[start]) of \(rowCount)")
+      require(end > start, "row \(rows[start]) of \(rowCount)")
       lastRow = last
       try segment!.append(UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: neighbors[start..<end])))
       if storesPositions, let positions {
@@ -90,7 +90,7 @@ public final class AdjacencyWriter {
     }
     self.range = range
     let firstRow = Int(range) << rangeBits
-    precondition(firstRow < rowCount, "row \(firstRow) of \(rowCount)")
+    require(firstRow < rowCount, "row \(firstRow) of \(rowCount)")
     let rows = min(1 << rangeBits, rowCount - firstRow)
     degrees = [UInt32](repeating: 0, count: rows)
     let segment = try builder.segmentWriter(.adjacency(type, index, range: range), .adjacency)

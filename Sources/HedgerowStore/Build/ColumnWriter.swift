@@ -46,8 +46,8 @@ public final class ColumnWriter {
   public func append(
     fixed values: UnsafeRawBufferPointer, count: Int, isValid: UnsafeBufferPointer<Bool>? = nil
   ) throws {
-    precondition(kind != .string, "text goes in by append(text:)")
-    precondition(
+    require(kind != .string, "text goes in by append(text:)")
+    require(
       values.count == count * rowByteCount && (isValid.map { $0.count == count } ?? true),
       "\(values.count) bytes for \(count) values of \(rowByteCount)")
     var start = 0
@@ -69,7 +69,7 @@ public final class ColumnWriter {
 
   /// Appends one text, or null.
   public func append(text: UnsafeRawBufferPointer?) throws {
-    precondition(kind == .string, "a column of \(kind) takes no text")
+    require(kind == .string, "a column of \(kind) takes no text")
     _ = try roomInRange()
     if let text { try segment!.append(text) }
     offsets.append(offsets[offsets.count - 1] + UInt64(text?.count ?? 0))

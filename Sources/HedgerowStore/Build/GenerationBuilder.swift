@@ -211,7 +211,7 @@ public final class GenerationBuilder: Sendable {
         throw HedgerowError(.usage, "no node type '\(type)' was declared")
       }
       if let largest = members.max() {
-        precondition(UInt64(largest) < node.count, "set '\(name)' names node \(largest)")
+        require(UInt64(largest) < node.count, "set '\(name)' names node \(largest)")
       }
       pending.sets.append((node.id, name, members))
     }
@@ -275,7 +275,7 @@ public final class GenerationBuilder: Sendable {
       let owner: String
       if part == .nodeColumn {
         let node = pending.catalog.nodes.first { $0.id == type }!
-        precondition(
+        require(
           rowCount == node.count, "column \(node.name).\(name) has \(rowCount) rows of \(node.count)")
         owner = node.name
       } else {
@@ -314,11 +314,11 @@ public final class GenerationBuilder: Sendable {
   @discardableResult
   public func publish() throws -> UInt64 {
     let pending = pending.withLock { pending in
-      precondition(!pending.isOver, "this build is over")
-      precondition(
+      require(!pending.isOver, "this build is over")
+      require(
         pending.unfinished.isEmpty, "not finished: \(pending.unfinished.sorted())")
       for (type, counts) in pending.edgeCounts {
-        precondition(
+        require(
           counts.allSatisfy { $0 == counts[0] },
           "the indices and columns of edge type \(type) hold \(counts) edges")
       }

@@ -45,14 +45,14 @@ public final class KeyWriter {
 
   /// The next id's key.
   public func append(key: Int64) throws {
-    precondition(kind == .int64 && !isOrdered)
+    require(kind == .int64 && !isOrdered)
     try withUnsafeBytes(of: key) { try segment!.append($0) }
     keyCount += 1
   }
 
   /// The next id's key.
   public func append(text: UnsafeRawBufferPointer) throws {
-    precondition(kind == .string && !isOrdered)
+    require(kind == .string && !isOrdered)
     try segment!.append(text)
     byteCount += UInt64(text.count)
     try offsets!.append(byteCount)
@@ -61,7 +61,7 @@ public final class KeyWriter {
 
   /// The id of the next key in rising order. All ids, once each, after all keys; or none.
   public func appendSorted(id: UInt32) throws {
-    precondition(Int(id) < nodeCount)
+    require(Int(id) < nodeCount)
     if !isOrdered {
       try writeOffsets()
       try segment!.beginSection(StoreLayout.KeySection.order, elementByteCount: 4)
@@ -81,7 +81,7 @@ public final class KeyWriter {
   /// Ends the dictionary. Must be called once.
   public func finish() throws {
     if let segment {
-      precondition(
+      require(
         keyCount == nodeCount && (!isOrdered || orderedCount == nodeCount),
         "\(keyCount) keys and \(orderedCount) in order for \(nodeCount) nodes")
       try writeOffsets()

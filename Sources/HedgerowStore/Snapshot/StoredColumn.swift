@@ -120,7 +120,7 @@ final class StoredColumn: @unchecked Sendable {
   // MARK: Single values
 
   private func locate(_ row: UInt64) -> (segment: Int, local: Int) {
-    precondition(row < rowCount, "row \(row) of \(rowCount) in column \(name)")
+    require(row < rowCount, "row \(row) of \(rowCount) in column \(name)")
     var low = 0
     var high = segments.count
     while high - low > 1 {
@@ -221,7 +221,7 @@ final class StoredColumn: @unchecked Sendable {
     guard let element else {
       throw HedgerowError(.usage, "column '\(name)' is of kind \(kind), which is no feature")
     }
-    precondition(
+    require(
       out.count == rows.count * kind.width, "\(out.count) places for \(rows.count) x \(kind.width)")
     if rows.isEmpty { return }
     let bad = rows.withUnsafeBufferPointer { rows in
@@ -229,7 +229,7 @@ final class StoredColumn: @unchecked Sendable {
         matrix.baseAddress, matrix.count, UInt32(rangeBits), stride, element, kind.width,
         rows.baseAddress, rows.count, out.baseAddress)
     }
-    precondition(bad < 0, "row \(rows[bad]) of \(rowCount) in column \(name)")
+    require(bad < 0, "row \(rows[bad]) of \(rowCount) in column \(name)")
   }
 
   /// Class labels: codes, or the values of an integer column; null, empty and negative ones are -1.

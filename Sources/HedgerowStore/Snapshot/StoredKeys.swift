@@ -59,7 +59,7 @@ final class StoredKeys: Sendable {
 
   /// The external key of an id, as text.
   func key(of id: UInt32) throws -> String {
-    precondition(Int(id) < count, "node \(id) of \(count)")
+    require(Int(id) < count, "node \(id) of \(count)")
     return switch kind {
     case .identity: String(id)
     case .int64: String(integers[Int(id)])

@@ -1,3 +1,5 @@
+import HedgerowCore
+
 /// A sum of matrix products, biases and tensors that has not been computed yet:
 /// sum over k of x_k W_k^T, plus the biases, plus the addends.
 ///

@@ -1,3 +1,5 @@
+import HedgerowCore
+
 /// Rows of classification that one part computes; an exponential costs more than a sum.
 private let rowsPerPart = 256
 

@@ -1,3 +1,5 @@
+import HedgerowCore
+
 /// Calls `body` with the first element and the length of each part of a tensor of `count` elements.
 private func forEachPart(of count: Int, _ body: (_ first: Int, _ length: Int) -> Void) {
   Compute.forEachPart(of: count, size: Compute.elementsPerPart) { body($0.lowerBound, $0.count) }

@@ -1,3 +1,4 @@
+import HedgerowCore
 import CHedgerowBLAS
 
 /// The product of an [n, k] and a [k, m] matrix: [n, m].

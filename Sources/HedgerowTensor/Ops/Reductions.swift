@@ -1,3 +1,5 @@
+import HedgerowCore
+
 /// The sum of all elements, of shape `[]`.
 ///
 /// Parts are summed apart, then added in their order.

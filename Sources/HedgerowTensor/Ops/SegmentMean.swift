@@ -1,3 +1,4 @@
+import HedgerowCore
 import CHedgerowKernels
 
 /// Rows of a graph in compressed form: row r lists `indices[offsets[r]..<offsets[r + 1]]`.
