@@ -26,6 +26,7 @@ struct EdgeBuild {
   func run() throws -> Int {
     let layout = EdgeLayout(table.codecs)
     let scratch = builder.scratchDirectory
+    let memory = max(self.memory / 4, self.memory - writerByteCount(layout))
     let lookupMemory =
       EdgeReader.needsLookupMemory(source, target) ? memory / 3 : 0
     // Undirected edges with columns are in three sorters, others in two.
@@ -60,6 +61,22 @@ struct EdgeBuild {
         sortedForward
       }
     return try writeWithColumns(arcs, layout, heap, inMemory: share, total: sortedForward.count)
+  }
+
+  /// What column writers hold: codes, text offsets and validity of one range of 2^18 sources, which
+  /// grow by doubling. A range of hubs has twice the mean number of edges.
+  private func writerByteCount(_ layout: EdgeLayout) -> Int {
+    let edgeCount = table.rowCount * (isUndirected ? 2 : 1)
+    let mean = Double(edgeCount) / Double(max(1, source.count)) * Double(1 << 18)
+    let rangeEdgeCount = min(edgeCount, Int(2 * mean))
+    let rowByteCount = layout.codecs.reduce(0) { sum, codec in
+      switch codec.kind {
+      case .categorical: sum + 8
+      case .string: sum + 16
+      default: sum + 1
+      }
+    }
+    return rangeEdgeCount * rowByteCount
   }
 
   // MARK: Without columns

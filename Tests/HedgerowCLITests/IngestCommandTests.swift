@@ -1,0 +1,93 @@
+import Foundation
+import Testing
+
+@Suite struct IngestCommandTests {
+  private func object(_ text: String) throws -> [String: Any] {
+    try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+  }
+
+  @Test func aPlainEdgeListReportsItsCountsAsJSON() throws {
+    try withTemporaryDirectory { path in
+      let file = "\(path)/edges.tsv"
+      try "1\t2\n2\t3\n".write(toFile: file, atomically: true, encoding: .utf8)
+      let run = try CommandLineRun("ingest", "\(path)/store", file, "--json")
+      #expect(run.status == 0 && run.errors.isEmpty, "\(run.errors)")
+      let report = try object(run.output)
+      #expect(report["nodes"] as? [String: Int] == ["node": 3])
+      #expect(report["edges"] as? [String: Int] == ["node:edge:node": 2])
+      #expect(report["version"] as? Int == 1 && report["skipped"] as? Int == 0)
+      #expect(report["seconds"] is Double && report["peak_resident_bytes"] is Int)
+    }
+  }
+
+  @Test func typesFeaturesAndSplitsGoInByTheirOptions() throws {
+    try withTemporaryDirectory { path in
+      let (nodes, edges) = ("\(path)/nodes.csv", "\(path)/edges.txt")
+      try "id,label,split\na,0,train\nb,1,test\n".write(
+        toFile: nodes, atomically: true, encoding: .utf8)
+      try "a|7|b\nb|8|c\nbroken\n".write(toFile: edges, atomically: true, encoding: .utf8)
+      let run = try CommandLineRun(
+        "ingest", "\(path)/store", "--nodes", "p=\(nodes)", "--edges", "p:r:p=\(edges)",
+        "--columns", "p:r:p=source,when:timestamp,target", "--time", "p:r:p.when", "--split",
+        "p.split", "--delimiter", "pipe", "--on-error", "report", "--undirected", "--json")
+      // The delimiter holds for both files: the node file has one column then.
+      #expect(run.status == 64, "\(run.output)")
+      let again = try CommandLineRun(
+        "ingest", "\(path)/store", "--nodes", "p=\(nodes)", "--edges", "p:r:p=\(edges)",
+        "--columns", "p:r:p=source,when:timestamp,target", "--time", "p:r:p.when", "--split",
+        "p.split", "--on-error", "report", "--undirected", "--json")
+      #expect(again.status == 0, "\(again.errors)")
+      let report = try object(again.output)
+      #expect(report["edges"] as? [String: Int] == ["p:r:p": 4])
+      #expect(report["skipped"] as? Int == 1)
+      #expect(report["created_nodes"] as? [String: Int] == ["p": 1])
+      #expect(
+        report["messages"] as? [String] == ["\(edges):3: has 1 column where 3 are expected"])
+    }
+  }
+
+  @Test func standardInputIsReadOnce() throws {
+    try withTemporaryDirectory { path in
+      let process = Process()
+      process.executableURL = CommandLineRun.tool
+      process.arguments = ["ingest", "\(path)/store", "-", "--json"]
+      let (input, output) = (Pipe(), Pipe())
+      process.standardInput = input
+      process.standardOutput = output
+      try process.run()
+      input.fileHandleForWriting.write(Data("5 6\n6 7\n".utf8))
+      try input.fileHandleForWriting.close()
+      let report = try object(
+        String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self))
+      process.waitUntilExit()
+      #expect(process.terminationStatus == 0)
+      #expect(report["nodes"] as? [String: Int] == ["node": 3])
+    }
+  }
+
+  @Test func failuresAreOneLineWithTheirStatusAndLeaveNoStore() throws {
+    try withTemporaryDirectory { path in
+      let bad = "\(path)/bad.tsv"
+      try "1\t2\n3\n".write(toFile: bad, atomically: true, encoding: .utf8)
+      let store = "\(path)/store"
+      let cases: [([String], Int32, String)] = [
+        (["ingest", store, bad], 65, "\(bad):2: "),
+        (["ingest", store, "\(path)/none.tsv"], 66, "\(path)/none.tsv: "),
+        (["ingest", store], 64, "nothing to ingest"),
+        (["ingest", store, "--edges", "a:b=\(bad)"], 64, "edge type"),
+        (["ingest", store, "--edges", "a:b:c=\(bad)", "--undirected"], 64, "--undirected"),
+        (["ingest", store, bad, "--on-error", "hide"], 64, "fail, report"),
+        (["ingest", store, bad, "--delimiter", "ab"], 64, "no delimiter"),
+        (["ingest", store, "--features", "x=\(bad)"], 64, "TYPE.COLUMN"),
+        (["ingest", store, "--features", "p.x=\(bad)"], 65, "no .npy file"),
+      ]
+      for (arguments, status, part) in cases {
+        let run = try CommandLineRun(arguments: arguments)
+        #expect(run.status == status && run.errorLines == 1, "\(arguments): \(run.errors)")
+        #expect(run.errors.contains(part), "\(run.errors)")
+        #expect(run.output.isEmpty)
+        #expect(!FileManager.default.fileExists(atPath: store))
+      }
+    }
+  }
+}
