@@ -35,10 +35,11 @@ public enum Ingest {
       let store = isNew ? try GraphStore.create(at: path) : try GraphStore.open(at: path)
       let builder = try store.beginBuild(waiting: seconds)
       do {
-        try options.checkNew(in: store.schema)
+        let snapshot = try store.snapshot()
+        try options.checkNew(in: snapshot.schema)
         var run = try IngestRun(
-          options: options, builder: builder, budget: budget, pool: pool, progress: progress,
-          isCancelled: isCancelled)
+          options: options, builder: builder, present: snapshot, budget: budget, pool: pool,
+          progress: progress, isCancelled: isCancelled)
         var report = try run.build()
         report.version = try builder.publish()
         report.seconds = (ContinuousClock.now - start) / .seconds(1)
@@ -126,9 +127,9 @@ extension IngestOptions {
     }
   }
 
-  /// An ingest adds types; it never changes one.
+  /// An ingest adds types; it never changes one. Edges may lead to node types that are there.
   func checkNew(in schema: GraphSchema) throws {
-    for type in nodeTypes where schema.node(type) != nil {
+    for type in nodes.map(\.type) + features.map(\.type) where schema.node(type) != nil {
       throw HedgerowError(
         .usage, "node type '\(type)' is in the store already: ingest adds new types only")
     }

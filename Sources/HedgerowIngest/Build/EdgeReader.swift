@@ -163,8 +163,8 @@ final class EdgeReader {
       if end >= 0 {
         chunk.mark(
           row, as: .missingNode,
-          "names node \(chunk.quote(row, columns[end])), which no file of type "
-            + "'\(ends[end].type)' lists")
+          "names node \(chunk.quote(row, columns[end])), which is not among the nodes of type "
+            + "'\(ends[end].type)'")
       } else {
         ids[0][kept] = ids[0][row]
         ids[1][kept] = ids[1][row]
@@ -287,7 +287,7 @@ final class EdgeReader {
         if source == .max || target == .max {
           let type = self.ends[source == .max ? 0 : 1].type
           try addMissing(
-            "names a node that no file of type '\(type)' lists", line: nil, of: table.files[0])
+            "names a node that is not among those of type '\(type)'", line: nil, of: table.files[0])
           continue
         }
         setEnds(record, source, target)

@@ -8,6 +8,8 @@ struct IngestRun {
   let options: IngestOptions
   let builder: GenerationBuilder
   let budget: MemoryBudget
+  /// The store as it is: edges may lead to its nodes.
+  private let present: Snapshot
   private let runner: PassRunner
   private let faults: Faults
   private let readerShare: MemoryBudget.Reservation
@@ -23,12 +25,13 @@ struct IngestRun {
   private static let chunkShare = 5 << 19
 
   init(
-    options: IngestOptions, builder: GenerationBuilder, budget: MemoryBudget, pool: ThreadPool,
-    progress: @escaping @Sendable (IngestProgress) -> Void,
+    options: IngestOptions, builder: GenerationBuilder, present: Snapshot, budget: MemoryBudget,
+    pool: ThreadPool, progress: @escaping @Sendable (IngestProgress) -> Void,
     isCancelled: @escaping @Sendable () -> Bool
   ) throws {
     self.options = options
     self.builder = builder
+    self.present = present
     self.budget = budget
     let batchCount = max(
       1, min(4 * pool.threadCount, budget.available / 8 / Self.chunkShare))
@@ -50,7 +53,7 @@ struct IngestRun {
     defer { keptShare.release() }
 
     var report = IngestReport()
-    for type in options.nodeTypes {
+    for type in options.nodeTypes where !isPresent(type) {
       let table = nodeTables[optional: type] ?? InputTable()
       try NodeBuild(
         runner: runner, builder: builder, table: table, keys: keys[type],
@@ -79,7 +82,7 @@ struct IngestRun {
 
   private func schema() -> GraphSchema {
     GraphSchema(
-      nodes: options.nodeTypes.map { type in
+      nodes: options.nodeTypes.filter { !isPresent($0) }.map { type in
         NodeSchema(
           type,
           properties: (nodeTables[optional: type]?.properties ?? [])
@@ -93,8 +96,15 @@ struct IngestRun {
       })
   }
 
-  /// Only a type with a node file can miss a node.
+  /// Whether the store has a node type already.
+  private func isPresent(_ type: NodeType) -> Bool { present.schema.node(type) != nil }
+
+  /// Only a type with a node file, or one that is in the store, can miss a node; the latter cannot
+  /// be given new ones.
   private func missing(_ type: EdgeType) -> IngestOptions.MissingNodes {
+    if [type.source, type.target].contains(where: isPresent) {
+      return options.missingNodes == .create ? .fail : options.missingNodes
+    }
     let hasFile = [type.source, type.target].contains { nodeTables[optional: $0] != nil }
     return hasFile ? options.missingNodes : .create
   }
@@ -192,6 +202,7 @@ struct IngestRun {
   /// Integers, unless the first lines show otherwise or a header wants strings.
   private func guessForm(of type: NodeType) -> NodeKeys.Form {
     if featureRows[optional: type] != nil { return .integers }
+    if isPresent(type) { return present.keyKind(of: type) == .string ? .texts : .integers }
     var isInteger = true
     func look(_ layout: TextLayout, _ end: Int) {
       let kind = layout.columns[layout.keyColumns[end]].kind
@@ -210,7 +221,7 @@ struct IngestRun {
 
   /// Whether keys in edge files become nodes of the type.
   private func gathers(_ type: NodeType) -> Bool {
-    featureRows[optional: type] == nil
+    featureRows[optional: type] == nil && !isPresent(type)
       && (nodeTables[optional: type] == nil || options.missingNodes == .create)
   }
 
@@ -225,6 +236,7 @@ struct IngestRun {
         keys[type] = NodeKeys(
           type, form: forms[type], memory: share, scratch: builder.scratchDirectory)
         if let rows = featureRows[optional: type] { try keys[type].addIdentityRows(rows) }
+        if isPresent(type) { try addPresent(to: keys[type]) }
       }
       var texts: Set<NodeType> = []
       for (type, table) in nodeTables {
@@ -251,6 +263,36 @@ struct IngestRun {
       for type in texts { forms[type] = .texts }
       faults.reset()
     }
+  }
+
+  /// The keys of a node type of the store, each with the id that it has.
+  private func addPresent(to keys: NodeKeys) throws {
+    let count = present.count(of: keys.type)
+    if present.keyKind(of: keys.type) == .identity { return try keys.addIdentityRows(count) }
+    let unique: NodeKeys.OnDuplicate = { key, first, second in
+      throw HedgerowError(
+        .damaged, "nodes \(first) and \(second) of type '\(keys.type)' have the key '\(key)'",
+        at: present.path)
+    }
+    for start in stride(from: 0, to: count, by: 4096) {
+      try runner.checkCancelled()
+      let texts = try (start..<min(count, start + 4096)).map {
+        try present.key(of: NodeID(UInt32($0)), of: keys.type)
+      }
+      if keys.form == .integers {
+        let integers = texts.compactMap { Int64($0) }
+        try integers.withUnsafeBufferPointer {
+          try keys.addRows(integers: $0, row: { start + $0 }, onDuplicate: unique)
+        }
+      } else {
+        for (index, text) in texts.enumerated() {
+          try Array(text.utf8).withUnsafeBufferPointer {
+            try keys.addRows(texts: [$0], row: { start + index + $0 }, onDuplicate: unique)
+          }
+        }
+      }
+    }
+    try keys.endRows(at: count, dropping: EmptyCollection())
   }
 
   private mutating func seal(_ keys: PerNode<NodeKeys>, _ scan: Scan) throws {

@@ -65,8 +65,10 @@ extension TextLayout {
     case .automatic:
       hasHeader = hints.names == nil && !rows.isEmpty && Self.looksLikeHeader(rows, role: role)
     }
-    guard !hasHeader || !rows.isEmpty else {
-      throw HedgerowError(.badData, "is empty where a header was promised", at: name)
+    // Names given by the caller make an empty file a table without rows; else it says nothing.
+    guard !rows.isEmpty || (!hasHeader && hints.names != nil) else {
+      throw HedgerowError(
+        .badData, "is empty: a table without rows has at least a header line", at: name)
     }
     let header = hasHeader ? rows[0].map { String(decoding: $0, as: UTF8.self) } : nil
     let width = rows.first?.count ?? hints.names?.count ?? (role == .edges ? 2 : 1)

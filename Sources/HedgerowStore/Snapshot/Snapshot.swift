@@ -48,6 +48,9 @@ public final class Snapshot: Sendable {
     self.sets = sets
   }
 
+  /// The store's directory.
+  public var path: String { store.path }
+
   public func count(of type: NodeType) -> Int { Int(state.catalog.node(type)?.count ?? 0) }
   public func count(of type: EdgeType) -> Int { Int(state.catalog.edge(type)?.count ?? 0) }
 
