@@ -45,6 +45,7 @@ public final class GraphStore: Sendable {
     }
     let draft =
       "\(parent)/.\(FileSystem.name(of: path)).\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
+    removeDrafts(of: path, in: parent)
     do {
       try FileSystem.makeDirectory(draft)
       try FileSystem.makeDirectory("\(draft)/\(StoreLayout.segmentsDirectory)")
@@ -66,6 +67,18 @@ public final class GraphStore: Sendable {
       throw error
     }
     return try open(at: path)
+  }
+
+  /// Removes what a process that was killed while it made this store left behind.
+  private static func removeDrafts(of path: String, in parent: String) {
+    let prefix = ".\(FileSystem.name(of: path))."
+    for name in (try? FileSystem.names(in: parent)) ?? [] where name.hasPrefix(prefix) {
+      let parts = name.dropFirst(prefix.count).split(separator: "-")
+      guard parts.count == 2, let maker = pid_t(parts[0]), UInt32(parts[1]) != nil,
+        kill(maker, 0) != 0, errno == ESRCH
+      else { continue }
+      try? FileSystem.removeTree("\(parent)/\(name)")
+    }
   }
 
   /// Opens a store that exists.
