@@ -68,11 +68,14 @@ struct PredictCommand: AsyncParsableCommand {
   var set = "all"
   @Option(help: ArgumentHelp("The column to write.", valueName: "type.column"))
   var write: String
+  @Option(help: ArgumentHelp("Print so many of the nodes by key.", valueName: "count"))
+  var show = 0
   @Option(help: ArgumentHelp("Seconds to wait for another writer.", valueName: "seconds"))
   var wait = 0.0
   @OptionGroup var global: GlobalOptions
 
   func validate() throws {
+    guard show >= 0 else { throw ValidationError("--show must not be negative") }
     _ = try parsePair(write, at: ".", as: "column: write TYPE.COLUMN, as paper.predicted")
   }
 
@@ -96,7 +99,12 @@ struct PredictCommand: AsyncParsableCommand {
         resources: global.trainingResources(), onBatch: { progress.advance(by: $0) })
     }
     progress.finish()
+    let examples = try examples(of: NodeType(type), column, classifier, in: store.snapshot())
     guard global.json else {
+      if !examples.isEmpty { print("node\tpredicted\t\(classifier.specification.targetColumn)") }
+      for example in examples {
+        print("\(example.key)\t\(example.predicted)\t\(example.label ?? "-")")
+      }
       return print("wrote \(write) of \(count.grouped) nodes; the store is at version \(version)")
     }
     print(
@@ -104,6 +112,45 @@ struct PredictCommand: AsyncParsableCommand {
         .init(key: "written", value: .int(count)), .init(key: "column", value: .string(write)),
         .init(key: "version", value: .int(Int(version))),
         .init(key: "model", value: .string(model.model)),
+        .init(
+          key: "examples",
+          value: .array(
+            examples.map {
+              [
+                "key": .string($0.key), "predicted": .string($0.predicted),
+                "label": $0.label.map { .string($0) } ?? .null,
+              ]
+            })),
       ]))
+  }
+
+  private struct Example {
+    var key: String
+    var predicted: String
+    var label: String?
+  }
+
+  /// Nodes spread over those that were predicted, with the label that they have.
+  private func examples(
+    of type: NodeType, _ column: String, _ classifier: NodeClassifier, in graph: Snapshot
+  ) throws -> [Example] {
+    guard show > 0 else { return [] }
+    let members = try set == "all" ? nil : graph.set(named: set, of: type)
+    let count = members?.count ?? graph.count(of: type)
+    return try (0..<min(show, count)).compactMap { index in
+      let rank = index * count / min(show, count)
+      let node = NodeID(members?.select(rank) ?? UInt32(rank))
+      func text(_ name: String) throws -> String? {
+        switch try graph.value(of: name, of: type, at: node) {
+        case .int(let value)?: "\(value)"
+        case .text(let value)?: value
+        default: nil
+        }
+      }
+      guard let predicted = try text(column) else { return nil }
+      return Example(
+        key: try graph.key(of: node, of: type), predicted: predicted,
+        label: try text(classifier.specification.targetColumn))
+    }
   }
 }
