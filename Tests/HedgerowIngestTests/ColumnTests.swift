@@ -249,12 +249,18 @@ import Testing
     var options = IngestOptions()
     options.nodes = [.init("p", try workspace.write("id,x\n", to: "n.csv"))]
     options.edges = [
-      .init(EdgeType("p", "r", "p"), try workspace.write("", to: "e.tsv")),
+      .init(EdgeType("p", "r", "p"), try workspace.write("source\ttarget\n", to: "e.tsv")),
       .init(EdgeType("p", "s", "q"), try workspace.write("source,target,w:float\n", to: "f.csv")),
     ]
     let (report, graph) = try workspace.ingest(options)
     #expect(report.nodes["p"] == 0 && report.nodes["q"] == 0)
     #expect(graph.count(of: EdgeType("p", "s", "q")) == 0)
+    options.edges = [.init(.plain, try workspace.write("", to: "none.tsv"))]
+    let error = #expect(throws: HedgerowError.self) { try workspace.ingest(options) }
+    #expect(error?.code == .badData && error?.message.contains("is empty") == true)
+    // Names make it a table without rows.
+    options.edgeColumns = [.plain: ["source", "target"]]
+    #expect(try workspace.ingest(options).report.edges[.plain] == 0)
   }
 
   @Test func anInterruptedIngestLeavesNothing() throws {

@@ -291,6 +291,36 @@ import Testing
     #expect(reported.report.skipped == 2 && reported.report.messages.count == 2)
   }
 
+  @Test(arguments: ["0\n1\n2\n", "70\n-5\n8\n", "b\na\nc c\n"])
+  func edgesMayLeadToNodesThatTheStoreHas(keys: String) throws {
+    let workspace = try Workspace()
+    let store = workspace.storePath
+    let budget = MemoryBudget(total: 64 << 20)
+    let pool = ThreadPool(threadCount: 1)
+    var options = IngestOptions()
+    options.nodes = [.init("p", try workspace.write(keys, to: "n.tsv"))]
+    options.header = .absent
+    try Ingest.run(options, into: store, budget: budget, pool: pool)
+    let ids = keys.split(separator: "\n").map(String.init)
+    func add(_ relation: String, _ text: String) throws {
+      var options = IngestOptions()
+      let file = try workspace.write(text, to: "\(relation).tsv")
+      options.edges = [.init(EdgeType("p", relation, "q"), file)]
+      options.header = .absent
+      try Ingest.run(options, into: store, budget: budget, pool: pool)
+    }
+    try add("r", "\(ids[2])\t5\n\(ids[0])\t4\n")
+    let error = #expect(throws: HedgerowError.self) { try add("s", "\(ids[1])\t77\n99\t4\n") }
+    #expect(error?.code == .badData && error?.place?.hasSuffix("s.tsv:1") == true)
+    let graph = try GraphStore.open(at: store, .readOnly).snapshot()
+    let contents = try Contents(graph)
+    #expect(contents.keys["p"] == ids && contents.keys["q"] == ["4", "5"])
+    #expect(
+      contents.out[EdgeType("p", "r", "q")]!.map { [$0.source, $0.target] } == [
+        [ids[0], "4"], [ids[2], "5"],
+      ])
+  }
+
   @Test func timeAndWeightMustBeThere() throws {
     let workspace = try Workspace()
     let type = EdgeType.plain

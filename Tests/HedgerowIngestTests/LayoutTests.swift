@@ -28,7 +28,6 @@ import Testing
     #expect(try !hasHeader("/m/027rn\tform_of\t/m/06cx9\n/m/1\tx\t/m/2\n"))
     #expect(try !hasHeader("x\ty\n1\tz\nq\t5\n"))
     #expect(try !hasHeader("http://a:1\tb\nc\td\n"))
-    #expect(try !hasHeader(""))
   }
 
   @Test func optionsDecideTheHeader() throws {
@@ -91,6 +90,7 @@ import Testing
       ("id,x,x\n1,2,3\n", TextLayoutHints(), "two columns 'x'"),
       ("id:float\n1\n", TextLayoutHints(), "keys are int or string"),
       ("", TextLayoutHints(header: .present), "empty"),
+      ("\n\n", TextLayoutHints(), "empty"),
       ("1,2\n", TextLayoutHints(names: ["id"]), "names 1"),
     ]
     for (text, hints, part) in cases {

@@ -1,6 +1,6 @@
-import HedgerowCore
 import CHedgerowKernels
 import Glibc
+import HedgerowCore
 
 /// A set of integer keys from zero up, as a bitmap that grows to the largest; a key's number is how
 /// many lie below it.

@@ -1,6 +1,6 @@
-import HedgerowCore
 import CHedgerowKernels
 import Glibc
+import HedgerowCore
 
 /// Distinct texts, numbered in the order of their first insertion, each with a tag of 32 bits.
 ///
