@@ -1,5 +1,5 @@
-public import HedgerowCore
 import CHedgerowKernels
+public import HedgerowCore
 
 /// What a sampler found around its seeds: the nodes of each type in order of discovery, and for
 /// each relation the sampled edges by target.

@@ -81,7 +81,8 @@ public struct NeighborLoader<Graph: Topology & FeatureSource>: Sendable {
     let stream = RandomStream(seed: seed).derive("seed order").derive(UInt64(epoch))
     return EpochPlan(
       loader: self, sampler: sampler, epoch: epoch, seeds: resolved,
-      order: options.order == .shuffled ? ShuffledRange(count: resolved.count, stream: stream) : nil,
+      order: options.order == .shuffled
+        ? ShuffledRange(count: resolved.count, stream: stream) : nil,
       inputs: try inputs())
   }
 
@@ -175,19 +176,21 @@ struct EpochPlan<Graph: Topology & FeatureSource>: Sendable {
     }.seconds
     let sampled = subgraph!
     let present = inputs.filter { sampled.nodes[optional: $0.type] != nil }
-    seconds.read = clock.measure {
-      for input in present {
-        let nodes = sampled.nodes[input.type]
-        loader.graph.prefetch(nodes.span, of: input.type, column: input.column)
-      }
-    }.seconds
+    seconds.read =
+      clock.measure {
+        for input in present {
+          let nodes = sampled.nodes[input.type]
+          loader.graph.prefetch(nodes.span, of: input.type, column: input.column)
+        }
+      }.seconds
     var features = PerNode<Tensor>()
     var labels: [Int32] = []
     seconds.gather = try clock.measure {
       for type in sampled.nodes.keys {
         let columns = present.filter { $0.type == type }
         if !columns.isEmpty {
-          features[type] = try gather(columns.map { ($0.column, $0.width) }, sampled.nodes[type], type)
+          features[type] = try gather(
+            columns.map { ($0.column, $0.width) }, sampled.nodes[type], type)
         }
       }
       if let column = loader.options.labels {

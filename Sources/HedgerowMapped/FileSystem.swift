@@ -11,7 +11,8 @@ public enum FileSystem {
     case ENOENT, ENOTDIR:
       HedgerowError(.noInput, "cannot \(doing): no such file or directory", at: path)
     case ENOSPC, EDQUOT:
-      HedgerowError(.io, "cannot \(doing): the disk is full; free some space and try again", at: path)
+      HedgerowError(
+        .io, "cannot \(doing): the disk is full; free some space and try again", at: path)
     default:
       HedgerowError(.io, "cannot \(doing): \(String(cString: strerror(code)))", at: path)
     }
@@ -98,7 +99,8 @@ public enum FileSystem {
   public static func name(of path: String) -> String {
     var path = path[...]
     while path.count > 1 && path.hasSuffix("/") { path = path.dropLast() }
-    return String(path[(path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex)...])
+    return String(
+      path[(path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex)...])
   }
 
   /// Drops a file's clean pages from the page cache, for measurements from cold.

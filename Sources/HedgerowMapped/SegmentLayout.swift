@@ -112,8 +112,9 @@ enum SegmentLayout {
       }
       guard page.count >= pageByteCount else { throw damaged("shorter than its header") }
       guard page.prefix(8).elementsEqual(magic) else { throw damaged("this is no segment file") }
-      guard get(headerChecksumOffset, as: UInt32.self)
-        == hr_crc32c(0, page.baseAddress, headerChecksumOffset)
+      guard
+        get(headerChecksumOffset, as: UInt32.self)
+          == hr_crc32c(0, page.baseAddress, headerChecksumOffset)
       else { throw damaged("the header's checksum does not match") }
       let version = get(8, as: UInt32.self)
       guard version <= format else {

@@ -1,6 +1,6 @@
-import HedgerowCore
 import CHedgerowKernels
 import Glibc
+import HedgerowCore
 public import HedgerowTensor
 
 /// Adam: steps by running means of the gradient and of its square.

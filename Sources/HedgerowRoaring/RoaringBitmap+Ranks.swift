@@ -1,5 +1,5 @@
-import HedgerowCore
 import CHedgerowRoaring
+import HedgerowCore
 
 /// The set as the array of its members in rising order, without that array. A rank is an index
 /// into it.

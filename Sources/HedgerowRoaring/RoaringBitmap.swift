@@ -1,5 +1,5 @@
-import HedgerowCore
 import CHedgerowRoaring
+import HedgerowCore
 
 /// A set of 32-bit numbers, compressed.
 ///

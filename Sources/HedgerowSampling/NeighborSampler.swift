@@ -46,7 +46,9 @@ public struct NeighborSampler<Graph: Topology>: Sendable {
     var known = PerNode<[Int]>()
     for name in types { known[name] = [] }
 
-    try number(seeds, of: type, count: graph.count(of: type), in: workspace.tables[types.firstIndex(of: type)!])
+    try number(
+      seeds, of: type, count: graph.count(of: type),
+      in: workspace.tables[types.firstIndex(of: type)!])
     var edges = relations.map { SampledSubgraph.Edges(relation: $0) }
     let streams = relations.map { batchStream.derive($0.name.description) }
     var frontiers = types.map { $0 == type ? 0..<seeds.count : 0..<0 }
@@ -156,13 +158,15 @@ public struct NeighborSampler<Graph: Topology>: Sendable {
     let picks = workspace.picks[index]
     let neighbors = workspace.neighbors.reserve(max(1, picks.count))
     var span = UnsafeMutableBufferPointer(start: neighbors, count: picks.count).mutableSpan
-    try graph.read(picks.addresses.elements(0..<picks.count).span, along: relations[index], into: &span)
+    try graph.read(
+      picks.addresses.elements(0..<picks.count).span, along: relations[index], into: &span)
     let read = UnsafeBufferPointer(start: neighbors, count: picks.count)
     // In place: a number is written where its node was read.
     table.number(read, into: neighbors)
     guard edges.sources.count + picks.count <= Int(UInt32.max) else {
       throw HedgerowError(
-        .usage, "a batch would hold 2^32 or more edges of '\(relations[index].name)': lower the fanouts")
+        .usage,
+        "a batch would hold 2^32 or more edges of '\(relations[index].name)': lower the fanouts")
     }
     edges.sources.append(contentsOf: read)
     var end = edges.offsets[edges.offsets.count - 1]

@@ -87,7 +87,9 @@ struct Catalog: Sendable {
       }
     }
     return GraphSchema(
-      nodes: try nodes.map { try NodeSchema(NodeType($0.name), properties: properties($0.columns)) },
+      nodes: try nodes.map {
+        try NodeSchema(NodeType($0.name), properties: properties($0.columns))
+      },
       edges: try edges.map {
         try EdgeSchema(
           $0.type, properties: properties($0.columns), isUndirected: $0.isUndirected,

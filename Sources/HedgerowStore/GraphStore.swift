@@ -36,7 +36,8 @@ public final class GraphStore: Sendable {
   ) throws -> GraphStore {
     require((6...20).contains(rangeBits), "a range has 2^6 to 2^20 rows, not 2^\(rangeBits)")
     func exists() -> HedgerowError {
-      HedgerowError(.usage, "there is something already: choose another path or remove it", at: path)
+      HedgerowError(
+        .usage, "there is something already: choose another path or remove it", at: path)
     }
     guard !FileSystem.exists(path) else { throw exists() }
     let parent = FileSystem.parent(of: path)

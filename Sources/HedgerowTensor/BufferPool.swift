@@ -1,5 +1,5 @@
-import HedgerowCore
 import Glibc
+import HedgerowCore
 import Synchronization
 
 /// The memory of tensors: buffers that are kept when a tensor goes, for the next one.

@@ -1,5 +1,5 @@
-import HedgerowCore
 import FoundationEssentials
+import HedgerowCore
 
 /// All that it takes to build a trained model again and to run it over a store.
 public struct ModelSpecification: Codable, Hashable, Sendable {

@@ -3,8 +3,8 @@ public import HedgerowGNN
 import HedgerowGraph
 public import HedgerowLoader
 import HedgerowNN
-public import HedgerowStore
 import HedgerowSampling
+public import HedgerowStore
 public import HedgerowTensor
 
 /// A model that tells the classes of one node type apart, with what it needs to run over a store.
@@ -86,7 +86,8 @@ public struct NodeClassifier: Sendable {
         return width
       }
       guard widths.reduce(0, +) == input.width else {
-        throw mismatch("the inputs of '\(type)' are \(widths.reduce(0, +)) wide, not \(input.width)")
+        throw mismatch(
+          "the inputs of '\(type)' are \(widths.reduce(0, +)) wide, not \(input.width)")
       }
     }
   }

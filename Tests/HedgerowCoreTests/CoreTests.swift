@@ -42,7 +42,9 @@ import Testing
   @Test func streamsDependOnEveryCounterAndItsPlace() {
     let root = RandomStream(seed: printedSeed())
     var keys: Set<UInt64> = []
-    for a in 0..<40 as Range<UInt64> { for b in 0..<40 as Range<UInt64> { keys.insert(root.derive(a, b).key) } }
+    for a in 0..<40 as Range<UInt64> {
+      for b in 0..<40 as Range<UInt64> { keys.insert(root.derive(a, b).key) }
+    }
     #expect(keys.count == 1600)
     #expect(root.derive(1, 2).key == root.derive(1).derive(2).key)
     #expect(root.derive("conv1").key != root.derive("conv2").key)

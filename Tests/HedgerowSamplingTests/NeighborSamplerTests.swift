@@ -76,7 +76,8 @@ private typealias G = ReferenceGraph
       for (name, relation) in block.blocks {
         #expect(relation.sourceCount == block.sourceCounts[name.source])
         #expect(relation.targetCount == block.targetCounts[name.target])
-        #expect(relation.sources.prefix(relation.edgeCount).allSatisfy { $0 < relation.sourceCount })
+        #expect(
+          relation.sources.prefix(relation.edgeCount).allSatisfy { $0 < relation.sourceCount })
       }
     }
   }

@@ -41,7 +41,8 @@ private typealias G = ReferenceGraph
       #expect(
         try snapshot.value(of: "title", of: G.item, at: id) == graph.titles[item].map { .text($0) })
       #expect(
-        try snapshot.value(of: "parity", of: G.item, at: id) == .text(item % 2 == 0 ? "even" : "odd"))
+        try snapshot.value(of: "parity", of: G.item, at: id)
+          == .text(item % 2 == 0 ? "even" : "odd"))
       #expect(
         try snapshot.value(of: "x", of: G.item, at: id)
           == .vector(Array(graph.features[item * G.width..<(item + 1) * G.width])))
@@ -203,7 +204,8 @@ private typealias G = ReferenceGraph
     let store = try G(seed: seed).makeStore(at: directory("a"))
     _ = try G(seed: seed).makeStore(at: directory("b"))
     let name = try FileSystem.names(in: directory("a/segments")).first { $0.hasPrefix("adj") }!
-    directory.write("a/segments/\(name)", TemporaryDirectory.contents(directory("b/segments/\(name)")))
+    directory.write(
+      "a/segments/\(name)", TemporaryDirectory.contents(directory("b/segments/\(name)")))
     let report = try StoreVerifier.verify(store)
     #expect(report.problems.contains { $0.what.contains("another store") })
   }

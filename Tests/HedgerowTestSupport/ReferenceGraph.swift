@@ -99,7 +99,9 @@ public struct ReferenceGraph: Sendable {
     let keys = (0..<counts[Self.item]).map { Self.key($0) }
     let writer = try build.keyWriter(of: Self.item, .string)
     for key in keys { try Array(key.utf8).withUnsafeBytes { try writer.append(text: $0) } }
-    let sorted = keys.indices.sorted { Array(keys[$0].utf8).lexicographicallyPrecedes(Array(keys[$1].utf8)) }
+    let sorted = keys.indices.sorted {
+      Array(keys[$0].utf8).lexicographicallyPrecedes(Array(keys[$1].utf8))
+    }
     for id in sorted { try writer.appendSorted(id: UInt32(id)) }
     try writer.finish()
   }

@@ -42,11 +42,14 @@ struct InfoCommand: AsyncParsableCommand {
         ]))
       return
     }
-    print("\(store.path): version \(graph.version), generation \(graph.generation), format "
-      + "\(statistics.format), \(ByteSize.format(statistics.byteCountOnDisk)) on disk")
+    print(
+      "\(store.path): version \(graph.version), generation \(graph.generation), format "
+        + "\(statistics.format), \(ByteSize.format(statistics.byteCountOnDisk)) on disk")
     print("uuid \(statistics.uuid)")
     for node in graph.schema.nodes {
-      print("node \(node.type): \(graph.count(of: node.type).grouped), keys \(graph.keyKind(of: node.type)!)")
+      print(
+        "node \(node.type): \(graph.count(of: node.type).grouped), keys \(graph.keyKind(of: node.type)!)"
+      )
       for column in columns where column.owner == node.type.name { print("  \(column.line)") }
       for (type, name, count) in sets where type == node.type.name {
         print("  set \(name): \(count.grouped)")

@@ -64,7 +64,8 @@ struct PredictCommand: AsyncParsableCommand {
   @OptionGroup var store: StoreArgument
   @OptionGroup var model: ModelOptions
   @Option(
-    name: .customLong("in"), help: ArgumentHelp("The set to predict; all nodes by default.", valueName: "set"))
+    name: .customLong("in"),
+    help: ArgumentHelp("The set to predict; all nodes by default.", valueName: "set"))
   var set = "all"
   @Option(help: ArgumentHelp("The column to write.", valueName: "type.column"))
   var write: String

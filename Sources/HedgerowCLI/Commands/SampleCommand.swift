@@ -15,7 +15,8 @@ struct SampleCommand: AsyncParsableCommand {
   @OptionGroup var store: StoreArgument
   @Option(help: ArgumentHelp("The node type of the seeds.", valueName: "type"))
   var seeds: String
-  @Option(name: .customLong("in"), help: ArgumentHelp("Take the members of this set.", valueName: "set"))
+  @Option(
+    name: .customLong("in"), help: ArgumentHelp("Take the members of this set.", valueName: "set"))
   var set: String?
   @Option(
     help: ArgumentHelp("Neighbors to take at each hop; -1 takes all.", valueName: "counts"),

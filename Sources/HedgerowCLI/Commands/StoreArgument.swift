@@ -22,7 +22,8 @@ func parseFanouts(_ text: String) throws -> [Int] {
 }
 
 /// `paper=42`, `paper.label`
-func parsePair(_ text: String, at separator: Character, as what: String) throws -> (String, String) {
+func parsePair(_ text: String, at separator: Character, as what: String) throws -> (String, String)
+{
   guard let index = text.firstIndex(of: separator), index != text.startIndex,
     text.index(after: index) != text.endIndex
   else { throw ValidationError("'\(text)' is no \(what)") }

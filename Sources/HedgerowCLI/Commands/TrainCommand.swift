@@ -37,7 +37,8 @@ struct TrainCommand: AsyncParsableCommand {
   @Option(help: ArgumentHelp("L2 penalty.", valueName: "rate"))
   var weightDecay = TrainingOptions().weightDecay
   @Option(
-    help: ArgumentHelp("Epochs without a better validation accuracy to stop after.", valueName: "count"))
+    help: ArgumentHelp(
+      "Epochs without a better validation accuracy to stop after.", valueName: "count"))
   var patience = TrainingOptions().patience
   @Option(
     help: ArgumentHelp(
@@ -46,9 +47,11 @@ struct TrainCommand: AsyncParsableCommand {
   var inputs: String?
   @Flag(name: .customLong("no-reverse"), help: "Use relations in their stored direction only.")
   var noReverse = false
-  @Option(help: ArgumentHelp("Keep the trained model in the store under this name.", valueName: "name"))
+  @Option(
+    help: ArgumentHelp("Keep the trained model in the store under this name.", valueName: "name"))
   var save: String?
-  @Option(help: ArgumentHelp("Seconds to wait for another writer when saving.", valueName: "seconds"))
+  @Option(
+    help: ArgumentHelp("Seconds to wait for another writer when saving.", valueName: "seconds"))
   var wait = 0.0
   @OptionGroup var global: GlobalOptions
 
@@ -165,7 +168,11 @@ struct TrainCommand: AsyncParsableCommand {
         + "\(seconds.stages.read.formatted(decimals: 2)), gather "
         + "\(seconds.stages.gather.formatted(decimals: 2)); peak "
         + ByteSize.format(ProcessResources.peakResidentByteCount))
-    if let save { lines.append("saved as \(save): hedgerow predict STORE --from \(save) --write \(target.split(separator: ".")[0]).predicted") }
+    if let save {
+      lines.append(
+        "saved as \(save): hedgerow predict STORE --from \(save) --write \(target.split(separator: ".")[0]).predicted"
+      )
+    }
     return lines.joined(separator: "\n")
   }
 }

@@ -71,7 +71,8 @@ public final class AdjacencyWriter {
       }
       require(end > start, "row \(rows[start]) of \(rowCount)")
       lastRow = last
-      try segment!.append(UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: neighbors[start..<end])))
+      try segment!.append(
+        UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: neighbors[start..<end])))
       if storesPositions, let positions {
         let part = UnsafeBufferPointer(rebasing: positions[start..<end])
         for position in part { largestPosition = max(largestPosition, position) }
@@ -122,7 +123,8 @@ public final class AdjacencyWriter {
       if row % 64 == 0 { bases.append(position) }
       guard let delta = UInt32(exactly: position - bases[bases.count - 1]) else {
         throw HedgerowError(
-          .badData, "64 neighbouring rows of one edge type hold 2^32 or more edges; that is the limit"
+          .badData,
+          "64 neighbouring rows of one edge type hold 2^32 or more edges; that is the limit"
         )
       }
       deltas[row] = delta

@@ -276,7 +276,8 @@ public final class GenerationBuilder: Sendable {
       if part == .nodeColumn {
         let node = pending.catalog.nodes.first { $0.id == type }!
         require(
-          rowCount == node.count, "column \(node.name).\(name) has \(rowCount) rows of \(node.count)")
+          rowCount == node.count,
+          "column \(node.name).\(name) has \(rowCount) rows of \(node.count)")
         owner = node.name
       } else {
         owner = "\(pending.catalog.edges.first { $0.id == type }!.type)"
@@ -332,18 +333,27 @@ public final class GenerationBuilder: Sendable {
     record.nextEdgeType = pending.nextEdgeType
     try store.environment.write { txn in
       let tables = StoreTables()
-      guard try txn.value(for: StoreTables.storeKey, in: tables.store)?.value.version == base.record.version else {
+      guard
+        try txn.value(for: StoreTables.storeKey, in: tables.store)?.value.version
+          == base.record.version
+      else {
         throw HedgerowError(.locked, "the store changed during the build", at: store.path)
       }
-      for node in pending.catalog.nodes { try txn.put(JSON(node), for: TypeKey(node.id), in: tables.nodes) }
-      for edge in pending.catalog.edges { try txn.put(JSON(edge), for: TypeKey(edge.id), in: tables.edges) }
+      for node in pending.catalog.nodes {
+        try txn.put(JSON(node), for: TypeKey(node.id), in: tables.nodes)
+      }
+      for edge in pending.catalog.edges {
+        try txn.put(JSON(edge), for: TypeKey(edge.id), in: tables.edges)
+      }
       for old in pending.removed { try txn.remove(old.id, in: tables.manifest) }
       for new in pending.records { try txn.put(new, for: new.id, in: tables.manifest) }
       for set in pending.sets {
         try txn.put(
           StoredSet(set.members), for: SetKey(type: set.type, name: set.name), in: tables.sets)
       }
-      for model in pending.models { try txn.put(StoredModel(model), for: model.name, in: tables.models) }
+      for model in pending.models {
+        try txn.put(StoredModel(model), for: model.name, in: tables.models)
+      }
       try txn.put(JSON(record), for: StoreTables.storeKey, in: tables.store)
     }
     self.pending.withLock { $0.isOver = true }

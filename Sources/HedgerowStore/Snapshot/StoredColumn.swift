@@ -45,7 +45,9 @@ final class StoredColumn: @unchecked Sendable {
       guard let rows = Int(exactly: record.rowCount), rows <= 1 << 44 else {
         throw damaged("\(record.rowCount) rows")
       }
-      if part == .nodeColumn, starts[starts.count - 1] != UInt64(record.id.range) << UInt64(state.record.rangeBits) {
+      if part == .nodeColumn,
+        starts[starts.count - 1] != UInt64(record.id.range) << UInt64(state.record.rangeBits)
+      {
         throw damaged("the range before it is missing")
       }
       guard let bytes = segment.section(Section.values) else { throw damaged("no values") }
@@ -177,8 +179,6 @@ final class StoredColumn: @unchecked Sendable {
           decoding: UnsafeRawBufferPointer(rebasing: bytes[Int(start)..<Int(end)]), as: UTF8.self))
     }
   }
-
-
 
   private func code(_ segment: Int, _ local: Int) throws -> UInt32 {
     let bytes = values[segment]

@@ -1,5 +1,5 @@
-import HedgerowCore
 import CHedgerowBLAS
+import HedgerowCore
 
 /// The product of an [n, k] and a [k, m] matrix: [n, m].
 public func matmul<Scalar>(

@@ -1,5 +1,5 @@
-import HedgerowCore
 import CHedgerowKernels
+import HedgerowCore
 
 extension NDTensor {
   /// The first `count` rows, sharing the elements: the targets of a block among its sources.

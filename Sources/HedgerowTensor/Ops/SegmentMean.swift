@@ -1,5 +1,5 @@
-import HedgerowCore
 import CHedgerowKernels
+import HedgerowCore
 
 /// Rows of a graph in compressed form: row r lists `indices[offsets[r]..<offsets[r + 1]]`.
 ///
