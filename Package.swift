@@ -77,7 +77,7 @@ let modules: [Module] = [
     name: "HedgerowTraining",
     imports: [
       "HedgerowLoader", "HedgerowGNN", "HedgerowNN", "HedgerowTensor", "HedgerowStore",
-      "HedgerowSampling", "HedgerowGraph", "HedgerowMapped", "CHedgerowKernels", "HedgerowCore",
+      "HedgerowSampling", "HedgerowGraph", "HedgerowMapped", "HedgerowCore",
     ]),
   // rank 7
   Module(
@@ -103,7 +103,8 @@ let modules: [Module] = [
 let tested = [
   "HedgerowCore", "HedgerowLMDB", "HedgerowRoaring", "HedgerowMapped", "HedgerowGraph",
   "HedgerowTensor", "HedgerowStore", "HedgerowSampling", "HedgerowNN", "HedgerowLoader",
-  "HedgerowGNN", "HedgerowIngest", "HedgerowTraining", "HedgerowCLI", "CHedgerowKernels",
+  "HedgerowGNN", "HedgerowIngest", "HedgerowTraining", "Hedgerow", "HedgerowCLI",
+  "CHedgerowKernels",
 ]
 
 let strict: [SwiftSetting] = [

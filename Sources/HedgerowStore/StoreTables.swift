@@ -1,3 +1,4 @@
+import CHedgerowKernels
 import FoundationEssentials
 import HedgerowCore
 import HedgerowLMDB
@@ -90,6 +91,11 @@ public struct ModelRecord: Sendable {
     self.name = name
     self.specification = specification
     self.weights = weights
+  }
+
+  /// Hexadecimal CRC-32C of the weights: which state of the model it is.
+  public var hash: String {
+    String(weights.withUnsafeBytes { hr_crc32c(0, $0.baseAddress, $0.count) }, radix: 16)
   }
 }
 

@@ -1,4 +1,3 @@
-import CHedgerowKernels
 import HedgerowCore
 import HedgerowGraph
 import HedgerowLoader
@@ -41,11 +40,9 @@ extension NodeClassifier {
     let type = NodeType(specification.targetType)
     let build = try store.beginBuild(waiting: waiting)
     let record = try record(named: modelName)
-    let hash = String(
-      record.weights.withUnsafeBytes { hr_crc32c(0, $0.baseAddress, $0.count) }, radix: 16)
     try build.declareColumn(
       PropertySchema(column, specification.hasIntegerClasses ? .int64 : .categorical), of: type,
-      provenance: Provenance(model: modelName, hash: hash, dataVersion: graph.version))
+      provenance: Provenance(model: modelName, hash: record.hash, dataVersion: graph.version))
     let writer = try build.columnWriter(of: type, column)
     let loader = loader(
       graph, seeds: .nodes(type, in: set), batchSize: batchSize, order: .ascending,
