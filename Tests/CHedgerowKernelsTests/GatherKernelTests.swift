@@ -101,25 +101,27 @@ import Testing
   func everyElementKindBecomesTheFloatThatSwiftSays(width: Int, padding: Int) {
     var random = RandomStream(seed: printedSeed())
     func check<T: BitwiseCopyable & Equatable>(
-      _ element: hr_element, _ convert: (T) -> Float, _ draw: (inout RandomStream) -> T
+      _ element: hr_element, draw: (inout RandomStream) -> T, as convert: (T) -> Float
     ) {
       self.check(
         element, width: width, padding: padding, &random, draw: draw, convert: convert)
     }
-    check(hr_float32, { $0 }) { Float(bitPattern: UInt32(truncatingIfNeeded: $0.next())) }
-    check(hr_float16, { Float(Float16(bitPattern: $0)) }) {
-      UInt16(truncatingIfNeeded: $0.next())
-    }
-    check(hr_uint8, { Float($0) }) { UInt8(truncatingIfNeeded: $0.next()) }
-    check(hr_int8, { Float($0) }) { Int8(truncatingIfNeeded: $0.next()) }
-    check(hr_int16, { Float($0) }) { Int16(truncatingIfNeeded: $0.next()) }
-    check(hr_int32, { Float($0) }) { Int32(truncatingIfNeeded: $0.next()) }
-    check(hr_int64, { Float($0) }) {
-      Int64(truncatingIfNeeded: $0.next()) >> Int64($0.next(below: 60))
-    }
-    check(hr_float64, { Float($0) }) {
-      ($0.nextUnit() - 0.5) * [1, 1e-40, 1e30, 1e300, 1e-300][Int($0.next(below: 5))]
-    }
+    check(
+      hr_float32, draw: { Float(bitPattern: UInt32(truncatingIfNeeded: $0.next())) }, as: { $0 })
+    check(
+      hr_float16, draw: { UInt16(truncatingIfNeeded: $0.next()) },
+      as: { Float(Float16(bitPattern: $0)) })
+    check(hr_uint8, draw: { UInt8(truncatingIfNeeded: $0.next()) }, as: { Float($0) })
+    check(hr_int8, draw: { Int8(truncatingIfNeeded: $0.next()) }, as: { Float($0) })
+    check(hr_int16, draw: { Int16(truncatingIfNeeded: $0.next()) }, as: { Float($0) })
+    check(hr_int32, draw: { Int32(truncatingIfNeeded: $0.next()) }, as: { Float($0) })
+    check(
+      hr_int64, draw: { Int64(truncatingIfNeeded: $0.next()) >> Int64($0.next(below: 60)) },
+      as: { Float($0) })
+    let scales = [1, 1e-40, 1e30, 1e300, 1e-300]
+    check(
+      hr_float64, draw: { ($0.nextUnit() - 0.5) * scales[Int($0.next(below: 5))] },
+      as: { Float($0) })
   }
 
   @Test func theFirstRowWithoutAPlaceIsNamed() {
