@@ -1,7 +1,15 @@
-// Functions marked HR_CLONES are compiled for several processors and picked when the program loads.
+// Functions marked HR_CLONES are compiled for several processors and picked when the program loads:
+// before a sanitizer's runtime is there, so not under one. (Clang tells of them by __has_feature.)
 #pragma once
-#if defined(__x86_64__) && defined(__linux__) && !defined(__SANITIZE_THREAD__) && \
-    !defined(__SANITIZE_ADDRESS__)
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
+#define HR_SANITIZED
+#endif
+#elif defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#define HR_SANITIZED
+#endif
+
+#if defined(__x86_64__) && defined(__linux__) && !defined(HR_SANITIZED)
 #define HR_CLONES __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
 #else
 #define HR_CLONES
