@@ -174,6 +174,22 @@ private let list = [Any].self
     #expect(Set(others + [expected]).count == 4)
   }
 
+  @Test func fanoutsOfMinusOneTakeAllNeighbors() throws {
+    let store = try Example.shared.get().store
+    func edges(_ fanouts: String...) throws -> Int? {
+      try object(
+        CommandLineRun(
+          arguments: ["sample", store, "--seeds", "node", "--batch-size", "900", "--json"]
+            + fanouts))["edges"] as? Int
+    }
+    let info = try object(CommandLineRun("info", store, "--json"))
+    let all = try #require((info["edges"] as? [String: Int])?["node:links:node"])
+    #expect(try edges("--fanouts", "-1") == all)
+    #expect(try edges("--fanouts=-1") == all)
+    let one = try #require(try edges("--fanouts", "1"))
+    #expect(one > 0 && one < all)
+  }
+
   @Test func trainEvaluateAndPredictSayHowWell() throws {
     let store = try Example.shared.get().copy()
     func train(_ threads: String, _ more: String...) throws -> [String: Any] {

@@ -19,6 +19,8 @@ struct SampleCommand: AsyncParsableCommand {
     name: .customLong("in"), help: ArgumentHelp("Take the members of this set.", valueName: "set"))
   var set: String?
   @Option(
+    // -1 is a value here, not an option.
+    parsing: .unconditional,
     help: ArgumentHelp("Neighbors to take at each hop; -1 takes all.", valueName: "counts"),
     transform: parseFanouts)
   var fanouts: [Int]

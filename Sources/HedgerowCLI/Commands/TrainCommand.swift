@@ -19,6 +19,7 @@ struct TrainCommand: AsyncParsableCommand {
   @Option(help: ArgumentHelp("The architecture: sage.", valueName: "name"))
   var model = "sage"
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp("Neighbors to sample at each hop; one layer a hop.", valueName: "counts"),
     transform: parseFanouts)
   var fanouts: [Int]?
