@@ -110,7 +110,8 @@ struct Classifier: Module {
     var graph = MemoryGraph()
     graph["user"].count = 1000
     graph["item"].features["x"] = FeatureMatrix(width: 2, values: [0.1, 0.2, 0.3, 0.4])
-    graph[EdgeType("user", "rates", "item")].edges = EdgeList(sources: [0, 0, 1], targets: [0, 1, 1])
+    graph[EdgeType("user", "rates", "item")].edges =
+      EdgeList(sources: [0, 0, 1], targets: [0, 1, 1])
     // end
     #expect(graph.count(of: "user") == 1000 && graph.count(of: "item") == 2)
   }
