@@ -103,7 +103,7 @@ public struct NodeClassifier: Sendable {
     options.threads = resources.threads
     // Ahead of use, in use, and about as much again in what training computes from it.
     options.prefetchByteLimit = resources.budget.available / 6
-    options.batchByteLimit = resources.budget.available / 3
+    options.batchByteLimit = resources.budget.available / 4
     let names = Set(specification.relations)
     options.relations = graph.schema.relations().filter { names.contains("\($0.name)") }
     var inputs = PerNode<[String]>()
