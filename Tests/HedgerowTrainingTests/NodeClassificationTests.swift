@@ -137,7 +137,7 @@ private func train(
 
     let (count, version) = try await loaded.predict(
       over: graph, in: "test", column: "predicted", modelName: "first", store: store,
-      batchSize: 50, waiting: 0, resources: resources)
+      batchSize: 64, waiting: 0, resources: resources)
     #expect(count == 198)
     let after = try store.snapshot()
     #expect(after.version == version)
