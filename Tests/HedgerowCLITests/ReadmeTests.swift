@@ -127,7 +127,8 @@ struct PersonModel: Module {
     // README
     options.order = .ascending
     let test = NeighborLoader(
-      graph, seeds: .nodes(.person, in: "test"), fanouts: [10, 10], batchSize: 1024, options: options)
+      graph, seeds: .nodes(.person, in: "test"), fanouts: [10, 10], batchSize: 1024,
+      options: options)
     var (right, count) = (0, 0)
     for try await batch in test.epoch(0) {
       let predicted = argMax(model(batch.features, batch.blocks))
