@@ -30,6 +30,10 @@ static uint32_t crc_portable(uint32_t crc, const uint8_t *p, size_t n) {
   return crc;
 }
 
+uint32_t hr_crc32c_portable(uint32_t crc, const void *bytes, size_t count) {
+  return ~crc_portable(~crc, bytes, count);
+}
+
 #if defined(__x86_64__)
 #include <nmmintrin.h>
 
@@ -47,12 +51,11 @@ __attribute__((target("sse4.2"))) static uint32_t crc_sse42(uint32_t crc, const 
 }
 
 uint32_t hr_crc32c(uint32_t crc, const void *bytes, size_t count) {
-  crc = ~crc;
-  return ~(__builtin_cpu_supports("sse4.2") ? crc_sse42(crc, bytes, count)
-                                            : crc_portable(crc, bytes, count));
+  return __builtin_cpu_supports("sse4.2") ? ~crc_sse42(~crc, bytes, count)
+                                          : hr_crc32c_portable(crc, bytes, count);
 }
 #else
 uint32_t hr_crc32c(uint32_t crc, const void *bytes, size_t count) {
-  return ~crc_portable(~crc, bytes, count);
+  return hr_crc32c_portable(crc, bytes, count);
 }
 #endif

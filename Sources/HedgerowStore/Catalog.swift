@@ -18,6 +18,11 @@ struct StoreRecord: Codable, Sendable {
   var identity: StoreIdentity { StoreIdentity(bytes: uuid)! }
 }
 
+/// The one part of ``StoreRecord`` that every format has.
+struct StoreFormat: Codable, Sendable {
+  var format: UInt64
+}
+
 /// A column of a type, as the catalog keeps it.
 struct ColumnRecord: Codable, Hashable, Sendable {
   var id: UInt16

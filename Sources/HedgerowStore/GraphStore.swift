@@ -223,15 +223,16 @@ public final class GraphStore: Sendable {
   func state() throws -> StoreState {
     let tables = StoreTables()
     return try environment.read { txn in
-      guard let record = try txn.value(for: StoreTables.storeKey, in: tables.store)?.value else {
-        throw HedgerowError(.noInput, "not a store: data.mdb has no store record", at: path)
-      }
-      guard record.format <= StoreLayout.format else {
+      // Of a newer format nothing else is known: the rest of its record may be of another shape.
+      guard let format = try txn.value(for: StoreTables.storeKey, in: tables.format)?.value.format
+      else { throw HedgerowError(.noInput, "not a store: data.mdb has no store record", at: path) }
+      guard format <= StoreLayout.format else {
         throw HedgerowError(
           .newerFormat,
-          "the store has format \(record.format) and this build reads up to "
+          "the store has format \(format) and this build reads up to "
             + "\(StoreLayout.format): use a newer hedgerow", at: path)
       }
+      let record = try txn.value(for: StoreTables.storeKey, in: tables.store)!.value
       guard record.uuid.count == 16, (6...20).contains(record.rangeBits) else {
         throw HedgerowError(.damaged, "the store record makes no sense", at: path)
       }

@@ -10,6 +10,7 @@ import HedgerowRoaring
 /// has none of those writes.
 struct StoreTables: Sendable {
   let store = Table<String, JSON<StoreRecord>>("meta")
+  let format = Table<String, JSON<StoreFormat>>("meta")
   let nodes = Table<TypeKey, JSON<NodeTypeRecord>>("catalog.nodes")
   let edges = Table<TypeKey, JSON<EdgeTypeRecord>>("catalog.edges")
   let manifest = Table<SegmentID, SegmentRecord>("manifest")

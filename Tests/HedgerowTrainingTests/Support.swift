@@ -1,0 +1,134 @@
+import HedgerowCore
+import HedgerowGraph
+import HedgerowRoaring
+import HedgerowStore
+import HedgerowTestSupport
+
+/// A store of a stochastic block graph, as options of a test ask for.
+struct BlockStore {
+  var options = StochasticBlock.Options()
+  /// The label column as categories, else as integers.
+  var hasCategories = false
+  /// Adds a node type without features, each of whose nodes is tied to nodes of one class.
+  var hasTags = false
+  /// Sets that are left out.
+  var omittedSets: Set<String> = []
+  /// Changes what is written.
+  var changeFeatures: (inout [Float]) -> Void = { _ in }
+  var changeLabels: (inout [Int64?]) -> Void = { _ in }
+
+  static let node: NodeType = "node"
+  static let tag: NodeType = "tag"
+  static let links = EdgeType(node, "links", node)
+  static let has = EdgeType(node, "has", tag)
+
+  init(nodes: Int = 600, classes: Int = 3, width: Int = 8) {
+    options.nodeCount = nodes
+    options.classCount = classes
+    options.featureWidth = width
+    options.trainFraction = 0.4
+    options.validFraction = 0.2
+  }
+
+  func make(at path: String, seed: UInt64) throws -> GraphStore {
+    let graph = try StochasticBlock(options, seed: seed)
+    let count = options.nodeCount
+    let store = try GraphStore.create(at: path, rangeBits: 8)
+    let build = try store.beginBuild()
+    try build.declare(
+      NodeSchema(
+        Self.node,
+        properties: [
+          PropertySchema("x", .vector(element: .float32, width: options.featureWidth)),
+          PropertySchema("label", hasCategories ? .categorical : .int64),
+          PropertySchema("score", .float32),
+        ]), count: count)
+    try build.keyWriter(of: Self.node, .identity).finish()
+    try writeColumns(graph, build)
+
+    for split in StochasticBlock.Split.allCases where !omittedSets.contains(split.rawValue) {
+      let members = (0..<count).filter { graph.split(of: $0) == split }.map { UInt32($0) }
+      try build.setMembers(split.rawValue, of: Self.node, RoaringBitmap(members))
+    }
+
+    // Both arcs of every edge.
+    var edges: [(UInt32, UInt32)] = []
+    for index in 0..<graph.edgeCount {
+      let (a, b) = graph.edge(index)
+      edges.append((a, b))
+      if a != b { edges.append((b, a)) }
+    }
+    try write(edges, as: EdgeSchema(Self.links, isUndirected: true), build)
+    if hasTags {
+      let tags = 10 * options.classCount
+      try build.declare(NodeSchema(Self.tag), count: tags)
+      try build.keyWriter(of: Self.tag, .identity).finish()
+      var random = RandomStream(seed: seed).derive("tags")
+      let ties = (0..<count).map { node in
+        (
+          UInt32(node),
+          UInt32(Int(random.next(below: 10)) * options.classCount + graph.label(of: node))
+        )
+      }
+      try write(ties, as: EdgeSchema(Self.has), build)
+    }
+    try build.publish()
+    return store
+  }
+
+  private func writeColumns(_ graph: StochasticBlock, _ build: GenerationBuilder) throws {
+    let count = options.nodeCount
+    let width = options.featureWidth
+    var features = [Float](repeating: 0, count: count * width)
+    features.withUnsafeMutableBufferPointer { all in
+      for node in 0..<count {
+        graph.features.fill(
+          UnsafeMutableBufferPointer(rebasing: all[node * width..<(node + 1) * width]), node: node,
+          label: graph.label(of: node))
+      }
+    }
+    changeFeatures(&features)
+    let x = try build.columnWriter(of: Self.node, "x")
+    try features.withUnsafeBytes { try x.append(fixed: $0, count: count) }
+    try x.finish()
+
+    var labels = (0..<count).map { Int64?(Int64(graph.label(of: $0))) }
+    changeLabels(&labels)
+    let label = try build.columnWriter(of: Self.node, "label")
+    let valid = labels.map { $0 != nil }
+    func write<T: BitwiseCopyable>(_ values: [T]) throws {
+      try values.withUnsafeBytes { bytes in
+        try valid.withUnsafeBufferPointer {
+          try label.append(fixed: bytes, count: count, isValid: $0)
+        }
+      }
+    }
+    if hasCategories {
+      try write(labels.map { UInt32($0 ?? 0) })
+      try label.finish(categories: (0..<options.classCount).map { "class \($0)" })
+    } else {
+      try write(labels.map { $0 ?? 0 })
+      try label.finish()
+    }
+    let score = try build.columnWriter(of: Self.node, "score")
+    let scores = [Float](repeating: 1, count: count)
+    try scores.withUnsafeBytes { try score.append(fixed: $0, count: count) }
+    try score.finish()
+  }
+
+  private func write(
+    _ edges: [(UInt32, UInt32)], as schema: EdgeSchema, _ build: GenerationBuilder
+  ) throws {
+    try build.declare(schema)
+    for index in AdjacencyIndex.allCases {
+      let writer = try build.adjacencyWriter(of: schema.type, index)
+      let pairs = edges.map { index == .out ? $0 : ($0.1, $0.0) }.sorted { $0 < $1 }
+      let rows = pairs.map(\.0)
+      let neighbors = pairs.map(\.1)
+      try rows.withUnsafeBufferPointer { rows in
+        try neighbors.withUnsafeBufferPointer { try writer.append(rows: rows, neighbors: $0) }
+      }
+      try writer.finish()
+    }
+  }
+}
