@@ -357,8 +357,9 @@ public final class GenerationBuilder: Sendable {
       try txn.put(JSON(record), for: StoreTables.storeKey, in: tables.store)
     }
     self.pending.withLock { $0.isOver = true }
-    try FileSystem.removeTree(scratchDirectory)
-    if !pending.removed.isEmpty { try store.removeUnreferencedSegments() }
+    // Published is published: what cannot be removed now, the next build removes.
+    try? FileSystem.removeTree(scratchDirectory)
+    if !pending.removed.isEmpty { try? store.removeUnreferencedSegments() }
     self.pending.withLock { $0.writerLock = nil }
     return record.version
   }
