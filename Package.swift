@@ -103,7 +103,7 @@ let modules: [Module] = [
 let tested = [
   "HedgerowCore", "HedgerowLMDB", "HedgerowRoaring", "HedgerowMapped", "HedgerowGraph",
   "HedgerowTensor", "HedgerowStore", "HedgerowSampling", "HedgerowNN", "HedgerowLoader",
-  "HedgerowGNN", "HedgerowIngest", "HedgerowTraining", "Hedgerow", "HedgerowCLI",
+  "HedgerowGNN", "HedgerowIngest", "HedgerowTraining", "HedgerowCLI",
   "CHedgerowKernels",
 ]
 

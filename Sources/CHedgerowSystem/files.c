@@ -2,6 +2,7 @@
 #include "CHedgerowSystem.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/statvfs.h>
@@ -32,4 +33,9 @@ int64_t hr_free_space(const char *path) {
   struct statvfs fs;
   if (statvfs(path, &fs) != 0) return -1;
   return (int64_t)fs.f_bavail * (int64_t)fs.f_frsize;
+}
+
+void hr_return_large_blocks(int byte_count) {
+  mallopt(M_MMAP_THRESHOLD, byte_count);
+  mallopt(M_TRIM_THRESHOLD, 8 * byte_count);
 }

@@ -23,6 +23,7 @@ struct HedgerowCommand: AsyncParsableCommand {
 
   static func main() async {
     Interruption.install()
+    Heap.returnLargeBlocks()
     do {
       var command = try parseAsRoot()
       if var asynchronous = command as? any AsyncParsableCommand {

@@ -8,15 +8,38 @@ extension LMDBEnvironment {
   /// Reading works from read-only media and from files of others, there without locks: nobody may
   /// write to it meanwhile.
   ///
+  /// LMDB gets to see a file of up to ``checkedByteCountLimit`` bytes only when its structure holds
+  /// (``LMDBFileCheck``); a larger one it takes as it is.
+  ///
   /// - Parameter maxTables: how many tables there may be. The first opening in a process decides.
-  /// - Throws: `noInput` when there is nothing at `path`, `damaged` when it is no LMDB database,
-  ///   `io` when the file system cannot be trusted with one.
+  /// - Throws: `noInput` when there is nothing at `path`, `damaged` when it is no LMDB database or
+  ///   not a whole one, `io` when the file system cannot be trusted with one.
   public static func open(
     _ path: String, _ access: Access, maxTables: Int = 16
   ) throws -> LMDBEnvironment {
     let shared = try OpenEnvironments.open(path, access, maxTables: maxTables)
     return LMDBEnvironment(path: path, access: access, shared: shared)
   }
+
+  /// The largest file that is walked whenever it is opened: some tens of milliseconds.
+  public static var checkedByteCountLimit: Int { 64 << 20 }
+}
+
+/// Throws when LMDB would trip over the file.
+func refuseDamage(in path: String) throws {
+  let data = "\(path)/data.mdb"
+  var status = stat()
+  guard stat(data, &status) == 0, status.st_size > 0,
+    status.st_size <= LMDBEnvironment.checkedByteCountLimit
+  else { return }
+  // Where commits come too fast for a walk, somebody has it open, and so has checked it.
+  guard let check = try LMDBFileCheck.attempt(PageFile(directory: path), .structure),
+    let first = check.problems.first
+  else { return }
+  throw HedgerowError(
+    .damaged,
+    "is not the database that was written (at byte \(first.offset): \(first.what)):"
+      + " restore a copy", at: data)
 }
 
 /// Finds the data file, and for writing makes it: without it there is no inode to go by.

@@ -108,6 +108,7 @@ enum OpenEnvironments {
         entries[file]!.count += 1
         return entry.shared
       }
+      try refuseDamage(in: path)
       let shared = try makeEnvironment(path, access, file, maxTables: maxTables)
       entries[file] = Entry(shared: shared, count: 1)
       return shared

@@ -25,6 +25,8 @@ public struct LoaderOptions: Sendable {
   public var prefetchDepth: Int?
   /// Bytes of batches held ahead of use, beyond the next one.
   public var prefetchByteLimit = 256 << 20
+  /// Bytes of features that one batch may hold; a larger one is an error that says what to lower.
+  public var batchByteLimit = Int.max
 
   public init() {}
 }
@@ -183,6 +185,14 @@ struct EpochPlan<Graph: Topology & FeatureSource>: Sendable {
           loader.graph.prefetch(nodes.span, of: input.type, column: input.column)
         }
       }.seconds
+    let byteCount = present.reduce(0) { $0 + 4 * $1.width * sampled.nodes[$1.type].count }
+    guard byteCount <= loader.options.batchByteLimit else {
+      throw HedgerowError(
+        .usage,
+        "a batch of \(nodes.count) seeds needs \(ByteSize.format(byteCount)) of features where "
+          + "\(ByteSize.format(loader.options.batchByteLimit)) can be had: lower --batch-size or "
+          + "--fanouts, or raise --memory")
+    }
     var features = PerNode<Tensor>()
     var labels: [Int32] = []
     seconds.gather = try clock.measure {

@@ -87,6 +87,21 @@ public final class GraphStore: Sendable {
   /// - Throws: `noInput` when there is no store, `newerFormat` when this build is too old for it,
   ///   `damaged` when its records do not hold.
   public static func open(at path: String, _ access: Access = .readWrite) throws -> GraphStore {
+    try requireStore(at: path)
+    // A store appears with its first commit in it; LMDB would begin an empty file anew.
+    let data = "\(path)/\(StoreLayout.dataFile)"
+    guard try FileSystem.byteCount(of: data) > 0 else {
+      throw HedgerowError(.damaged, "is empty: restore a copy", at: data)
+    }
+    let environment = try LMDBEnvironment.open(
+      path, access == .readOnly ? .readOnly : .readWrite)
+    let store = GraphStore(path: path, access: access, environment: environment)
+    _ = try store.state()
+    return store
+  }
+
+  /// Throws `noInput` where there is nothing that could be a store.
+  static func requireStore(at path: String) throws {
     guard FileSystem.isDirectory(path) else {
       throw HedgerowError(
         .noInput, FileSystem.exists(path) ? "not a store: it is a file" : "no such store", at: path)
@@ -94,11 +109,6 @@ public final class GraphStore: Sendable {
     guard FileSystem.exists("\(path)/\(StoreLayout.dataFile)") else {
       throw HedgerowError(.noInput, "not a store: it has no \(StoreLayout.dataFile)", at: path)
     }
-    let environment = try LMDBEnvironment.open(
-      path, access == .readOnly ? .readOnly : .readWrite)
-    let store = GraphStore(path: path, access: access, environment: environment)
-    _ = try store.state()
-    return store
   }
 
   /// The types and columns of the newest version.

@@ -17,6 +17,11 @@ struct StoreTables: Sendable {
   let sets = Table<SetKey, StoredSet>("sets")
   let models = Table<String, StoredModel>("models")
 
+  /// What a store of this format may hold: a table of another name is a damaged one.
+  var names: Set<String> {
+    [store.name, nodes.name, edges.name, manifest.name, sets.name, models.name]
+  }
+
   static let storeKey = "store"
 }
 

@@ -17,7 +17,7 @@ public enum BufferPool {
         state.idleByteLimit = newValue
         return state.surplus()
       }
-      for buffer in surplus { free(buffer.base) }
+      for buffer in surplus { deallocate(buffer) }
     }
   }
 
@@ -44,13 +44,25 @@ public enum BufferPool {
       return buffer
     }
     if let reused { return reused }
+    return Buffer(base: allocate(size), sizeClass: sizeClass)
+  }
+
+  /// Large buffers come from the system and go back to it: the heap would keep what is freed.
+  private static func allocate(_ size: Int) -> UnsafeMutableRawPointer {
+    if size >= hugePage {
+      let base = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+      require(base != MAP_FAILED, "no memory for a tensor of \(size) bytes")
+      madvise(base, size, MADV_HUGEPAGE)
+      return base!
+    }
     var base: UnsafeMutableRawPointer?
-    let isLarge = size >= hugePage
-    require(
-      posix_memalign(&base, isLarge ? hugePage : 64, size) == 0,
-      "no memory for a tensor of \(byteCount) bytes")
-    if isLarge { madvise(base, size, MADV_HUGEPAGE) }
-    return Buffer(base: base!, sizeClass: sizeClass)
+    require(posix_memalign(&base, 64, size) == 0, "no memory for a tensor of \(size) bytes")
+    return base!
+  }
+
+  private static func deallocate(_ buffer: Buffer) {
+    let size = SizeClass.byteCount(of: buffer.sizeClass)
+    if size >= hugePage { munmap(buffer.base, size) } else { free(buffer.base) }
   }
 
   static func give(_ buffer: Buffer) {
@@ -61,7 +73,7 @@ public enum BufferPool {
       state.idle[buffer.sizeClass].append(buffer)
       return state.surplus()
     }
-    for buffer in surplus { free(buffer.base) }
+    for buffer in surplus { deallocate(buffer) }
   }
 
   private static let hugePage = 2 << 20

@@ -101,7 +101,9 @@ public struct NodeClassifier: Sendable {
     options.order = order
     options.labels = labels
     options.threads = resources.threads
-    options.prefetchByteLimit = resources.budget.available / 4
+    // Ahead of use, in use, and about as much again in what training computes from it.
+    options.prefetchByteLimit = resources.budget.available / 6
+    options.batchByteLimit = resources.budget.available / 4
     let names = Set(specification.relations)
     options.relations = graph.schema.relations().filter { names.contains("\($0.name)") }
     var inputs = PerNode<[String]>()

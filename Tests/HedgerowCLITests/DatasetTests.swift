@@ -76,6 +76,44 @@ import Testing
     }
   }
 
+  @Test func sbmDealsTheSameGraphToNodeTypes() throws {
+    try withTemporaryDirectory { path in
+      for types in [[], ["--node-types", "a,b"]] {
+        let run = try CommandLineRun(
+          arguments: ["dataset", "sbm", "\(path)/\(types.count)", "--nodes", "1001", "--seed", "3"]
+            + types)
+        #expect(run.status == 0, "\(run.errors)")
+      }
+      let (whole, dealt) = ("\(path)/0", "\(path)/2")
+      let isOfA = { (id: Substring) in Int(id)! < 500 }
+      var expected: [String: [String]] = ["a-a": [], "a-b": [], "b-b": []]
+      for line in try lines("\(whole)/edges.tsv").dropFirst() {
+        let ends = line.split(separator: "\t")
+        switch (isOfA(ends[0]), isOfA(ends[1])) {
+        case (true, true): expected["a-a"]!.append(line)
+        case (true, false): expected["a-b"]!.append(line)
+        case (false, true): expected["a-b"]!.append("\(ends[1])\t\(ends[0])")
+        case (false, false): expected["b-b"]!.append(line)
+        }
+      }
+      for (types, edges) in expected {
+        #expect(try lines("\(dealt)/edges-\(types).tsv").dropFirst() == edges[...])
+      }
+      func nodes(_ file: String) throws -> ArraySlice<String> { try lines(file).dropFirst() }
+      #expect(
+        try nodes("\(dealt)/nodes-a.tsv") + nodes("\(dealt)/nodes-b.tsv")
+          == nodes("\(whole)/nodes.tsv"))
+      func rows(_ file: String) throws -> Data {
+        try Data(contentsOf: URL(fileURLWithPath: file)).dropFirst(128)
+      }
+      #expect(
+        try rows("\(dealt)/features-a.npy") + rows("\(dealt)/features-b.npy")
+          == rows("\(whole)/features.npy"))
+      #expect(
+        try CommandLineRun("dataset", "sbm", "\(path)/x", "--node-types", "a,a").status == 64)
+    }
+  }
+
   @Test func filesAreReplacedOnlyByForce() throws {
     try withTemporaryDirectory { path in
       let file = "\(path)/edges.tsv"

@@ -58,7 +58,7 @@ import Testing
     }
     // Every value comes first about equally often.
     var first = [Int](repeating: 0, count: 10)
-    for key in 0..<20_000 as Range<UInt64> {
+    for key in 0..<400_000 as Range<UInt64> {
       first[ShuffledRange(count: 10, stream: RandomStream(seed: seed).derive(key))[0]] += 1
     }
     #expect(chiSquareProbability(chiSquareOfUniform(first), degreesOfFreedom: 9) > 1e-6)

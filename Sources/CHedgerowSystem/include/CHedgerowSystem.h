@@ -43,3 +43,6 @@ int64_t hr_free_space(const char *path);
 
 /// Clears `word_count` words of a bitmap that `hr_will_need` may be setting at the same time.
 void hr_forget_resident(uint64_t *resident, size_t word_count);
+
+/// Makes the heap give blocks of `byte_count` bytes and more back to the system when they are freed.
+void hr_return_large_blocks(int byte_count);

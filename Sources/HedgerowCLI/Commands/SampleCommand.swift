@@ -51,7 +51,8 @@ struct SampleCommand: AsyncParsableCommand {
     options.threads = global.threads ?? ProcessResources.processorCount
     options.relations = graph.schema.relations(includingReverse: !noReverse)
     if !features { options.inputs = PerNode() }
-    options.prefetchByteLimit = budget.available / 2
+    options.prefetchByteLimit = budget.available / 3
+    options.batchByteLimit = budget.available / 3
     let loader = NeighborLoader(
       graph, seeds: .nodes(NodeType(seeds), in: set), fanouts: Fanouts(fanouts),
       batchSize: batchSize, seed: global.seed, options: options)

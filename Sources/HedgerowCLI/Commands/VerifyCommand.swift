@@ -12,21 +12,14 @@ struct VerifyCommand: AsyncParsableCommand {
   @OptionGroup var global: GlobalOptions
 
   func run() async throws {
-    var report = VerifyReport()
-    do {
-      let store = try GraphStore.open(at: store.path, .readOnly)
-      let progress = ProgressBar(
-        "verifying", total: try StoreVerifier.byteCount(of: store), unit: .bytes)
-      defer { progress.finish() }
-      report = try StoreVerifier.verify(store) {
-        progress.advance(by: $0)
-        try Interruption.check()
-      }
-    } catch let error as HedgerowError where error.code == .damaged {
-      // Too damaged to open: that is what verify is asked to say.
-      report.problems.append(
-        .init(file: error.place ?? store.path, offset: nil, what: error.message))
+    let progress = ProgressBar(
+      "verifying", total: try StoreVerifier.byteCount(at: store.path), unit: .bytes)
+    defer { progress.finish() }
+    let report = try StoreVerifier.verify(at: store.path) {
+      progress.advance(by: $0)
+      try Interruption.check()
     }
+    progress.finish()
     if global.json {
       print(
         JSON.object([

@@ -4,9 +4,9 @@ import Hedgerow
 struct DatasetFiles {
   let pool: ThreadPool
 
-  /// `source` and `target` of each edge.
+  /// `source` and `target` of each edge; those that are `nil` are left out.
   func writeEdges(
-    count: Int, to file: BufferedFile, edge: @Sendable (Int) -> (source: UInt32, target: UInt32)
+    count: Int, to file: BufferedFile, edge: @Sendable (Int) -> (source: UInt32, target: UInt32)?
   ) throws {
     try file.write("source\ttarget\n")
     let progress = ProgressBar("edges", total: count, unit: .items("edges"))
@@ -16,7 +16,7 @@ struct DatasetFiles {
     ) { range, buffer in
       var cursor = TextCursor(buffer)
       for index in range {
-        let (source, target) = edge(index)
+        guard let (source, target) = edge(index) else { continue }
         cursor.write(source)
         cursor.write(byte: UInt8(ascii: "\t"))
         cursor.write(target)
@@ -26,19 +26,19 @@ struct DatasetFiles {
     }
   }
 
-  /// `id`, `label` and `split` of each node.
+  /// `id`, `label` and `split` of each node of a range.
   func writeNodes(
-    count: Int, to file: BufferedFile,
+    _ nodes: Range<Int>, to file: BufferedFile,
     node: @Sendable (Int) -> (label: Int, split: StochasticBlock.Split)
   ) throws {
     try file.write("id\tlabel\tsplit\n")
-    let progress = ProgressBar("nodes", total: count, unit: .items("nodes"))
+    let progress = ProgressBar("nodes", total: nodes.count, unit: .items("nodes"))
     defer { progress.finish() }
     try ChunkWriter(file: file, pool: pool, progress: progress).write(
-      count: count, chunk: 1 << 15, byteCount: 28
+      count: nodes.count, chunk: 1 << 15, byteCount: 28
     ) { range, buffer in
       var cursor = TextCursor(buffer)
-      for id in range {
+      for id in nodes[shifted: range] {
         let (label, split) = node(id)
         cursor.write(UInt32(id))
         cursor.write(byte: UInt8(ascii: "\t"))
@@ -54,30 +54,37 @@ struct DatasetFiles {
     }
   }
 
-  /// A NumPy array of count x width float32.
+  /// A NumPy array of count x width float32, a row for each node of a range.
   func writeFeatures(
-    count: Int, of features: GaussianClasses, to file: BufferedFile,
+    _ nodes: Range<Int>, of features: GaussianClasses, to file: BufferedFile,
     label: @Sendable (Int) -> Int
   ) throws {
     let width = features.width
     // NumPy format 1.0: magic, version, length of the rest of the head, which ends at 128 bytes.
-    let shape = "{'descr': '<f4', 'fortran_order': False, 'shape': (\(count), \(width)), }"
+    let shape = "{'descr': '<f4', 'fortran_order': False, 'shape': (\(nodes.count), \(width)), }"
     let head = shape + String(repeating: " ", count: 128 - 10 - 1 - shape.utf8.count) + "\n"
     let magic: [UInt8] = [0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59, 1, 0, 118, 0]
     try magic.withUnsafeBytes { try file.write($0) }
     try file.write(head)
-    let progress = ProgressBar("features", total: count, unit: .items("rows"))
+    let progress = ProgressBar("features", total: nodes.count, unit: .items("rows"))
     defer { progress.finish() }
     try ChunkWriter(file: file, pool: pool, progress: progress).write(
-      count: count, chunk: max(1, (1 << 18) / width), byteCount: 4 * width
+      count: nodes.count, chunk: max(1, (1 << 18) / width), byteCount: 4 * width
     ) { range, buffer in
       let rows = buffer.bindMemory(to: Float.self)
-      for (row, id) in range.enumerated() {
+      for (row, id) in nodes[shifted: range].enumerated() {
         features.fill(
           UnsafeMutableBufferPointer(rebasing: rows[row * width..<(row + 1) * width]), node: id,
           label: label(id))
       }
       return range.count * width * 4
     }
+  }
+}
+
+extension Range<Int> {
+  /// The part of this range at these places from its start.
+  fileprivate subscript(shifted places: Range<Int>) -> Range<Int> {
+    lowerBound + places.lowerBound..<lowerBound + places.upperBound
   }
 }

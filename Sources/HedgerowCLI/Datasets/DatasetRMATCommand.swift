@@ -66,11 +66,11 @@ struct DatasetRMATCommand: AsyncParsableCommand {
     try directory.write { makeFile in
       try files.writeEdges(count: graph.edgeCount, to: makeFile("edges.tsv"), edge: graph.edge)
       if let labels {
-        try files.writeNodes(count: graph.nodeCount, to: makeFile("nodes.tsv")) {
+        try files.writeNodes(0..<graph.nodeCount, to: makeFile("nodes.tsv")) {
           (labels.label(of: $0), labels.split(of: $0))
         }
         try files.writeFeatures(
-          count: graph.nodeCount, of: labels.features, to: makeFile("features.npy"),
+          0..<graph.nodeCount, of: labels.features, to: makeFile("features.npy"),
           label: labels.label)
       }
       try makeFile("info.json").write("\(JSON.object(info))\n")

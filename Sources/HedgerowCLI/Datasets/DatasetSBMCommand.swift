@@ -14,6 +14,10 @@ struct DatasetSBMCommand: AsyncParsableCommand {
       best_accuracy is that of Bayes' rule for somebody who knows these parameters and sees the \
       features of every node within so many hops (best_accuracy_by_hops begins with the node's \
       own), estimated by sampling. A model that has to learn them falls a little short.
+
+      With --node-types the nodes are dealt to so many node types, whatever their class: the best \
+      accuracy stays the same. Then files are named after types, as nodes-a.tsv, features-a.npy \
+      and edges-a-b.tsv, and an edge between two types begins at the one that is named first.
       """)
 
   /// Beyond as many hops the best accuracy hardly grows.
@@ -46,6 +50,41 @@ struct DatasetSBMCommand: AsyncParsableCommand {
   @Option(help: "The share of nodes to validate on.")
   var validFraction = 0.1
 
+  @Option(
+    help: ArgumentHelp("Node types to deal the nodes to, in equal parts.", valueName: "a,b,..."),
+    transform: parseTypes)
+  var nodeTypes: [String] = []
+
+  /// Files of one node type, or of all nodes.
+  private struct Part {
+    var suffix: String
+    var nodes: Range<Int>
+  }
+
+  private var parts: [Part] {
+    guard !nodeTypes.isEmpty else { return [Part(suffix: "", nodes: 0..<nodes)] }
+    return nodeTypes.enumerated().map { index, name in
+      let range = nodes * index / nodeTypes.count..<nodes * (index + 1) / nodeTypes.count
+      return Part(suffix: "-\(name)", nodes: range)
+    }
+  }
+
+  /// Files of edges with the types at their ends.
+  private func edgeFiles(_ parts: [Part]) -> [(name: String, source: Part, target: Part)] {
+    parts.indices.flatMap { first in
+      parts[first...].map { second in
+        let name = "edges\(parts[first].suffix)\(second.suffix).tsv"
+        return (name, parts[first], second)
+      }
+    }
+  }
+
+  func validate() throws {
+    guard nodeTypes.count <= max(1, nodes) else {
+      throw ValidationError("\(nodeTypes.count) node types are more than \(nodes) nodes")
+    }
+  }
+
   func run() async throws {
     var options = StochasticBlock.Options()
     options.nodeCount = nodes
@@ -57,26 +96,45 @@ struct DatasetSBMCommand: AsyncParsableCommand {
     options.trainFraction = trainFraction
     options.validFraction = validFraction
     let graph = try StochasticBlock(options, seed: global.seed)
+    let parts = parts
+    let edgeFiles = edgeFiles(parts)
     let directory = try DatasetDirectory(
-      dataset, files: ["edges.tsv", "nodes.tsv", "features.npy", "info.json"])
+      dataset,
+      files: edgeFiles.map(\.name)
+        + parts.flatMap { ["nodes\($0.suffix).tsv", "features\($0.suffix).npy"] } + ["info.json"])
     let accuracies = graph.bestAccuracies(hops: Self.hops)
     let info: JSON = [
       "name": "sbm", "synthetic": true, "seed": .string(String(global.seed)), "nodes": .int(nodes),
       "edges": .int(graph.edgeCount), "classes": .int(classes), "degree": .double(degree),
       "homophily": .double(homophily), "features": .int(features), "noise": .double(noise),
       "train_fraction": .double(trainFraction), "valid_fraction": .double(validFraction),
+      "node_types": .array(nodeTypes.map { .string($0) }),
       "majority_class_share": .double(graph.majorityShare),
       "best_accuracy": .double(accuracies[Self.hops]),
       "best_accuracy_by_hops": .array(accuracies.map(JSON.double)),
     ]
     let files = DatasetFiles(pool: global.makePool())
     try directory.write { makeFile in
-      try files.writeEdges(count: graph.edgeCount, to: makeFile("edges.tsv"), edge: graph.edge)
-      try files.writeNodes(count: nodes, to: makeFile("nodes.tsv")) {
-        (graph.label(of: $0), graph.split(of: $0))
+      for (name, first, second) in edgeFiles {
+        try files.writeEdges(count: graph.edgeCount, to: makeFile(name)) { index in
+          let (source, target) = graph.edge(index)
+          if first.nodes.contains(Int(source)), second.nodes.contains(Int(target)) {
+            return (source, target)
+          }
+          if first.nodes.contains(Int(target)), second.nodes.contains(Int(source)) {
+            return (target, source)
+          }
+          return nil
+        }
       }
-      try files.writeFeatures(
-        count: nodes, of: graph.features, to: makeFile("features.npy"), label: graph.label)
+      for part in parts {
+        try files.writeNodes(part.nodes, to: makeFile("nodes\(part.suffix).tsv")) {
+          (graph.label(of: $0), graph.split(of: $0))
+        }
+        try files.writeFeatures(
+          part.nodes, of: graph.features, to: makeFile("features\(part.suffix).npy"),
+          label: graph.label)
+      }
       try makeFile("info.json").write("\(info)\n")
     }
     if global.json {
@@ -92,6 +150,22 @@ struct DatasetSBMCommand: AsyncParsableCommand {
       \(Self.hops) hops.
       """)
   }
+}
+
+/// `person,page`
+private func parseTypes(_ text: String) throws -> [String] {
+  let names = text.split(separator: ",", omittingEmptySubsequences: false).map { String($0) }
+  for name in names {
+    _ = try NodeType(validating: name)
+    // Otherwise two files could get one name.
+    if name.contains("-") {
+      throw ValidationError("the node type '\(name)' must have no '-' in its name")
+    }
+  }
+  guard Set(names).count == names.count else {
+    throw ValidationError("'\(text)' names a node type twice")
+  }
+  return names
 }
 
 /// `87.3 %`

@@ -31,12 +31,8 @@ package final class ByteSource {
     }
     fileByteCount = Int(status.st_size)
     posix_fadvise(descriptor, 0, 0, POSIX_FADV_SEQUENTIAL)
-    do {
-      try detectCompression()
-    } catch {
-      close(descriptor)
-      throw error
-    }
+    // From here on, all properties have their values: `deinit` closes the file if this throws.
+    try detectCompression()
   }
 
   deinit { close(descriptor) }

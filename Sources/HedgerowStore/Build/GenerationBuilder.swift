@@ -12,7 +12,6 @@ import Synchronization
 /// their own.
 public final class GenerationBuilder: Sendable {
   private let store: GraphStore
-  private let writerLock: FileLock
   private let base: StoreState
   /// The generation that will be published.
   public let generation: UInt64
@@ -33,12 +32,13 @@ public final class GenerationBuilder: Sendable {
     var unfinished: Set<String> = []
     var edgeCounts: [UInt16: [UInt64]] = [:]
     var isOver = false
+    /// Let go of when the build ends, not when the last reference does.
+    var writerLock: FileLock?
   }
   private let pending: Mutex<Pending>
 
   init(store: GraphStore, writerLock: FileLock, base: StoreState) throws {
     self.store = store
-    self.writerLock = writerLock
     self.base = base
     generation = base.record.generation + 1
     rangeBits = base.record.rangeBits
@@ -46,7 +46,7 @@ public final class GenerationBuilder: Sendable {
     pending = Mutex(
       Pending(
         catalog: base.catalog, nextNodeType: base.record.nextNodeType,
-        nextEdgeType: base.record.nextEdgeType))
+        nextEdgeType: base.record.nextEdgeType, writerLock: writerLock))
     try store.removeLeftovers(keeping: base)
     try FileSystem.makeDirectory(scratchDirectory)
   }
@@ -357,8 +357,10 @@ public final class GenerationBuilder: Sendable {
       try txn.put(JSON(record), for: StoreTables.storeKey, in: tables.store)
     }
     self.pending.withLock { $0.isOver = true }
-    try FileSystem.removeTree(scratchDirectory)
-    if !pending.removed.isEmpty { try store.removeUnreferencedSegments() }
+    // Published is published: what cannot be removed now, the next build removes.
+    try? FileSystem.removeTree(scratchDirectory)
+    if !pending.removed.isEmpty { try? store.removeUnreferencedSegments() }
+    self.pending.withLock { $0.writerLock = nil }
     return record.version
   }
 
@@ -373,5 +375,6 @@ public final class GenerationBuilder: Sendable {
       try? FileSystem.removeFile(store.segmentPath(record.fileName))
     }
     try? FileSystem.removeTree(scratchDirectory)
+    pending.withLock { $0.writerLock = nil }
   }
 }

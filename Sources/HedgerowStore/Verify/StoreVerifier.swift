@@ -1,5 +1,6 @@
 import HedgerowCore
 import HedgerowGraph
+import HedgerowLMDB
 import HedgerowMapped
 
 /// What `verify` found.
@@ -27,8 +28,9 @@ public struct VerifyReport: Sendable {
 
 /// Reads a whole store and proves what hot paths only bound.
 ///
-/// Every page of every segment against its checksum, every record of `data.mdb` against its own,
-/// every count against the manifest; then that offsets rise, that neighbors and codes are in range,
+/// First `data.mdb`, page by page and without LMDB, which would trip over a damaged one
+/// (`LMDBFileCheck`): what is broken there ends the verification. Then every page of every segment
+/// against its checksum, every count against the manifest; then that offsets rise, that neighbors and codes are in range,
 /// that rows are sorted, that both indices of an edge type hold the same edges, and that key
 /// dictionaries rise strictly. Reads a segment's pages in order, a 1 MiB window at a time; memory
 /// does not grow with the store, but for one bit a key.
@@ -39,23 +41,86 @@ public struct StoreVerifier {
 
   static let problemLimit = 1000
 
+  /// Verifies a store that need not be in a state to be opened.
+  ///
+  /// - Parameter progress: called with the bytes checked since the last call; may throw to stop.
+  /// - Throws: `noInput` when there is no store, `newerFormat` when this build is too old for it.
+  ///   Damage is reported and not thrown.
+  public static func verify(
+    at path: String, progress: (Int) throws -> Void = { _ in }
+  ) throws -> VerifyReport {
+    try GraphStore.requireStore(at: path)
+    return try verify(path, progress) { try GraphStore.open(at: path, .readOnly) }
+  }
+
+  /// Verifies a store that is open.
+  ///
   /// - Parameter progress: called with the bytes checked since the last call; may throw to stop.
   public static func verify(
     _ store: GraphStore, progress: (Int) throws -> Void = { _ in }
   ) throws -> VerifyReport {
-    try withoutActuallyEscaping(progress) { progress in
-      var verifier = StoreVerifier(store: store, progress: progress)
-      try verifier.run()
-      return verifier.report
+    try verify(store.path, progress) { store }
+  }
+
+  /// About the bytes that ``verify(at:progress:)`` will read, for a progress bar.
+  public static func byteCount(at path: String) throws -> Int {
+    try GraphStore.requireStore(at: path)
+    let segments = "\(path)/\(StoreLayout.segmentsDirectory)"
+    let names = FileSystem.isDirectory(segments) ? try FileSystem.names(in: segments) : []
+    return try names.reduce(FileSystem.byteCount(of: "\(path)/\(StoreLayout.dataFile)")) {
+      $0 + ((try? FileSystem.byteCount(of: "\(segments)/\($1)")) ?? 0)
     }
   }
 
-  /// The bytes that ``verify(_:progress:)`` will read, for a progress bar.
-  public static func byteCount(of store: GraphStore) throws -> Int {
-    let state = try store.state()
-    return try state.manifest.reduce(
-      FileSystem.byteCount(of: "\(store.path)/\(StoreLayout.dataFile)")
-    ) { $0 + Int($1.fileByteCount) }
+  private static func verify(
+    _ path: String, _ progress: (Int) throws -> Void, open: () throws -> GraphStore
+  ) throws -> VerifyReport {
+    try withoutActuallyEscaping(progress) { progress in
+      var report = VerifyReport()
+      func note(_ error: HedgerowError) {
+        report.problems.append(
+          .init(file: FileSystem.name(of: error.place ?? path), offset: nil, what: error.message))
+      }
+      let tables = try checkData(path, &report, progress)
+      guard report.isClean else { return report }
+      do {
+        let store = try open()
+        var verifier = StoreVerifier(store: store, progress: progress)
+        verifier.report = report
+        try verifier.run()
+        report = verifier.report
+      } catch let error as HedgerowError where error.code == .damaged {
+        note(error)
+      } catch let error as HedgerowError
+        where error.code == .noInput && !tables.isSubset(of: StoreTables().names)
+      {
+        note(error)
+      }
+      for name in tables.subtracting(StoreTables().names).sorted() {
+        report.problems.append(
+          .init(file: StoreLayout.dataFile, offset: nil, what: "no table is called '\(name)'"))
+      }
+      return report
+    }
+  }
+
+  /// Checks `data.mdb`; returns its tables' names.
+  private static func checkData(
+    _ path: String, _ report: inout VerifyReport, _ progress: (Int) throws -> Void
+  ) throws -> Set<String> {
+    // A walk that is begun anew reads the file again; the bar does not go on beyond it.
+    let byteCount = try FileSystem.byteCount(of: "\(path)/\(StoreLayout.dataFile)")
+    var rest = byteCount
+    let check = try LMDBFileCheck(path) { count in
+      try progress(min(count, rest))
+      rest -= min(count, rest)
+    }
+    try progress(rest)
+    report.checkedByteCount += check.checkedByteCount
+    report.problems += check.problems.map {
+      .init(file: StoreLayout.dataFile, offset: $0.offset, what: $0.what)
+    }
+    return Set(check.tableNames)
   }
 
   private init(store: GraphStore, progress: @escaping (Int) throws -> Void) {
@@ -66,16 +131,13 @@ public struct StoreVerifier {
   private mutating func run() throws {
     let snapshot = try store.snapshot()
     let state = snapshot.state
-    try catching { verifier in
-      let data = "\(verifier.store.path)/\(StoreLayout.dataFile)"
+    try catching { _ in
       _ = try snapshot.modelNames().map { try snapshot.model(named: $0) }
       for node in snapshot.schema.nodes {
         for name in snapshot.setNames(of: node.type) {
           _ = try snapshot.set(named: name, of: node.type)
         }
       }
-      verifier.report.checkedByteCount += try FileSystem.byteCount(of: data)
-      try verifier.progress(FileSystem.byteCount(of: data))
     }
     var damaged: Set<SegmentID> = []
     for record in state.manifest {

@@ -1,7 +1,7 @@
-// Samples neighborhoods and says how many edges a second, alternating nothing: run it in turn with
-// whatever it is compared with.
+// Samples neighborhoods and says how many edges a second, epoch by epoch:
 //
-//   sampling edges.npy-free usage: sampling SCALE EDGE_FACTOR [THREADS] [BATCHES] | sampling --store STORE TYPE [...]
+//   sampling SCALE EDGE_FACTOR [THREADS] [BATCHES]      an R-MAT graph in memory
+//   sampling --store STORE [THREADS] [BATCHES]          a store with node type `node`
 import Hedgerow
 
 let arguments = CommandLine.arguments
