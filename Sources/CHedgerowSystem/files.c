@@ -15,6 +15,8 @@ int hr_lock(int fd, int exclusive) {
   return result == 0 ? 0 : errno;
 }
 
+void hr_unlock(int fd) { flock(fd, LOCK_UN); }
+
 int hr_rename_new(const char *from, const char *to) {
   if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) return 0;
   if (errno != EINVAL && errno != ENOSYS) return errno;

@@ -115,6 +115,7 @@ public enum FileSystem {
 /// A lock on an open file that the kernel drops when its holder closes it or dies.
 public final class FileLock: Sendable {
   private let descriptor: Int32
+  private let process = getpid()
 
   /// `nil` when another holder is in the way.
   public init?(at path: String, exclusive: Bool) throws {
@@ -133,5 +134,10 @@ public final class FileLock: Sendable {
     }
   }
 
-  deinit { close(descriptor) }
+  deinit {
+    // A process that is being spawned has a copy of the descriptor until it runs its program, and
+    // the lock would outlive `close` so long. A child of fork must leave its parent's lock alone.
+    if process == getpid() { hr_unlock(descriptor) }
+    close(descriptor)
+  }
 }

@@ -6,6 +6,9 @@
 /// Locks the open file: 0, or errno (EWOULDBLOCK when somebody else has it).
 int hr_lock(int fd, int exclusive);
 
+/// Lets go of the lock at once, for every copy of the descriptor.
+void hr_unlock(int fd);
+
 /// Renames without ever replacing: 0, or errno (EEXIST when `to` is there).
 int hr_rename_new(const char *from, const char *to);
 
