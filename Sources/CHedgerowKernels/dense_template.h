@@ -9,10 +9,6 @@ HR_CLONES void NAME(hr_add)(T *out, const T *a, const T *b, size_t n) {
   for (size_t i = 0; i < n; i++) out[i] = a[i] + b[i];
 }
 
-HR_CLONES void NAME(hr_multiply)(T *out, const T *a, const T *b, size_t n) {
-  for (size_t i = 0; i < n; i++) out[i] = a[i] * b[i];
-}
-
 HR_CLONES void NAME(hr_scale)(T *out, const T *a, T factor, size_t n) {
   for (size_t i = 0; i < n; i++) out[i] = factor * a[i];
 }
@@ -140,12 +136,16 @@ HR_CLONES void NAME(hr_arg_max)(int32_t *restrict out, const T *restrict x, size
   }
 }
 
-HR_CLONES void NAME(hr_adam)(T *restrict w, T *restrict m, T *restrict v, const T *restrict g,
-                             size_t n, T rate, T root, T beta1, T beta2, T epsilon, T decay) {
+HR_CLONES void NAME(hr_adam)(T *restrict w, T *restrict m, T *restrict v, T *restrict u,
+                             const T *restrict g, size_t n, T rate, T root, T beta1, T beta2,
+                             T epsilon, T decay, T shrink) {
   for (size_t i = 0; i < n; i++) {
-    T gradient = g[i] + decay * w[i];
+    T weight = shrink * w[i];
+    T gradient = g[i] + decay * weight;
     m[i] = beta1 * m[i] + (1 - beta1) * gradient;
     v[i] = beta2 * v[i] + (1 - beta2) * gradient * gradient;
-    w[i] -= rate * m[i] / (__builtin_elementwise_sqrt(v[i]) * root + epsilon);
+    T square = v[i];
+    if (u) square = u[i] = u[i] < square ? square : u[i];
+    w[i] = weight - rate * m[i] / (__builtin_elementwise_sqrt(square) * root + epsilon);
   }
 }

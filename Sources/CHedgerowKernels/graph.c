@@ -1,9 +1,11 @@
 #include "graph.h"
+#include <math.h>
 #include <string.h>
 #include "dispatch.h"
 
 // Edges between the one being summed and the one whose row is fetched.
 #define AHEAD 8
+#define SOURCE(e) (size_t)(sources ? sources[e] : (e))
 
 HR_CLONES bool hr_indices_are_valid(const uint32_t *rows, size_t count, uint32_t bound) {
   unsigned outside = 0;
@@ -11,19 +13,27 @@ HR_CLONES bool hr_indices_are_valid(const uint32_t *rows, size_t count, uint32_t
   return !outside;
 }
 
-HR_CLONES bool hr_rows_are_valid(const uint32_t *offsets, const uint32_t *sources, size_t rows,
-                                 uint32_t bound) {
+HR_CLONES bool hr_offsets_are_valid(const uint32_t *offsets, size_t rows) {
   unsigned falls = 0;
   for (size_t r = 0; r < rows; r++) falls |= offsets[r] > offsets[r + 1];
-  return offsets[0] == 0 && !falls && hr_indices_are_valid(sources, offsets[rows], bound);
+  return offsets[0] == 0 && !falls;
+}
+
+bool hr_rows_are_valid(const uint32_t *offsets, const uint32_t *sources, size_t rows,
+                       uint32_t bound) {
+  return hr_offsets_are_valid(offsets, rows) &&
+         hr_indices_are_valid(sources, offsets[rows], bound);
 }
 
 #define T float
 #define NAME(name) name##_f32
+#define EXP expf
 #include "graph_template.h"
 #undef T
 #undef NAME
+#undef EXP
 
 #define T double
 #define NAME(name) name##_f64
+#define EXP exp
 #include "graph_template.h"

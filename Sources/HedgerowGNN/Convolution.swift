@@ -26,15 +26,11 @@ extension Convolution {
   }
 }
 
-/// y_t = mean of x_s over the sources s of t, and zero for a target without any.
-///
-/// Shapes: x [sources, width], y [targets, width].
-public func segmentMean<Scalar>(_ x: NDTensor<Scalar>, along block: Block) -> NDTensor<Scalar> {
-  segmentMean(x, over: block.rows) { block.transposed.rows }
-}
-
-extension Block {
-  fileprivate var rows: CompressedRows {
-    CompressedRows(offsets: offsets, indices: sources, rowCount: targetCount)
-  }
+/// Whether W x of all sources, then aggregates of the output's width, cost less than aggregates of
+/// the input's width, then W of the targets. Adding a number that has to be fetched costs about as
+/// much as four multiplications and additions in a product.
+func isTransformedFirst(_ block: Block, width: Int, outputWidth: Int) -> Bool {
+  let (edges, product) = (4 * block.edgeCount, width * outputWidth)
+  return block.sourceCount * product + edges * outputWidth
+    < block.targetCount * product + edges * width
 }

@@ -3,7 +3,8 @@ public import HedgerowGraph
 public import HedgerowNN
 public import HedgerowTensor
 
-/// One convolution for each relation; a node type's result is the sum over the relations into it.
+/// One convolution for each relation; a node type's result is the sum over the relations into it,
+/// or another ``Combination`` of them.
 ///
 /// ```swift
 /// let conv = HeteroConv([
@@ -19,9 +20,22 @@ public import HedgerowTensor
 /// Source: Schlichtkrull et al., Modeling Relational Data with Graph Convolutional Networks,
 /// ESWC 2018; names as in PyTorch Geometric's `HeteroConv`: `convs.<user___rates___item>...`.
 public struct HeteroConv: Module {
-  let convs: PerEdge<any Convolution>
+  /// How the results of several relations into one node type become one.
+  public enum Combination: String, Sendable, CaseIterable {
+    case sum, mean, max, min
+    /// Side by side, in the order of the relations.
+    case concatenated
+  }
 
-  public init(_ convolutions: PerEdge<any Convolution>) { convs = convolutions }
+  let convs: PerEdge<any Convolution>
+  let combination: Combination
+
+  public init(
+    _ convolutions: PerEdge<any Convolution>, combining combination: Combination = .sum
+  ) {
+    convs = convolutions
+    self.combination = combination
+  }
 
   /// The relations that have a convolution.
   public var relations: [EdgeType] { convs.keys }
@@ -36,7 +50,7 @@ public struct HeteroConv: Module {
     dropout rate: Double = 0
   ) -> PerNode<Tensor> {
     var targets = PerNode<Tensor>()
-    var sums = PerNode<AffineSum<Float>>()
+    var results = PerNode<[AffineSum<Float>]>()
     for (relation, convolution) in convs {
       let source = input(of: relation.source, from: x, for: relation)
       if targets[optional: relation.target] == nil {
@@ -49,9 +63,26 @@ public struct HeteroConv: Module {
       }
       let terms = convolution.terms(
         source: source, target: targets[relation.target], along: edges)
-      sums[relation.target] = sums[optional: relation.target].map { $0 + terms } ?? terms
+      results[relation.target] = (results[optional: relation.target] ?? []) + [terms]
     }
-    return sums.mapValues { $0.evaluated(activation: activation, dropout: rate) }
+    return results.mapValues {
+      combined($0).evaluated(activation: activation, dropout: rate)
+    }
+  }
+
+  private func combined(_ results: [AffineSum<Float>]) -> AffineSum<Float> {
+    func reduced(_ combine: (Tensor, Tensor) -> Tensor) -> Tensor {
+      let tensors = results.map { $0.evaluated() }
+      return tensors.dropFirst().reduce(tensors[0], combine)
+    }
+    if results.count == 1 { return results[0] }
+    return switch combination {
+    case .sum: results.dropFirst().reduce(results[0], +)
+    case .mean: AffineSum(reduced { $0 + $1 } / Float(results.count))
+    case .max: AffineSum(reduced(maximum))
+    case .min: AffineSum(reduced(minimum))
+    case .concatenated: AffineSum(HedgerowTensor.concatenated(results.map { $0.evaluated() }))
+    }
   }
 
   private func input(

@@ -17,24 +17,34 @@ public struct Block: Sendable {
   public let offsets: [UInt32]
   /// At least `edgeCount` rows, each below `sourceCount`.
   public let sources: [UInt32]
-  private let transpose = TransposeCache()
+  /// For each entry, which edge it is of those that the block was made from, or ``noEdge``: where
+  /// its weight and attributes are. Empty when entry e is edge e.
+  public let edges: [UInt32]
+  private let derived = DerivedBlocks()
+
+  /// Stands among ``edges`` for a self-loop that was added.
+  public static let noEdge = UInt32.max
 
   /// - Parameters:
   ///   - offsets: not falling, beginning with 0; only the first `targetCount + 1` are used.
   ///   - sources: each below `sourceCount`; only the first `offsets[targetCount]` are used.
   ///   The sampler and the graph guarantee both; callers with arrays of their own use
   ///   ``init(sources:targets:sourceCount:targetCount:)``.
-  public init(offsets: [UInt32], sources: [UInt32], sourceCount: Int, targetCount: Int) {
+  public init(
+    offsets: [UInt32], sources: [UInt32], edges: [UInt32] = [], sourceCount: Int, targetCount: Int
+  ) {
     require(
       offsets.count > targetCount && Int(offsets[targetCount]) <= sources.count,
       "offsets of \(offsets.count) and sources of \(sources.count) hold no \(targetCount) targets")
     self.offsets = offsets
     self.sources = sources
+    self.edges = edges
     self.sourceCount = sourceCount
     self.targetCount = targetCount
   }
 
-  /// A block of single edges, in any order; each target's sources keep the order given.
+  /// A block of single edges, in any order; each target's sources keep the order given, and
+  /// ``edges`` says where each was.
   ///
   /// Time and space O(edges + targets). Traps when an index is out of range.
   public init(sources: [UInt32], targets: [UInt32], sourceCount: Int, targetCount: Int) {
@@ -46,13 +56,16 @@ public struct Block: Sendable {
     for row in 0..<targetCount { offsets[row + 1] += offsets[row] }
     var next = offsets
     var ordered = [UInt32](repeating: 0, count: sources.count)
-    for (source, target) in zip(sources, targets) {
+    var edges = ordered
+    for (edge, (source, target)) in zip(sources, targets).enumerated() {
       require(source < sourceCount, "source \(source) is not below \(sourceCount)")
       ordered[Int(next[Int(target)])] = source
+      edges[Int(next[Int(target)])] = UInt32(edge)
       next[Int(target)] += 1
     }
     self.init(
-      offsets: offsets, sources: ordered, sourceCount: sourceCount, targetCount: targetCount)
+      offsets: offsets, sources: ordered, edges: edges, sourceCount: sourceCount,
+      targetCount: targetCount)
   }
 
   public var edgeCount: Int { Int(offsets[targetCount]) }
@@ -60,30 +73,96 @@ public struct Block: Sendable {
   /// The same edges with sources as rows: what the pullback of a gather-and-reduce walks.
   ///
   /// Row `s` lists, in rising order, the targets that `s` sends to. Made once, then kept.
-  public var transposed: Block {
-    transpose.value.withLock { cached in
-      if let cached { return cached }
+  public var transposed: Block { transposed(.unnumbered) }
+
+  /// ``transposed``, whose ``edges`` say which entry of this block each of its entries is.
+  public var transposedWithEdges: Block { transposed(.numbered) }
+
+  private enum Entries { case unnumbered, numbered }
+
+  private func transposed(_ entries: Entries) -> Block {
+    derived.value.withLock { derived in
+      if let made = derived.transposed, entries == .unnumbered || made.edges.count == edgeCount {
+        return made
+      }
       var offsets = [UInt32](repeating: 0, count: sourceCount + 1)
       for edge in 0..<edgeCount { offsets[Int(sources[edge]) + 1] += 1 }
       for row in 0..<sourceCount { offsets[row + 1] += offsets[row] }
       var next = offsets
       var targets = [UInt32](repeating: 0, count: edgeCount)
+      var edges = [UInt32](repeating: 0, count: entries == .numbered ? edgeCount : 0)
       for target in 0..<targetCount {
         for edge in Int(self.offsets[target])..<Int(self.offsets[target + 1]) {
           let source = Int(sources[edge])
-          targets[Int(next[source])] = UInt32(truncatingIfNeeded: target)
+          let place = Int(next[source])
+          targets[place] = UInt32(truncatingIfNeeded: target)
+          if entries == .numbered { edges[place] = UInt32(truncatingIfNeeded: edge) }
           next[source] += 1
         }
       }
       let made = Block(
-        offsets: offsets, sources: targets, sourceCount: targetCount, targetCount: sourceCount)
-      cached = made
+        offsets: offsets, sources: targets, edges: edges, sourceCount: targetCount,
+        targetCount: sourceCount)
+      derived.transposed = made
       return made
     }
   }
 
-  private final class TransposeCache: Sendable {
-    let value = Mutex<Block?>(nil)
+  /// Which targets ``addingSelfLoops(_:)`` gives an edge from itself.
+  public enum SelfLoops: Sendable {
+    /// All, beside those that they have.
+    case everywhere
+    /// Each has one in the end: those that it has count as one.
+    case whereMissing
+  }
+
+  /// The same edges and one from each target to itself, the last of its row.
+  ///
+  /// For blocks within one type of nodes, where target t is source t; traps when there are fewer
+  /// sources than targets. Made once for each kind, then kept. Time O(edges + targets).
+  public func addingSelfLoops(_ kind: SelfLoops = .whereMissing) -> Block {
+    require(
+      targetCount <= sourceCount,
+      "\(targetCount) targets are not among \(sourceCount) sources: no self-loops between types")
+    return derived.value.withLock { derived in
+      if let made = derived.withSelfLoops[kind] { return made }
+      var offsets: [UInt32] = [0]
+      var sources: [UInt32] = []
+      var edges: [UInt32] = []
+      offsets.reserveCapacity(targetCount + 1)
+      sources.reserveCapacity(edgeCount + targetCount)
+      edges.reserveCapacity(edgeCount + targetCount)
+      for target in 0..<targetCount {
+        var loop = Self.noEdge
+        for entry in Int(self.offsets[target])..<Int(self.offsets[target + 1]) {
+          let edge = self.edges.isEmpty ? UInt32(truncatingIfNeeded: entry) : self.edges[entry]
+          if kind == .whereMissing && self.sources[entry] == target {
+            loop = edge
+            continue
+          }
+          sources.append(self.sources[entry])
+          edges.append(edge)
+        }
+        sources.append(UInt32(truncatingIfNeeded: target))
+        edges.append(loop)
+        require(sources.count < UInt32.max, "a block holds at most 2^32 - 1 edges")
+        offsets.append(UInt32(truncatingIfNeeded: sources.count))
+      }
+      let made = Block(
+        offsets: offsets, sources: sources, edges: edges, sourceCount: sourceCount,
+        targetCount: targetCount)
+      derived.withSelfLoops[kind] = made
+      return made
+    }
+  }
+
+  /// What was made of a block and is asked for again in each step.
+  private final class DerivedBlocks: Sendable {
+    struct Made {
+      var transposed: Block?
+      var withSelfLoops: [SelfLoops: Block] = [:]
+    }
+    let value = Mutex(Made())
   }
 }
 

@@ -3,8 +3,8 @@ public import HedgerowTensor
 /// A learned row for each of a fixed number of things, as nodes without features.
 ///
 /// Shapes: weight [count, width]; result [ids, width]. Rows begin uniform in plus or minus
-/// 1 / sqrt(width). The gradient has the shape of the whole table, so that a step costs time in
-/// proportion to `count`.
+/// 1 / sqrt(width). The gradient is that of the rows taken, so that a step costs time in proportion
+/// to them, not to `count`.
 public struct Embedding: Module {
   public let weight: Parameter
 

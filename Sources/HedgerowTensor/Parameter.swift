@@ -73,37 +73,84 @@ public final class NDParameter<Scalar: TensorScalar>: @unchecked Sendable {
 public typealias Parameter = NDParameter<Float>
 
 /// The gradients of a value with respect to parameters: a value that can be added and sent.
+///
+/// The gradient of a table of which only rows were taken is kept as these rows.
 public struct NDGradients<Scalar: TensorScalar>: Sendable {
-  var tensors: [ObjectIdentifier: NDTensor<Scalar>] = [:]
-  /// Kept, so that no other parameter takes the identity of one in `tensors`.
-  var parameters: [NDParameter<Scalar>] = []
+  /// What one parameter's gradient is kept as.
+  public enum Gradient: Sendable {
+    case dense(NDTensor<Scalar>)
+    case rows(RowGradient<Scalar>)
+  }
+
+  private var gradients: [ObjectIdentifier: Gradient] = [:]
+  /// Kept, so that no other parameter takes the identity of one in `gradients`.
+  private var parameters: [NDParameter<Scalar>] = []
 
   public init() {}
 
   /// The gradient, of the parameter's shape; `nil` when the value does not depend on it.
   public subscript(parameter: NDParameter<Scalar>) -> NDTensor<Scalar>? {
-    get { tensors[ObjectIdentifier(parameter)] }
+    get {
+      switch gradients[ObjectIdentifier(parameter)] {
+      case .dense(let gradient)?: gradient
+      case .rows(let gradient)?: gradient.dense
+      case nil: nil
+      }
+    }
     set {
-      let identity = ObjectIdentifier(parameter)
       if let newValue {
         require(
           newValue.shape == parameter.shape,
           "a parameter of shape \(parameter.shape) has no gradient of shape \(newValue.shape)")
-        if tensors.updateValue(newValue, forKey: identity) == nil { parameters.append(parameter) }
-      } else if tensors.removeValue(forKey: identity) != nil {
+        store(.dense(newValue), of: parameter)
+      } else if gradients.removeValue(forKey: ObjectIdentifier(parameter)) != nil {
         parameters.removeAll { $0 === parameter }
       }
     }
+  }
+
+  /// The gradient as it is kept, without the zeros of rows that were not taken.
+  public func gradient(of parameter: NDParameter<Scalar>) -> Gradient? {
+    gradients[ObjectIdentifier(parameter)]
+  }
+
+  mutating func set(_ gradient: RowGradient<Scalar>, of parameter: NDParameter<Scalar>) {
+    store(.rows(gradient), of: parameter)
+  }
+
+  private mutating func store(_ gradient: Gradient, of parameter: NDParameter<Scalar>) {
+    let previous = gradients.updateValue(gradient, forKey: ObjectIdentifier(parameter))
+    if previous == nil { parameters.append(parameter) }
   }
 
   /// Parameter by parameter; one that is missing counts as zero.
   public static func + (a: NDGradients, b: NDGradients) -> NDGradients {
     var sum = a
     for parameter in b.parameters {
-      guard let addend = b[parameter] else { continue }
-      sum[parameter] = a[parameter].map { $0 + addend } ?? addend
+      switch (a.gradient(of: parameter), b.gradient(of: parameter)) {
+      case (nil, let addend?): sum.store(addend, of: parameter)
+      case (.rows(let x)?, .rows(let y)?):
+        let pieces = [x, y].map { RowPiece(rows: $0.rows, values: $0.values) }
+        sum.set(RowGradient(pieces, shape: parameter.shape), of: parameter)
+      default: sum[parameter] = a[parameter]! + b[parameter]!
+      }
     }
     return sum
+  }
+
+  /// Every gradient times one number.
+  public static func * (factor: Scalar, gradients: NDGradients) -> NDGradients {
+    var scaled = gradients
+    for parameter in gradients.parameters {
+      switch gradients.gradient(of: parameter) {
+      case .dense(let gradient)?: scaled[parameter] = factor * gradient
+      case .rows(let gradient)?:
+        let piece = RowPiece(rows: gradient.rows, values: factor * gradient.values)
+        scaled.set(RowGradient([piece], shape: parameter.shape), of: parameter)
+      case nil: break
+      }
+    }
+    return scaled
   }
 }
 

@@ -41,7 +41,16 @@ extension NDTensor {
     from inputs: [NDTensor],
     pullback: @escaping (_ cotangent: NDTensor, _ isNeeded: [Bool]) -> [NDTensor?]
   ) -> NDTensor {
-    Tape<Scalar>.current?.record(self, from: inputs, pullback: pullback) ?? self
+    Tape<Scalar>.current?.record(self, from: inputs) { cotangent, isNeeded in
+      pullback(cotangent, isNeeded).map { $0.map { .dense($0) } }
+    } ?? self
+  }
+
+  /// This tensor as `rows` of a table, in their order: the gradient goes to these rows alone.
+  func recorded(from table: NDTensor, rows: [UInt32]) -> NDTensor {
+    Tape<Scalar>.current?.record(self, from: [table]) { cotangent, _ in
+      [.rows([RowPiece(rows: rows, values: cotangent)])]
+    } ?? self
   }
 
   /// This tensor as the result of an operation on one input.
@@ -96,7 +105,7 @@ class Recording {
 
 /// Operations in the order in which they ran, after the parameters as leaves.
 final class Tape<Scalar: TensorScalar>: Recording {
-  private typealias Pullback = (NDTensor<Scalar>, [Bool]) -> [NDTensor<Scalar>?]
+  typealias Pullback = (NDTensor<Scalar>, [Bool]) -> [Cotangent<Scalar>?]
   private struct Node {
     let shape: [Int]
     /// The node of each input; `nil` for a constant.
@@ -123,7 +132,7 @@ final class Tape<Scalar: TensorScalar>: Recording {
 
   func record(
     _ result: NDTensor<Scalar>, from inputs: [NDTensor<Scalar>],
-    pullback: @escaping (NDTensor<Scalar>, [Bool]) -> [NDTensor<Scalar>?]
+    pullback: @escaping Pullback
   ) -> NDTensor<Scalar> {
     let indices = inputs.map(node)
     if indices.allSatisfy({ $0 == nil }) { return result }
@@ -133,24 +142,31 @@ final class Tape<Scalar: TensorScalar>: Recording {
 
   /// Walks the operations backwards, letting go of each; call once.
   func gradients(of value: NDTensor<Scalar>) -> NDGradients<Scalar> {
-    var cotangents = [NDTensor<Scalar>?](repeating: nil, count: parameters.count + nodes.count)
-    if let root = node(of: value) { cotangents[root] = .ones(value.shape) }
+    var cotangents = [Cotangent<Scalar>?](
+      repeating: nil, count: parameters.count + nodes.count)
+    if let root = node(of: value) { cotangents[root] = .dense(.ones(value.shape)) }
+    let shapes = parameters.map(\.shape) + nodes.map(\.shape)
     while let node = nodes.popLast() {
       guard let cotangent = cotangents.removeLast() else { continue }
       let gradients = node.pullback(
-        cotangent.padded(to: node.shape), node.inputs.map { $0 != nil })
+        cotangent.dense(shape: node.shape), node.inputs.map { $0 != nil })
       for (input, gradient) in zip(node.inputs, gradients) {
         guard let input, let gradient else { continue }
         if cotangents[input] == nil {
-          cotangents[input] = gradient.detached
+          cotangents[input] = gradient
         } else {
-          cotangents[input]!.accumulate(gradient)
+          cotangents[input]!.accumulate(gradient, shape: shapes[input])
         }
       }
     }
     var result = NDGradients<Scalar>()
     for (parameter, cotangent) in zip(parameters, cotangents) {
-      if let cotangent { result[parameter] = cotangent.padded(to: parameter.shape) }
+      switch cotangent {
+      case .dense?: result[parameter] = cotangent!.dense(shape: parameter.shape)
+      case .rows(let pieces)?:
+        result.set(RowGradient(pieces, shape: parameter.shape), of: parameter)
+      case nil: break
+      }
     }
     return result
   }
@@ -163,33 +179,5 @@ final class Tape<Scalar: TensorScalar>: Recording {
     var tensor = tensor
     tensor.origin = TapeIndex(tape: serial, node: node)
     return tensor
-  }
-}
-
-extension NDTensor {
-  /// Adds the gradient of all or of the first rows, whichever of the two has fewer.
-  fileprivate mutating func accumulate(_ gradient: NDTensor) {
-    require(
-      shape.dropFirst() == gradient.shape.dropFirst() && shape.count == gradient.shape.count,
-      "gradients of shapes \(shape) and \(gradient.shape) of one tensor")
-    var addend = gradient
-    if addend.count > count { swap(&self, &addend) }
-    let sum = mutate()
-    let base = addend.storage.base
-    Compute.forEachPart(of: addend.count, size: Compute.elementsPerPart) { part in
-      let sum = sum + part.lowerBound
-      Scalar.kernels.add(sum, sum, base + part.lowerBound, part.count)
-    }
-  }
-
-  /// With rows of zeros behind, up to `shape`.
-  fileprivate func padded(to shape: [Int]) -> NDTensor {
-    if self.shape == shape { return self }
-    require(
-      self.shape.dropFirst() == shape.dropFirst() && rowCount <= shape[0],
-      "a gradient of shape \(self.shape) for a tensor of shape \(shape)")
-    var padded = NDTensor.zeros(shape)
-    padded.mutate().update(from: storage.base, count: count)
-    return padded
   }
 }

@@ -31,7 +31,7 @@ import Testing
     let gradient = [1.0, -3.0]
     let (rate, root, beta1, beta2, epsilon, decay) = (0.01, 1.5, 0.9, 0.99, 1e-8, 0.1)
     let before = (w, m, v)
-    hr_adam_f64(&w, &m, &v, gradient, 2, rate, root, beta1, beta2, epsilon, decay)
+    hr_adam_f64(&w, &m, &v, nil, gradient, 2, rate, root, beta1, beta2, epsilon, decay, 1)
     for i in 0..<2 {
       let g = gradient[i] + decay * before.0[i]
       let first = beta1 * before.1[i] + (1 - beta1) * g

@@ -13,7 +13,7 @@ import Testing
   @Test func meansOfARangeOfRowsLeaveTheOthersAlone() {
     let x: [Float] = [1, 2, 3, 4, 5, 6]  // [3, 2]
     var out = [Float](repeating: -1, count: 8)
-    hr_segment_mean_f32(&out, x, [0, 1, 3, 3, 6], [2, 0, 1, 0, 0, 2], 1, 4, 2)
+    hr_segment_sum_f32(&out, x, [0, 1, 3, 3, 6], [2, 0, 1, 0, 0, 2], true, 1, 4, 2)
     #expect(isClose(out))
   }
 
@@ -21,9 +21,12 @@ import Testing
     zip(out, [-1, -1, 2, 3, 0, 0, 7 / 3, 10 / 3] as [Float]).allSatisfy { abs($0 - $1) < 1e-6 }
   }
 
-  @Test func scatterAddsRowsOfItsRangeInOrder() {
-    var table = [Float](repeating: 0, count: 6)
-    hr_scatter_rows_f32(&table, [1, 2, 3, 4, 5, 6, 7, 8], [1, 0, 1, 2], 4, 2, 1, 3)
-    #expect(table == [0, 0, 6, 8, 7, 8])
+  @Test func theLargestIsTheFirstOfEqualsAndNaNWins() {
+    let x: [Float] = [1, 5, 3, 5, .nan, 0]  // [3, 2]
+    var out = [Float](repeating: -1, count: 6)
+    var places = [UInt32](repeating: 7, count: 6)
+    hr_segment_extreme_f32(&out, &places, x, [0, 2, 2, 5], [0, 1, 1, 2, 0], 1, 0, 3, 2)
+    #expect(out[..<4] == [3, 5, 0, 0] && out[4].isNaN && out[5] == 5)
+    #expect(places == [1, 0, .max, .max, 3, 2])
   }
 }

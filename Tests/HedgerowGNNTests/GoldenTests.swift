@@ -34,19 +34,27 @@ import Testing
   /// Compares, and says whether the operation is one that there is.
   func check(_ file: GoldenFile) throws -> Bool {
     switch file.op {
-    case "SAGEConv": try checkSAGEConv(file)
+    case "SAGEConv": try checkConvolution(file, SAGEConv(golden: file.settings))
+    case "GATConv": try checkConvolution(file, GATConv(golden: file.settings))
+    case "GCNConv": try checkGCNConv(file)
     case "HeteroConv": try checkHeteroConv(file)
-    case "MeanAggregation": checkMean(file)
+    case "SumAggregation": checkAggregation(file, .sum)
+    case "MeanAggregation": checkAggregation(file, .mean)
+    case "MaxAggregation": checkAggregation(file, .max)
+    case "MinAggregation": checkAggregation(file, .min)
     case "cross_entropy": checkCrossEntropy(file)
-    case "relu": checkActivation(file, relu)
-    case "softmax": file.settings["dim"] == .number(-1) && checkActivation(file, softmax)
-    case "Adam": checkAdam(file)
-    default: false
+    case "binary_cross_entropy_with_logits": checkBinaryCrossEntropy(file)
+    case "SGD": checkSGD(file)
+    case "Adam": checkAdam(file, Adam())
+    case "AdamW": checkAdam(file, .adamW)
+    default:
+      if let activation = file.activation { checkActivation(file, activation) } else { false }
     }
   }
 
-  func checkSAGEConv(_ file: GoldenFile) throws -> Bool {
-    guard let layer = SAGEConv(golden: file.settings) else { return false }
+  /// A layer that takes nothing but features and edges.
+  func checkConvolution(_ file: GoldenFile, _ layer: (some Convolution)?) throws -> Bool {
+    guard let layer, !file.isGiven("edge_attr"), !file.isGiven("edge_weight") else { return false }
     try layer.load(file.state)
     if file.isGiven("x") {
       let x = file.input("x")
@@ -63,9 +71,13 @@ import Testing
   }
 
   func checkHeteroConv(_ file: GoldenFile) throws -> Bool {
-    guard file.settings["aggr"] ?? .string("sum") == .string("sum"),
+    let combinations: [String: HeteroConv.Combination] = [
+      "sum": .sum, "add": .sum, "mean": .mean, "max": .max, "min": .min, "cat": .concatenated,
+    ]
+    guard case .string(let aggregation) = file.settings["aggr"] ?? .string("sum"),
+      let combination = combinations[aggregation],
       case .array(let layers)? = file.settings["layers"],
-      layers.allSatisfy({ $0 == .string("SAGEConv") })
+      layers.allSatisfy({ $0 == .string("SAGEConv") || $0 == .string("GATConv") })
     else { return false }
     var x: [String: Parameter] = [:]
     var counts = PerNode<Int>()
@@ -79,13 +91,24 @@ import Testing
       let parts = name.split(separator: "__", maxSplits: 2).map(String.init)
       let relation = EdgeType(NodeType(parts[0]), parts[1], NodeType(parts[2]))
       let path = "param.convs.<\(parts[0])___\(parts[1])___\(parts[2])>"
-      let (left, right) = (file[path + ".lin_l.weight"], file[path + ".lin_r.weight"])
-      convs[relation] = SAGEConv(
-        source: left.shape[1], target: right.shape[1], to: left.shape[0])
+      if file.names(under: path).contains(".att_src") {
+        // In the files, relations with attention have no self-loops: they may join two types.
+        var options = GATConv.Options()
+        options.selfLoops = false
+        options.heads = file[path + ".att_src"].shape[1]
+        convs[relation] = GATConv(
+          source: file[path + ".lin_src.weight"].shape[1],
+          target: file[path + ".lin_dst.weight"].shape[1],
+          to: file[path + ".att_src"].shape[2], options: options)
+      } else {
+        let (left, right) = (file[path + ".lin_l.weight"], file[path + ".lin_r.weight"])
+        convs[relation] = SAGEConv(
+          source: left.shape[1], target: right.shape[1], to: left.shape[0])
+      }
       blocks[relation] = file.block(
         "edge_index.\(name)", sources: counts[relation.source], targets: counts[relation.target])
     }
-    let conv = HeteroConv(convs)
+    let conv = HeteroConv(convs, combining: combination)
     try conv.load(file.state)
     let block = HeteroBlock(blocks: blocks, sourceCounts: counts, targetCounts: counts)
     for type in file.names(under: "out.") {
@@ -102,23 +125,50 @@ import Testing
     return true
   }
 
-  func checkMean(_ file: GoldenFile) -> Bool {
+  func checkGCNConv(_ file: GoldenFile) throws -> Bool {
+    guard let layer = GCNConv(golden: file.settings) else { return false }
+    try layer.load(file.state)
+    let x = file.input("x")
+    let block = file.block("edge_index", sources: x.shape[0], targets: x.shape[0])
+    if file.isGiven("edge_weight") {
+      let weights = file.input("edge_weight")
+      file.compare(layer, ["x": x, "edge_weight": weights], "y") {
+        layer(x.value, block, weights: weights.value.gathered(rows: block.edges))
+      }
+    } else {
+      file.compare(layer, ["x": x], "y") { layer(x.value, block) }
+    }
+    return true
+  }
+
+  func checkAggregation(_ file: GoldenFile, _ aggregation: Aggregation) -> Bool {
     let x = file.input("x")
     let targets = file.integers("in.index").map { UInt32($0) }
     let block = Block(
       sources: (0..<UInt32(targets.count)).map { $0 }, targets: targets,
       sourceCount: targets.count, targetCount: file["out.y"].shape[0])
-    file.compare(Nothing(), ["x": x], "y") { segmentMean(x.value, along: block) }
+    file.compare(Nothing(), ["x": x], "y") { aggregate(x.value, along: block, by: aggregation) }
     return true
   }
 
   func checkCrossEntropy(_ file: GoldenFile) -> Bool {
-    guard file.settings.allSatisfy({ $0 == "label_smoothing" && $1 == .number(0) }) else {
+    guard file.settings.keys.allSatisfy({ $0 == "label_smoothing" }),
+      case .number(let smoothing) = file.settings["label_smoothing"] ?? .number(0)
+    else { return false }
+    let x = file.input("x")
+    let labels = file.integers("in.target").map { Int32(max($0, -1)) }
+    file.compare(Nothing(), ["x": x], "y") {
+      crossEntropy(x.value, labels, smoothing: smoothing)
+    }
+    return true
+  }
+
+  func checkBinaryCrossEntropy(_ file: GoldenFile) -> Bool {
+    guard file.settings.isEmpty, !file.isGiven("weight"), !file.isGiven("pos_weight") else {
       return false
     }
     let x = file.input("x")
-    let labels = file.integers("in.target").map { Int32(max($0, -1)) }
-    file.compare(Nothing(), ["x": x], "y") { crossEntropy(x.value, labels) }
+    file.compare(Nothing(), ["x": x], "y") { binaryCrossEntropy(x.value, file["in.target"]) }
     return true
   }
 
@@ -128,8 +178,27 @@ import Testing
     return true
   }
 
-  func checkAdam(_ file: GoldenFile) -> Bool {
-    var optimizer = Adam()
+  func checkSGD(_ file: GoldenFile) -> Bool {
+    var optimizer = SGD(learningRate: 0)
+    var (momentum, isNesterov): (Float, Bool) = (0, false)
+    for (name, value) in file.settings {
+      switch (name, value) {
+      case ("lr", .number(let rate)): optimizer.learningRate = Float(rate)
+      case ("momentum", .number(let factor)): momentum = Float(factor)
+      case ("nesterov", .bool(let value)): isNesterov = value
+      case ("dampening", .number(let dampening)): optimizer.dampening = Float(dampening)
+      case ("weight_decay", .number(let decay)): optimizer.weightDecay = Float(decay)
+      case ("maximize", .bool(false)): break
+      default: return false
+      }
+    }
+    if momentum != 0 { optimizer.momentum = isNesterov ? .nesterov(momentum) : .plain(momentum) }
+    checkTrajectory(file, optimizer)
+    return true
+  }
+
+  func checkAdam(_ file: GoldenFile, _ start: Adam) -> Bool {
+    var optimizer = start
     for (name, value) in file.settings {
       switch (name, value) {
       case ("lr", .number(let rate)): optimizer.learningRate = Float(rate)
@@ -140,24 +209,38 @@ import Testing
           return false
         }
         (optimizer.beta1, optimizer.beta2) = (Float(beta1), Float(beta2))
-      case ("amsgrad", .bool(false)), ("maximize", .bool(false)): break
+      case ("amsgrad", .bool(let isLargest)):
+        optimizer.normalization = isLargest ? .largestRunningMean : .runningMean
+      case ("maximize", .bool(false)): break
       default: return false
       }
     }
+    checkTrajectory(file, optimizer)
+    return true
+  }
+
+  func checkTrajectory(_ file: GoldenFile, _ start: some Optimizer) {
+    var optimizer = start
     let model = One(w: file.input("w0"))
     let (c, t) = (file["in.c"], file["in.t"])
     let trajectory = file["out.trajectory"]
     for step in 0..<trajectory.shape[0] {
       let (_, gradients) = valueWithGradients(at: model) {
         let w = model.w.value
-        let difference = w + -1 * t
-        return sum(c * (difference * difference)) + 0.1 * sum(w * w * w * w)
+        return sum(c * square(w - t)) + 0.1 * sum(pow(w, 4))
       }
       optimizer.update(model, along: gradients)
       let row = trajectory.gathered(rows: [UInt32(step)]).scalars
       file.expectClose(model.w.value, Tensor(row, shape: t.shape), "w after step \(step + 1)")
     }
-    return true
+  }
+}
+
+extension Adam {
+  fileprivate static var adamW: Adam {
+    var adam = Adam(weightDecay: 0.01)
+    adam.decay = .decoupled
+    return adam
   }
 }
 
@@ -173,10 +256,68 @@ extension SAGEConv {
     var options = Options()
     for (name, value) in named {
       switch (name, value) {
-      case ("aggr", .string("mean")), ("normalize", .bool(false)): break
+      case ("aggr", .string(let name)):
+        guard let aggregation = Aggregation(rawValue: name == "add" ? "sum" : name) else {
+          return nil
+        }
+        options.aggregation = aggregation
+      case ("normalize", .bool(let normalization)): options.normalization = normalization
       case ("bias", .bool(let bias)): options.bias = bias
       case ("root_weight", .bool(let root)): options.rootWeight = root
       case ("project", .bool(let project)): options.projection = project
+      default: return nil
+      }
+    }
+    switch arguments[0] {
+    case .number(let width): self.init(Int(width), Int(output), options: options)
+    case .array(let widths):
+      guard widths.count == 2, case .number(let source) = widths[0],
+        case .number(let target) = widths[1]
+      else { return nil }
+      self.init(source: Int(source), target: Int(target), to: Int(output), options: options)
+    default: return nil
+    }
+  }
+}
+
+extension GCNConv {
+  fileprivate init?(golden settings: [String: JSON]) {
+    guard case .array(let arguments)? = settings["args"], arguments.count == 2,
+      case .object(let named)? = settings["kwargs"], case .number(let input) = arguments[0],
+      case .number(let output) = arguments[1]
+    else { return nil }
+    var options = Options()
+    for (name, value) in named {
+      switch (name, value) {
+      case ("add_self_loops", .bool(let selfLoops)): options.selfLoops = selfLoops
+      case ("normalize", .bool(let normalization)): options.normalization = normalization
+      case ("improved", .bool(let improved)): options.selfLoopWeight = improved ? 2 : 1
+      case ("bias", .bool(let bias)): options.bias = bias
+      case ("cached", .bool): break
+      default: return nil
+      }
+    }
+    // Without normalization there are no self-loops, unless asked for.
+    if !options.normalization && named["add_self_loops"] == nil { options.selfLoops = false }
+    self.init(Int(input), Int(output), options: options)
+  }
+}
+
+extension GATConv {
+  fileprivate init?(golden settings: [String: JSON]) {
+    guard case .array(let arguments)? = settings["args"], arguments.count == 2,
+      case .object(let named)? = settings["kwargs"], case .number(let output) = arguments[1]
+    else { return nil }
+    var options = Options()
+    for (name, value) in named {
+      switch (name, value) {
+      case ("heads", .number(let heads)): options.heads = Int(heads)
+      case ("concat", .bool(let isConcatenated)):
+        options.heading = isConcatenated ? .concatenated : .averaged
+      case ("negative_slope", .number(let slope)): options.negativeSlope = Float(slope)
+      case ("add_self_loops", .bool(let selfLoops)): options.selfLoops = selfLoops
+      case ("bias", .bool(let bias)): options.bias = bias
+      case ("dropout", .number), ("residual", .bool(false)): break
       default: return nil
       }
     }
@@ -220,6 +361,35 @@ struct GoldenFile {
 
   var state: ModelState {
     ModelState(tensors: names(under: "param.").map { ($0, self["param.\($0)"]) })
+  }
+
+  /// The function of one tensor that the file is of, if there is one.
+  var activation: ((Tensor) -> Tensor)? {
+    func number(_ name: String, or standard: Double) -> Double? {
+      switch settings[name] {
+      case nil: standard
+      case .number(let value)?: value
+      default: nil
+      }
+    }
+    let plain: [String: @Sendable (Tensor) -> Tensor] = [
+      "relu": { relu($0) }, "selu": { selu($0) }, "sigmoid": { sigmoid($0) },
+      "silu": { silu($0) }, "tanh": { tanh($0) }, "softplus": { softplus($0) },
+    ]
+    switch (op, settings.count) {
+    case ("elu", _): return number("alpha", or: 1).map { alpha in { elu($0, alpha: Float(alpha)) } }
+    case ("leaky_relu", _):
+      return number("negative_slope", or: 0.01).map { slope in
+        { leakyRelu($0, slope: Float(slope)) }
+      }
+    case ("gelu", _): return settings["approximate"] == .string("tanh") ? geluTanh : gelu
+    case ("softmax", _):
+      return number("dim", or: -1).map { axis in { softmax($0, along: Int(axis)) } }
+    case ("log_softmax", _):
+      return number("dim", or: -1).map { axis in { logSoftmax($0, along: Int(axis)) } }
+    case (_, 0): return plain[op]
+    default: return nil
+    }
   }
 
   func features(_ x: [String: Parameter]) -> PerNode<Tensor> {

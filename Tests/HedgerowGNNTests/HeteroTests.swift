@@ -173,7 +173,7 @@ struct DrawnBatch {
     let batch = DrawnBatch(relations: relations, layerCount: 2, seed: 4)
     let x = batch.features([.user: 3])
     let last = batch.blocks[1][rates]!
-    let means = segmentMean(x[.user].prefix(rows: last.sourceCount), along: last)
+    let means = aggregate(x[.user].prefix(rows: last.sourceCount), along: last, by: .mean)
     let labels = (0..<40).map { Int32(means[$0, 0] > 0 ? 1 : 0) }
     let nodes: PerNode<[UInt32]> = [.item: (0..<70).map { UInt32($0) }]
     var optimizer = Adam(learningRate: 0.02)

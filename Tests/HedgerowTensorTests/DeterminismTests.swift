@@ -18,8 +18,17 @@ import Testing
     ) {
       let dropped = dropout(x.value, rate: 0.2)
       let mean = segmentMean(dropped, over: rows.targets) { rows.transposed }
+      // Everything that reduces over edges or rows.
+      let offsets = Array(rows.targets.offsets[...rows.targets.rowCount])
+      let scores = sum(
+        dropped.gathered(rows: Array(rows.targets.indices[..<rows.edges.count])), along: 1)
+      let attention = segmentSoftmax(scores, by: offsets)
+      let attended =
+        segmentSum(dropped, over: rows.targets, weights: attention) { rows.transposed }
+        + segmentMax(dropped, over: rows.targets) { rows.transposed }
+      let reached = mean + attended * sum(attended, along: 0)
       let hidden =
-        (AffineSum(mean, weight: w1.value, bias: bias.value)
+        (AffineSum(reached, weight: w1.value, bias: bias.value)
         + AffineSum(dropped.prefix(rows: rows.targets.rowCount), weight: w2.value))
         .evaluated(activation: .relu, dropout: 0.5)
       return crossEntropy(hidden, labels) + 1e-3 * sum(x.value * x.value)

@@ -22,7 +22,13 @@ public struct RandomRows: Sendable {
     }
     self.edges = edges
     self.targets = Self.compressed(edges.map { ($0.target, $0.source) }, rowCount: targets)
-    transposed = Self.compressed(edges.map { ($0.source, $0.target) }, rowCount: sources)
+    var transposed = Self.compressed(edges.map { ($0.source, $0.target) }, rowCount: sources)
+    // Edges stand by target, so that the number of one is its entry.
+    transposed.entries =
+      Self.compressed(
+        edges.enumerated().map { ($1.source, $0) }, rowCount: sources
+      ).indices
+    self.transposed = transposed
   }
 
   private static func compressed(_ pairs: [(Int, Int)], rowCount: Int) -> CompressedRows {

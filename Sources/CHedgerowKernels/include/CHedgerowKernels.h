@@ -1,7 +1,8 @@
 // Innermost loops in C, chosen at run time for the processor: one build runs everywhere and fast.
 #pragma once
 #include "checksum.h"  // CRC-32C
-#include "dense.h"     // element-wise, reductions, optimizer steps
+#include "dense.h"     // fills, sums, classification, dropout, Adam
+#include "elementwise.h"  // functions of one and of two numbers, their slopes, other losses, SGD
 #include "gather.h"    // rows of feature matrices to float32
 #include "graph.h"     // segment reduce over blocks
 #include "sampling.h"  // extents, picks, neighbor reads, relabelling

@@ -2,7 +2,7 @@
 //
 // All are serial: callers cut the work. Sums run in one fixed order, so that results do not depend
 // on who called. Arrays that are written overlap no other, but `out` may be an input itself where
-// element i depends on element i alone (add, scale, multiply, relu, dropout and their backward).
+// element i depends on element i alone (add, scale, relu, dropout and their backward).
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -12,8 +12,6 @@
   void hr_fill_##S(T *out, T value, size_t n);                                                    \
   /* out[i] = a[i] + b[i] */                                                                      \
   void hr_add_##S(T *out, const T *a, const T *b, size_t n);                                      \
-  /* out[i] = a[i] * b[i] */                                                                      \
-  void hr_multiply_##S(T *out, const T *a, const T *b, size_t n);                                 \
   /* out[i] = factor * a[i] */                                                                    \
   void hr_scale_##S(T *out, const T *a, T factor, size_t n);                                      \
   /* out[i] = max(a[i], 0); NaN stays NaN */                                                      \
@@ -45,11 +43,12 @@
                                      size_t rows, size_t columns);                                \
   /* out[r] = the first column with the largest x[r, c] */                                        \
   void hr_arg_max_##S(int32_t *out, const T *x, size_t rows, size_t columns);                     \
-  /* One step of Adam, as torch.optim.Adam: g' = g + decay w; m = beta1 m + (1 - beta1) g';       \
-     v = beta2 v + (1 - beta2) g'^2; w -= rate m / (root v + epsilon). `rate` is the learning     \
-     rate / (1 - beta1^step), `root` 1 / sqrt(1 - beta2^step). */                                 \
-  void hr_adam_##S(T *w, T *m, T *v, const T *g, size_t n, T rate, T root, T beta1, T beta2,      \
-                   T epsilon, T decay);
+  /* One step of Adam, as torch.optim.Adam and AdamW: w *= shrink; g' = g + decay w;               \
+     m = beta1 m + (1 - beta1) g'; v = beta2 v + (1 - beta2) g'^2; u = max(u, v), or v when         \
+     `u` is null; w -= rate m / (root sqrt(u) + epsilon). `rate` is the learning rate /            \
+     (1 - beta1^step), `root` 1 / sqrt(1 - beta2^step). */                                        \
+  void hr_adam_##S(T *w, T *m, T *v, T *u, const T *g, size_t n, T rate, T root, T beta1,         \
+                   T beta2, T epsilon, T decay, T shrink);
 
 HR_DECLARE_DENSE(float, f32)
 HR_DECLARE_DENSE(double, f64)

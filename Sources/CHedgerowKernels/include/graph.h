@@ -1,13 +1,16 @@
 // Inner loops over the rows of a graph in compressed form, for float (`_f32`) and double (`_f64`).
 //
 // All are serial over the rows `begin..<end` that they are given, so that threads split rows; each
-// row is summed in the order of its edges. Rows to come are prefetched some edges ahead.
+// row is summed in the order of its edges. Rows to come are prefetched some edges ahead. Where
+// `sources` is null, entry e's source is row e of x: messages are there one for each entry.
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/// Whether `offsets[0...rows]` do not fall and begin with 0, and every source is below `bound`.
+/// Whether `offsets[0...rows]` begin with 0 and do not fall.
+bool hr_offsets_are_valid(const uint32_t *offsets, size_t rows);
+/// Whether, beyond that, every source is below `bound`.
 /// `sources` holds `offsets[rows]` of them.
 bool hr_rows_are_valid(const uint32_t *offsets, const uint32_t *sources, size_t rows,
                        uint32_t bound);
@@ -18,17 +21,49 @@ bool hr_indices_are_valid(const uint32_t *rows, size_t count, uint32_t bound);
   /* out[i] = table[rows[i]], rows of `width` elements */                                         \
   void hr_gather_rows_##S(T *out, const T *table, const uint32_t *rows, size_t count,             \
                           size_t width);                                                          \
-  /* out[rows[i]] += values[i] in rising order of i, where rows[i] is in begin..<end */           \
-  void hr_scatter_rows_##S(T *out, const T *values, const uint32_t *rows, size_t count,           \
-                           size_t width, size_t begin, size_t end);                               \
-  /* out[t] = mean of x[s] over the sources s of t; 0 without any. */                             \
-  void hr_segment_mean_##S(T *out, const T *x, const uint32_t *offsets, const uint32_t *sources,  \
-                           size_t begin, size_t end, size_t width);                               \
+  /* out[t] = sum, or mean, of x[s] over the sources s of t; 0 without any. */                    \
+  void hr_segment_sum_##S(T *out, const T *x, const uint32_t *offsets, const uint32_t *sources,   \
+                          bool is_mean, size_t begin, size_t end, size_t width);                  \
   /* dx[s] = sum of dy[t] / degree(t) over the targets t of s, which the transposed rows list.    \
      degree(t) = offsets[t + 1] - offsets[t]. */                                                  \
   void hr_segment_mean_backward_##S(T *dx, const T *dy, const uint32_t *transposed_offsets,       \
                                     const uint32_t *targets, const uint32_t *offsets,             \
-                                    size_t begin, size_t end, size_t width);
+                                    size_t begin, size_t end, size_t width);                      \
+  /* out[t, h] = sum over entries e of t of weights[e, h] x[s, h]: rows are `heads` stretches of  \
+     width / heads elements, each with a weight of its own. The weight of entry e is at           \
+     places[e], or at e when `places` is null. */                                                 \
+  void hr_segment_weighted_sum_##S(T *out, const T *x, const uint32_t *offsets,                   \
+                                   const uint32_t *sources, const T *weights,                     \
+                                   const uint32_t *places, size_t heads, size_t begin,            \
+                                   size_t end, size_t width);                                     \
+  /* out[e, h] = the product of x[s, h] and y[t, h], for each entry e of t from s */              \
+  void hr_segment_dot_##S(T *out, const T *x, const T *y, const uint32_t *offsets,                \
+                          const uint32_t *sources, size_t heads, size_t begin, size_t end,        \
+                          size_t width);                                                          \
+  /* out[e] = y[t], or y[t] / degree(t), for each entry e of t */                                 \
+  void hr_segment_spread_##S(T *out, const T *y, const uint32_t *offsets, bool is_mean,           \
+                             size_t begin, size_t end, size_t width);                             \
+  /* out[t, c] = the largest x[s, c] (the smallest when `sign` is -1) over the sources s of t;    \
+     places[t, c] the first entry that has it. Without any 0 and UINT32_MAX. NaN wins. */         \
+  void hr_segment_extreme_##S(T *out, uint32_t *places, const T *x, const uint32_t *offsets,      \
+                              const uint32_t *sources, int sign, size_t begin, size_t end,        \
+                              size_t width);                                                      \
+  /* dx[s, c] = sum of dy[t, c] over the entries of s, in transposed rows, that won in column c;  \
+     `entries` has the number of each as the targets' rows count. */                              \
+  void hr_segment_extreme_backward_##S(T *dx, const T *dy, const uint32_t *places,                \
+                                       const uint32_t *transposed_offsets,                        \
+                                       const uint32_t *targets, const uint32_t *entries,          \
+                                       size_t begin, size_t end, size_t width);                   \
+  /* dx[e, c] = dy[t, c] where entry e of t won in column c, else 0 */                            \
+  void hr_segment_extreme_spread_##S(T *dx, const T *dy, const uint32_t *places,                  \
+                                     const uint32_t *offsets, size_t begin, size_t end,           \
+                                     size_t width);                                               \
+  /* y[e, c] = exp(x[e, c] - max) / sum over the entries of e's target */                         \
+  void hr_segment_softmax_##S(T *y, const T *x, const uint32_t *offsets, size_t begin,            \
+                              size_t end, size_t width);                                          \
+  /* dx[e, c] = y[e, c] (dy[e, c] - sum of y dy over the entries of e's target) */                \
+  void hr_segment_softmax_backward_##S(T *dx, const T *dy, const T *y, const uint32_t *offsets,   \
+                                       size_t begin, size_t end, size_t width);
 
 HR_DECLARE_GRAPH(float, f32)
 HR_DECLARE_GRAPH(double, f64)

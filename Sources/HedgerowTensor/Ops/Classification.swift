@@ -3,24 +3,62 @@ import HedgerowCore
 /// Rows of classification that one part computes; an exponential costs more than a sum.
 private let rowsPerPart = 256
 
-/// Each row's exp(x) / sum of exp(x): the probabilities that logits stand for.
-public func softmax<Scalar>(_ x: NDTensor<Scalar>) -> NDTensor<Scalar> {
-  require(x.shape.count == 2, "shape \(x.shape) is no matrix of logits")
-  let width = x.shape[1]
+/// exp(x) / sum of exp(x) along an axis, the last one unless another is named: the probabilities
+/// that logits stand for.
+public func softmax<Scalar>(_ x: NDTensor<Scalar>, along axis: Int = -1) -> NDTensor<Scalar> {
+  alongLast(x, axis) { x in
+    let y = rowwise(x, Scalar.kernels.softmax)
+    return y.recorded(from: x) { dy in rowwise(dy, y, Scalar.kernels.softmaxBackward) }
+  }
+}
+
+/// x - log(sum of exp(x)) along an axis, the last one unless another is named.
+public func logSoftmax<Scalar>(_ x: NDTensor<Scalar>, along axis: Int = -1) -> NDTensor<Scalar> {
+  alongLast(x, axis) { x in
+    let y = rowwise(x, Scalar.kernels.logSoftmax)
+    return y.recorded(from: x) { dy in rowwise(dy, y, Scalar.kernels.logSoftmaxBackward) }
+  }
+}
+
+/// The function of the last axis, applied along another.
+private func alongLast<Scalar>(
+  _ x: NDTensor<Scalar>, _ axis: Int, _ function: (NDTensor<Scalar>) -> NDTensor<Scalar>
+) -> NDTensor<Scalar> {
+  let (axis, last) = (x.checked(axis: axis), x.shape.count - 1)
+  if axis == last { return function(x) }
+  var axes = Array(x.shape.indices)
+  axes.swapAt(axis, last)
+  return function(x.transposed(by: axes)).transposed(by: axes)
+}
+
+/// Rows are stretches of the last axis.
+private func rowwise<Scalar>(
+  _ x: NDTensor<Scalar>,
+  _ kernel: (UnsafeMutablePointer<Scalar>?, UnsafePointer<Scalar>?, Int, Int) -> Void
+) -> NDTensor<Scalar> {
   let y = NDTensor<Scalar>(uninitialized: x.shape)
-  if x.count > 0 {
-    Compute.forEachPart(of: x.shape[0], size: rowsPerPart) { rows in
-      let first = rows.lowerBound * width
-      Scalar.kernels.softmax(y.storage.base + first, x.storage.base + first, rows.count, width)
-    }
+  guard x.count > 0, let width = x.shape.last else { return y }
+  Compute.forEachPart(of: x.count / width, size: rowsPerPart) { rows in
+    let first = rows.lowerBound * width
+    kernel(y.storage.base + first, x.storage.base + first, rows.count, width)
   }
-  return y.recorded(from: x) { dy in
-    // dx = y (dy - sum over the row of y dy)
-    let weighted = dy * y
-    let ones = NDTensor<Scalar>.ones([width, 1])
-    let row = NDTensor<Scalar>.ones([1, width])
-    return weighted + Scalar(-1) * (product(product(weighted, ones), row) * y)
+  return y
+}
+
+private func rowwise<Scalar>(
+  _ dy: NDTensor<Scalar>, _ y: NDTensor<Scalar>,
+  _ kernel: (
+    UnsafeMutablePointer<Scalar>?, UnsafePointer<Scalar>?, UnsafePointer<Scalar>?, Int, Int
+  ) -> Void
+) -> NDTensor<Scalar> {
+  let dx = NDTensor<Scalar>(uninitialized: y.shape)
+  guard y.count > 0, let width = y.shape.last else { return dx }
+  Compute.forEachPart(of: y.count / width, size: rowsPerPart) { rows in
+    let first = rows.lowerBound * width
+    kernel(
+      dx.storage.base + first, dy.storage.base + first, y.storage.base + first, rows.count, width)
   }
+  return dx
 }
 
 /// The column of the largest element of each row, the first of equals.
@@ -75,6 +113,49 @@ public func crossEntropy<Scalar>(
           dx.storage.base + first, x.storage.base + first, labels.baseAddress! + rows.lowerBound,
           factor, rows.count, width)
       }
+    }
+    return dx
+  }
+}
+
+/// ``crossEntropy(_:_:)`` against labels that are softened: the label's class has probability
+/// 1 - smoothing, and smoothing is spread evenly over all classes.
+///
+/// Source: Szegedy et al., Rethinking the Inception Architecture for Computer Vision, CVPR 2016.
+public func crossEntropy<Scalar>(
+  _ logits: NDTensor<Scalar>, _ labels: [Int32], smoothing: Double
+) -> NDTensor<Scalar> {
+  require(0 <= smoothing && smoothing <= 1, "smoothing is in 0...1, not \(smoothing)")
+  let hard = crossEntropy(logits, labels)
+  let labelled = labels.indices.filter { labels[$0] >= 0 }.map { UInt32($0) }
+  if smoothing == 0 || labelled.isEmpty { return hard }
+  let even = mean(logSoftmax(logits.gathered(rows: labelled)))
+  return Scalar(1 - smoothing) * hard - Scalar(smoothing) * even
+}
+
+/// The mean over all elements of -t log(p) - (1 - t) log(1 - p), p = sigmoid(logit): cross-entropy of
+/// independent yes-or-no answers. Traps when there are none.
+///
+/// Shapes: logits and targets alike; targets are in 0...1 and constants.
+public func binaryCrossEntropy<Scalar>(
+  _ logits: NDTensor<Scalar>, _ targets: NDTensor<Scalar>
+) -> NDTensor<Scalar> {
+  require(
+    logits.shape == targets.shape && logits.count > 0,
+    "targets of shape \(targets.shape) do not fit logits of shape \(logits.shape)")
+  let losses = NDTensor<Scalar>(uninitialized: logits.shape)
+  let (x, t) = (logits.detached, targets.detached)
+  forEachPart(of: x.count) {
+    Scalar.kernels.binaryCrossEntropy(
+      losses.storage.base + $0, x.storage.base + $0, t.storage.base + $0, $1)
+  }
+  let share = 1 / Scalar(x.count)
+  return NDTensor(share * sumOfElements(losses)).recorded(from: logits) { dy in
+    let dx = NDTensor<Scalar>(uninitialized: x.shape)
+    let factor = share * dy.scalar
+    forEachPart(of: x.count) {
+      Scalar.kernels.binaryCrossEntropyBackward(
+        dx.storage.base + $0, x.storage.base + $0, t.storage.base + $0, factor, $1)
     }
     return dx
   }

@@ -1,13 +1,21 @@
 import CHedgerowBLAS
 import HedgerowCore
 
-/// The product of an [n, k] and a [k, m] matrix: [n, m].
+/// The matrix product: [..., n, k] by [k, m], or by [..., k, m] with the same extents in front, gives
+/// [..., n, m].
 public func matmul<Scalar>(
   _ a: NDTensor<Scalar>, _ b: NDTensor<Scalar>
 ) -> NDTensor<Scalar> {
+  let (rank, inner) = (a.shape.count, a.shape.last ?? 0)
   require(
-    a.shape.count == 2 && b.shape.count == 2 && a.shape[1] == b.shape[0],
+    rank >= 2 && b.shape.count >= 2 && b.shape[b.shape.count - 2] == inner
+      && (b.shape.count == 2 || b.shape.dropLast(2) == a.shape.dropLast(2)),
     "cannot multiply matrices of shapes \(a.shape) and \(b.shape)")
+  if b.shape.count > 2 { return batchedProduct(a, b) }
+  if rank > 2 {
+    return matmul(a.reshaped(to: [a.shape.dropLast().reduce(1, *), inner]), b)
+      .reshaped(to: a.shape.dropLast() + [b.shape[1]])
+  }
   let (x, w) = (a.detached, b.detached)
   return product(x, w).recorded(from: [a, b]) { dy, isNeeded in
     [
@@ -17,20 +25,38 @@ public func matmul<Scalar>(
   }
 }
 
-extension NDTensor {
-  /// Rows become columns. Time O(elements).
-  public func transposed() -> NDTensor {
-    require(shape.count == 2, "shape \(shape) is no matrix")
-    let (rows, columns) = (shape[0], shape[1])
-    let result = NDTensor(uninitialized: [columns, rows])
-    let (from, to) = (storage.base, result.storage.base)
-    Compute.forEachPart(of: columns, size: max(1, Compute.elementsPerPart / max(rows, 1))) {
-      for column in $0 {
-        for row in 0..<rows { to[column * rows + row] = from[row * columns + column] }
-      }
-    }
-    return result.recorded(from: self) { $0.transposed() }
+/// One product for each place of the extents in front; not cut into rows.
+private func batchedProduct<Scalar>(
+  _ a: NDTensor<Scalar>, _ b: NDTensor<Scalar>
+) -> NDTensor<Scalar> {
+  let (x, w) = (a.detached, b.detached)
+  return batched(x, w, .none).recorded(from: [a, b]) { dy, isNeeded in
+    [isNeeded[0] ? batched(dy, w, .second) : nil, isNeeded[1] ? batched(x, dy, .first) : nil]
   }
+}
+
+private enum TransposedOperand { case none, first, second }
+
+private func batched<Scalar>(
+  _ a: NDTensor<Scalar>, _ b: NDTensor<Scalar>, _ transposed: TransposedOperand
+) -> NDTensor<Scalar> {
+  let (aRows, aColumns) = (a.shape[a.shape.count - 2], a.shape[a.shape.count - 1])
+  let (bRows, bColumns) = (b.shape[b.shape.count - 2], b.shape[b.shape.count - 1])
+  let (m, k) = transposed == .first ? (aColumns, aRows) : (aRows, aColumns)
+  let n = transposed == .second ? bRows : bColumns
+  let c = NDTensor<Scalar>(uninitialized: a.shape.dropLast(2) + [m, n])
+  let size = max(1, Compute.elementsPerPart / max(1, m * max(n, k)))
+  Compute.forEachPart(of: a.shape.dropLast(2).reduce(1, *), size: size) {
+    for place in $0 {
+      gemm(
+        transposed == .first ? CblasTrans : CblasNoTrans,
+        transposed == .second ? CblasTrans : CblasNoTrans, m, n, k,
+        a.storage.base + place * aRows * aColumns, aColumns,
+        b.storage.base + place * bRows * bColumns, bColumns, isAdded: false,
+        c.storage.base + place * m * n, n)
+    }
+  }
+  return c
 }
 
 /// Rows of a product that one BLAS call makes: few enough to spread and to stay in a core's cache

@@ -14,8 +14,8 @@ extension NDTensor {
 
   /// Row `rows[i]` as row i, for each i; a row may be taken several times.
   ///
-  /// Traps when a row is not below ``rowCount``. The gradient has the shape of the whole tensor;
-  /// gradients of a row that was taken several times are added in rising order of i.
+  /// Traps when a row is not below ``rowCount``. The gradient is that of the rows taken; those of a
+  /// row that was taken several times are added in rising order of i.
   public func gathered(rows: [UInt32]) -> NDTensor {
     require(!shape.isEmpty, "a single number has no rows")
     require(
@@ -33,16 +33,6 @@ extension NDTensor {
           part.count, width)
       }
     }
-    let shape = self.shape
-    return result.recorded(from: self) { dy in
-      let dx = NDTensor.zeros(shape)
-      // Each part owns a range of the table and looks for its rows among all that were taken.
-      Compute.forEachPart(of: shape[0], size: max(1024, (shape[0] + 15) / 16)) { part in
-        Scalar.kernels.scatterRows(
-          dx.storage.base, dy.storage.base, rows, rows.count, width, part.lowerBound,
-          part.upperBound)
-      }
-      return dx
-    }
+    return result.recorded(from: self, rows: rows)
   }
 }

@@ -1,0 +1,133 @@
+import HedgerowCore
+public import HedgerowGraph
+import HedgerowNN
+public import HedgerowTensor
+
+/// The graph convolution: x_t' = b + sum over the edges (s, t), self-loops included, of
+/// w_st W x_s / sqrt(d_s d_t).
+///
+/// d is the sum of the weights, 1 unless given, of the edges that lead to a node, its self-loop
+/// included. In a sampled layer, whose sources have no edges of their own, and between two types, d_s
+/// sums the edges of the block that leave s. An edge of a node without weight counts for nothing.
+///
+/// Shapes: x [sources, width], result [targets, output width]. Parameters as in PyTorch Geometric:
+/// `lin.weight`, `bias`.
+///
+/// Source: Kipf and Welling, Semi-Supervised Classification with Graph Convolutional Networks,
+/// ICLR 2017.
+public struct GCNConv: Convolution {
+  public struct Options: Sendable {
+    /// Learn b.
+    public var bias = true
+    /// Give each target an edge from itself where it has none; not for relations between two types.
+    public var selfLoops = true
+    /// The weight of a self-loop that is added; 2 in the "improved" variant.
+    public var selfLoopWeight: Float = 1
+    /// Divide by sqrt(d_s d_t).
+    public var normalization = true
+
+    public init() {}
+  }
+
+  let linear: Linear
+  let bias: Parameter?
+  let options: Options
+
+  public static let pathNames = ["linear": "lin"]
+
+  public init(_ width: Int, _ outputWidth: Int, options: Options = .init()) {
+    linear = Linear(width, outputWidth, bias: .absent, from: .glorot)
+    bias = options.bias ? Parameter(shape: [outputWidth], from: .constant(0)) : nil
+    self.options = options
+  }
+
+  public func terms(source: Tensor, target: Tensor, along block: Block) -> AffineSum<Float> {
+    terms(source: source, along: block, weights: nil)
+  }
+
+  /// The layer within one type of nodes over weighted edges.
+  ///
+  /// - Parameter weights: [edges], in the order of the block's entries.
+  public func callAsFunction(_ x: Tensor, _ block: Block, weights: Tensor) -> Tensor {
+    terms(source: x, along: block, weights: weights).evaluated()
+  }
+
+  private func terms(source: Tensor, along block: Block, weights: Tensor?) -> AffineSum<Float> {
+    require(
+      source.shape.count == 2 && source.rowCount == block.sourceCount,
+      "features of shape \(source.shape) for a block of \(block.sourceCount) sources")
+    let (block, weights) = withSelfLoops(block, weights)
+    let coefficients = options.normalization ? normalized(weights, along: block) : weights
+    func propagate(_ x: Tensor) -> Tensor {
+      guard let coefficients else { return aggregate(x, along: block, by: .sum) }
+      return aggregate(x, scaledBy: coefficients, along: block, by: .sum)
+    }
+    let weight = linear.weight.value
+    var sum: AffineSum<Float>
+    if isTransformedFirst(block, width: source.shape[1], outputWidth: weight.shape[0]) {
+      sum = AffineSum(propagate(AffineSum(source, weight: weight).evaluated()))
+    } else {
+      sum = AffineSum(propagate(source), weight: weight)
+    }
+    if let bias { sum.add(bias: bias.value) }
+    return sum
+  }
+
+  private func withSelfLoops(_ block: Block, _ weights: Tensor?) -> (Block, Tensor?) {
+    if let weights {
+      require(
+        weights.shape == [block.edgeCount],
+        "weights of shape \(weights.shape) for \(block.edgeCount) edges")
+    }
+    guard options.selfLoops else { return (block, weights) }
+    if weights == nil && options.selfLoopWeight == 1 {
+      return (block.addingSelfLoops(.whereMissing), nil)
+    }
+    // Numbered by the entries of this block, whatever its own edges are.
+    let entries =
+      block.edges.isEmpty
+      ? block
+      : Block(
+        offsets: block.offsets, sources: block.sources, sourceCount: block.sourceCount,
+        targetCount: block.targetCount)
+    let looped = entries.addingSelfLoops(.whereMissing)
+    let extended = concatenated(
+      weights ?? .ones([block.edgeCount]), Tensor([options.selfLoopWeight]))
+    let places = looped.edges.map { $0 == Block.noEdge ? UInt32(block.edgeCount) : $0 }
+    return (looped, extended.gathered(rows: places))
+  }
+
+  /// w_st / sqrt(d_s d_t) for each entry.
+  private func normalized(_ weights: Tensor?, along block: Block) -> Tensor {
+    let targetDegrees: Tensor
+    let sourceDegrees: Tensor
+    if let weights {
+      targetDegrees = segmentSum(weights, by: block.usedOffsets)
+      sourceDegrees =
+        block.sourceCount == block.targetCount
+        ? targetDegrees : weights.summed(bySourcesOf: block)
+    } else {
+      targetDegrees = block.degrees(ofTargets: Float.self)
+      sourceDegrees = block.degrees(ofSources: Float.self)
+    }
+    let factors =
+      inverseRoots(sourceDegrees).gathered(alongSourcesOf: block)
+      * inverseRoots(targetDegrees).gathered(alongTargetsOf: block)
+    return weights.map { $0 * factors } ?? factors
+  }
+
+  /// 1 / sqrt(d), and 0 where d is 0 or less.
+  private func inverseRoots(_ degrees: Tensor) -> Tensor {
+    let isPositive = Tensor(degrees.scalars.map { $0 > 0 ? 1 : 0 })
+    return isPositive * rsqrt(isPositive * degrees + (1 - isPositive))
+  }
+}
+
+extension NDTensor {
+  /// For each source of the block, the sum of its entries' numbers: [edges] gives [sources].
+  fileprivate func summed(bySourcesOf block: Block) -> NDTensor {
+    let transposed = block.transposedWithEdges
+    return segmentSum(
+      gathered(rows: Array(transposed.edges[..<block.edgeCount])), by: transposed.usedOffsets)
+  }
+}

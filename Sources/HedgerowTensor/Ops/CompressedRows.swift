@@ -1,0 +1,65 @@
+import CHedgerowKernels
+import HedgerowCore
+
+/// Rows of a graph in compressed form: row r lists `indices[offsets[r]..<offsets[r + 1]]`.
+///
+/// The arrays may be longer than the rows need.
+public struct CompressedRows: Sendable {
+  public var offsets: [UInt32]
+  public var indices: [UInt32]
+  public var rowCount: Int
+  /// Of transposed rows, for each entry which entry of the others it is; may be empty where that
+  /// is not asked for.
+  public var entries: [UInt32]
+
+  public init(offsets: [UInt32], indices: [UInt32], rowCount: Int, entries: [UInt32] = []) {
+    self.offsets = offsets
+    self.indices = indices
+    self.rowCount = rowCount
+    self.entries = entries
+  }
+
+  /// Entries of all rows.
+  public var count: Int { Int(offsets[rowCount]) }
+
+  /// Traps unless offsets begin with 0 and do not fall, and every index is below `bound`.
+  func check(bound: Int, _ what: String) {
+    require(
+      offsets.count > rowCount && Int(offsets[rowCount]) <= indices.count
+        && hr_rows_are_valid(offsets, indices, rowCount, UInt32(clamping: bound)),
+      "\(what) of \(rowCount) rows with indices below \(bound) are not well formed: "
+        + "\(offsets.count) offsets, \(indices.count) indices")
+  }
+
+  /// Traps unless these are transposed rows, of `rowCount` rows, of others.
+  func checkTransposed(of others: CompressedRows, rowCount: Int) {
+    check(bound: others.rowCount, "targets")
+    require(
+      self.rowCount == rowCount && count == others.count,
+      "\(self.rowCount) transposed rows with \(count) entries for \(rowCount) sources and "
+        + "\(others.count) entries")
+  }
+
+  /// Traps unless each entry says which of the others' it is.
+  func checkEntries() {
+    require(
+      entries.count >= count && hr_indices_are_valid(entries, count, UInt32(clamping: count)),
+      "\(count) entries of transposed rows have \(entries.count) numbers")
+  }
+
+  /// Rows of one part: about as many elements as an element-wise part has.
+  func rowsPerPart(width: Int) -> Int { segmentsPerPart(offsets, rowCount, width: width) }
+}
+
+/// Traps unless offsets begin with 0, do not fall, and end with `count`.
+func checkSegments(_ offsets: [UInt32], count: Int) {
+  require(
+    !offsets.isEmpty && Int(offsets[offsets.count - 1]) == count
+      && hr_offsets_are_valid(offsets, offsets.count - 1),
+    "\(offsets.count) offsets do not cut \(count) rows into segments")
+}
+
+func segmentsPerPart(_ offsets: [UInt32], _ count: Int, width: Int) -> Int {
+  let elementsPerRow = (1 + Int(offsets[count]) / max(count, 1)) * max(width, 1)
+  return max(16, Compute.elementsPerPart / elementsPerRow)
+}

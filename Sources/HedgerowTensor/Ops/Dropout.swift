@@ -1,0 +1,46 @@
+import HedgerowCore
+
+/// In training, x with each element zeroed with probability `rate` and the others divided by
+/// 1 - rate, so that sums keep their expectation; x itself otherwise.
+///
+/// Which elements fall is a function of the training randomness, the number of random layers
+/// before this one, and the element's index. Traps when the rate is not in `0..<1`.
+///
+/// Source: Srivastava et al., Dropout: A Simple Way to Prevent Neural Networks from Overfitting,
+/// JMLR 2014; scaled in training, as in PyTorch.
+public func dropout<Scalar>(_ x: NDTensor<Scalar>, rate: Double) -> NDTensor<Scalar> {
+  guard let mask = DropoutMask<Scalar>(rate: rate) else { return x }
+  return mask.applied(to: x).recorded(from: x) { dy in mask.applied(to: dy) }
+}
+
+/// Which elements a dropout keeps: recomputed from a key where it is needed, never stored.
+struct DropoutMask<Scalar: TensorScalar> {
+  private let key: UInt64
+  private let threshold: UInt32
+  /// 1 / (1 - rate).
+  let factor: Scalar
+
+  /// The mask of the next random layer; `nil` outside training or when nothing is dropped.
+  init?(rate: Double) {
+    require(0 <= rate && rate < 1, "a dropout rate is in 0..<1, not \(rate)")
+    guard rate > 0, let stream = Training.nextStream() else { return nil }
+    key = stream.key
+    threshold = UInt32(rate * 0x1p32)
+    factor = Scalar(1 / (1 - rate))
+  }
+
+  /// Masks the elements from index `first` on, which is even.
+  func apply(
+    to x: UnsafePointer<Scalar>, into y: UnsafeMutablePointer<Scalar>, first: Int, count: Int
+  ) {
+    Scalar.kernels.dropout(y, x, factor, threshold, key, UInt64(first), count)
+  }
+
+  func applied(to x: NDTensor<Scalar>) -> NDTensor<Scalar> {
+    let y = NDTensor<Scalar>(uninitialized: x.shape)
+    forEachPart(of: x.count) {
+      apply(to: x.storage.base + $0, into: y.storage.base + $0, first: $0, count: $1)
+    }
+    return y
+  }
+}

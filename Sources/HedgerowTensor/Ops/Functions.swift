@@ -1,0 +1,95 @@
+import CHedgerowKernels
+import HedgerowCore
+
+/// Calls `body` with the first element and the length of each part of a tensor of `count` elements.
+func forEachPart(of count: Int, _ body: (_ first: Int, _ length: Int) -> Void) {
+  Compute.forEachPart(of: count, size: Compute.elementsPerPart) { body($0.lowerBound, $0.count) }
+}
+
+/// A function of each element; its slope stands beside it in the kernels.
+private func apply<Scalar>(
+  _ function: hr_unary, _ x: NDTensor<Scalar>, parameter: Scalar = 0
+) -> NDTensor<Scalar> {
+  let y = NDTensor<Scalar>(uninitialized: x.shape)
+  forEachPart(of: x.count) {
+    Scalar.kernels.unary(function, y.storage.base + $0, x.storage.base + $0, parameter, $1)
+  }
+  let input = x.detached
+  return y.recorded(from: x) { dy in
+    let dx = NDTensor<Scalar>(uninitialized: y.shape)
+    forEachPart(of: y.count) {
+      Scalar.kernels.unaryBackward(
+        function, dx.storage.base + $0, dy.storage.base + $0, input.storage.base + $0,
+        y.storage.base + $0, parameter, $1)
+    }
+    return dx
+  }
+}
+
+/// 1 / x
+public func reciprocal<S>(_ x: NDTensor<S>) -> NDTensor<S> { apply(hr_reciprocal, x) }
+/// |x|; its derivative at 0 is 0.
+public func abs<S>(_ x: NDTensor<S>) -> NDTensor<S> { apply(hr_absolute, x) }
+/// x^2
+public func square<S>(_ x: NDTensor<S>) -> NDTensor<S> { apply(hr_square, x) }
+/// The square root.
+public func sqrt<S>(_ x: NDTensor<S>) -> NDTensor<S> { apply(hr_square_root, x) }
+/// 1 / sqrt(x)
+public func rsqrt<S>(_ x: NDTensor<S>) -> NDTensor<S> { apply(hr_reciprocal_square_root, x) }
+/// e^x
+public func exp<S>(_ x: NDTensor<S>) -> NDTensor<S> { apply(hr_exponential, x) }
+/// The natural logarithm.
+public func log<S>(_ x: NDTensor<S>) -> NDTensor<S> { apply(hr_logarithm, x) }
+/// x^exponent
+public func pow<S>(_ x: NDTensor<S>, _ exponent: S) -> NDTensor<S> {
+  apply(hr_power, x, parameter: exponent)
+}
+/// 1 / (1 + e^-x)
+public func sigmoid<S>(_ x: NDTensor<S>) -> NDTensor<S> { apply(hr_sigmoid, x) }
+/// The hyperbolic tangent.
+public func tanh<S>(_ x: NDTensor<S>) -> NDTensor<S> { apply(hr_hyperbolic_tangent, x) }
+/// x where x > 0, else slope x.
+public func leakyRelu<S>(_ x: NDTensor<S>, slope: S = 0.01) -> NDTensor<S> {
+  apply(hr_leaky_relu, x, parameter: slope)
+}
+/// x where x > 0, else alpha (e^x - 1).
+///
+/// Source: Clevert et al., Fast and Accurate Deep Network Learning by Exponential Linear Units, 2015.
+public func elu<S>(_ x: NDTensor<S>, alpha: S = 1) -> NDTensor<S> {
+  apply(hr_elu, x, parameter: alpha)
+}
+/// 1.0507 x where x > 0, else 1.0507 * 1.6733 (e^x - 1).
+///
+/// Source: Klambauer et al., Self-Normalizing Neural Networks, NIPS 2017.
+public func selu<S>(_ x: NDTensor<S>) -> NDTensor<S> { apply(hr_selu, x) }
+/// x Phi(x), Phi the normal distribution.
+///
+/// Source: Hendrycks and Gimpel, Gaussian Error Linear Units, 2016.
+public func gelu<S>(_ x: NDTensor<S>) -> NDTensor<S> { apply(hr_gelu, x) }
+/// ``gelu(_:)`` approximated by 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))).
+public func geluTanh<S>(_ x: NDTensor<S>) -> NDTensor<S> { apply(hr_gelu_tanh, x) }
+/// x sigmoid(x)
+public func silu<S>(_ x: NDTensor<S>) -> NDTensor<S> { apply(hr_silu, x) }
+/// log(1 + e^x)
+public func softplus<S>(_ x: NDTensor<S>) -> NDTensor<S> { apply(hr_softplus, x) }
+
+/// max(x, 0), element by element; its derivative at 0 is 0.
+public func relu<Scalar>(_ x: NDTensor<Scalar>) -> NDTensor<Scalar> {
+  let y = NDTensor<Scalar>(uninitialized: x.shape)
+  forEachPart(of: x.count) {
+    Scalar.kernels.relu(y.storage.base + $0, x.storage.base + $0, $1)
+  }
+  return y.recorded(from: x) { dy in reluPullback(dy, y: y, factor: 1) }
+}
+
+/// The gradient through max(x, 0), and through the dropout after it, which the zeros of y show.
+func reluPullback<Scalar>(
+  _ dy: NDTensor<Scalar>, y: NDTensor<Scalar>, factor: Scalar
+) -> NDTensor<Scalar> {
+  let dx = NDTensor<Scalar>(uninitialized: y.shape)
+  forEachPart(of: y.count) {
+    Scalar.kernels.reluBackward(
+      dx.storage.base + $0, dy.storage.base + $0, y.storage.base + $0, factor, $1)
+  }
+  return dx
+}

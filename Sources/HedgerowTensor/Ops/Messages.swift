@@ -1,0 +1,104 @@
+import CHedgerowKernels
+import HedgerowCore
+
+// Reductions over tensors that have a row for each edge, edges of one target together: segment t is
+// rows offsets[t]..<offsets[t + 1]. Trap unless the offsets cut all rows.
+
+/// y_t = sum of the rows of segment t; zero for an empty one. Shapes: x [rows, ...], y [segments, ...].
+public func segmentSum<Scalar>(_ x: NDTensor<Scalar>, by offsets: [UInt32]) -> NDTensor<Scalar> {
+  segmentSum(x, by: offsets, isMean: false)
+}
+
+/// y_t = mean of the rows of segment t; zero for an empty one.
+public func segmentMean<Scalar>(_ x: NDTensor<Scalar>, by offsets: [UInt32]) -> NDTensor<Scalar> {
+  segmentSum(x, by: offsets, isMean: true)
+}
+
+private func segmentSum<Scalar>(
+  _ x: NDTensor<Scalar>, by offsets: [UInt32], isMean: Bool
+) -> NDTensor<Scalar> {
+  checkSegments(offsets, count: x.rowCount)
+  let (count, width) = (offsets.count - 1, x.width)
+  let y = NDTensor<Scalar>(uninitialized: [count] + x.shape.dropFirst())
+  Compute.forEachPart(of: count, size: segmentsPerPart(offsets, count, width: width)) { part in
+    Scalar.kernels.segmentSum(
+      y.storage.base, x.storage.base, offsets, nil, isMean, part.lowerBound, part.upperBound, width)
+  }
+  return y.recorded(from: x) { dy in repeated(dy, offsets, isMean: isMean) }
+}
+
+/// Row t of x for each row of segment t: what every edge sees of its target.
+public func repeated<Scalar>(_ x: NDTensor<Scalar>, by offsets: [UInt32]) -> NDTensor<Scalar> {
+  checkSegments(offsets, count: Int(offsets.last ?? 0))
+  require(
+    x.rowCount == offsets.count - 1, "shape \(x.shape) for \(offsets.count - 1) segments")
+  return repeated(x, offsets, isMean: false).recorded(from: x) { dy in
+    segmentSum(dy, by: offsets)
+  }
+}
+
+private func repeated<Scalar>(
+  _ x: NDTensor<Scalar>, _ offsets: [UInt32], isMean: Bool
+) -> NDTensor<Scalar> {
+  let (count, width) = (offsets.count - 1, x.width)
+  let y = NDTensor<Scalar>(uninitialized: [Int(offsets[count])] + x.shape.dropFirst())
+  Compute.forEachPart(of: count, size: segmentsPerPart(offsets, count, width: width)) { part in
+    Scalar.kernels.segmentSpread(
+      y.storage.base, x.storage.base, offsets, isMean, part.lowerBound, part.upperBound, width)
+  }
+  return y
+}
+
+/// y_t = the largest of the rows of segment t, column by column; zero for an empty one. The gradient
+/// goes to the first of equals.
+public func segmentMax<Scalar>(_ x: NDTensor<Scalar>, by offsets: [UInt32]) -> NDTensor<Scalar> {
+  segmentExtreme(x, by: offsets, sign: 1)
+}
+
+/// The smallest, as ``segmentMax(_:by:)``.
+public func segmentMin<Scalar>(_ x: NDTensor<Scalar>, by offsets: [UInt32]) -> NDTensor<Scalar> {
+  segmentExtreme(x, by: offsets, sign: -1)
+}
+
+private func segmentExtreme<Scalar>(
+  _ x: NDTensor<Scalar>, by offsets: [UInt32], sign: Int32
+) -> NDTensor<Scalar> {
+  checkSegments(offsets, count: x.rowCount)
+  let (count, width) = (offsets.count - 1, x.width)
+  let (matrix, places) = extremes(
+    x, offsets, nil, rowCount: count, width: width, sign: sign)
+  let shape = x.shape
+  return NDTensor(sharing: matrix.storage, shape: [count] + shape.dropFirst())
+    .recorded(from: x) { dy in
+      let dx = NDTensor<Scalar>(uninitialized: shape)
+      Compute.forEachPart(of: count, size: segmentsPerPart(offsets, count, width: width)) { part in
+        Scalar.kernels.segmentExtremeSpread(
+          dx.storage.base, dy.storage.base, places, offsets, part.lowerBound, part.upperBound,
+          width)
+      }
+      return dx
+    }
+}
+
+/// exp(x) / sum of exp(x) over each segment, column by column: attention over a target's edges.
+public func segmentSoftmax<Scalar>(
+  _ x: NDTensor<Scalar>, by offsets: [UInt32]
+) -> NDTensor<Scalar> {
+  checkSegments(offsets, count: x.rowCount)
+  let (count, width) = (offsets.count - 1, x.width)
+  let size = segmentsPerPart(offsets, count, width: width)
+  let y = NDTensor<Scalar>(uninitialized: x.shape)
+  Compute.forEachPart(of: count, size: size) { part in
+    Scalar.kernels.segmentSoftmax(
+      y.storage.base, x.storage.base, offsets, part.lowerBound, part.upperBound, width)
+  }
+  return y.recorded(from: x) { dy in
+    let dx = NDTensor<Scalar>(uninitialized: y.shape)
+    Compute.forEachPart(of: count, size: size) { part in
+      Scalar.kernels.segmentSoftmaxBackward(
+        dx.storage.base, dy.storage.base, y.storage.base, offsets, part.lowerBound,
+        part.upperBound, width)
+    }
+    return dx
+  }
+}

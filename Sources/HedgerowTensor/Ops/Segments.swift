@@ -1,0 +1,182 @@
+import CHedgerowKernels
+import HedgerowCore
+
+// Reductions over the rows of a graph without a tensor of messages: each target's sources are read
+// where they are.
+
+/// y_t = sum of x_s over the sources s of t, and zero for a target without any.
+///
+/// Shapes: x is [sources, width], y [targets, width].
+///
+/// - Parameters:
+///   - targets: the sources of each target; traps when one is not a row of x.
+///   - transposed: the targets of each source, in rising order; asked for on the way back, when
+///     the gradient of x is needed: dx_s = sum over the targets t of s of dy_t.
+public func segmentSum<Scalar>(
+  _ x: NDTensor<Scalar>, over targets: CompressedRows,
+  transposed: @escaping () -> CompressedRows
+) -> NDTensor<Scalar> {
+  let y = reduced(x, over: targets, isMean: false)
+  let sourceCount = x.shape[0]
+  return y.recorded(from: x) { dy in
+    let sources = transposed()
+    sources.checkTransposed(of: targets, rowCount: sourceCount)
+    return reduced(dy, over: sources, isMean: false)
+  }
+}
+
+/// y_t = mean of x_s over the sources s of t, and zero for a target without any.
+///
+/// Shapes and parameters as of ``segmentSum(_:over:transposed:)``.
+public func segmentMean<Scalar>(
+  _ x: NDTensor<Scalar>, over targets: CompressedRows,
+  transposed: @escaping () -> CompressedRows
+) -> NDTensor<Scalar> {
+  let y = reduced(x, over: targets, isMean: true)
+  let (sourceCount, width) = (x.shape[0], x.shape[1])
+  return y.recorded(from: x) { dy in
+    let sources = transposed()
+    sources.checkTransposed(of: targets, rowCount: sourceCount)
+    let dx = NDTensor<Scalar>(uninitialized: [sourceCount, width])
+    Compute.forEachPart(of: sourceCount, size: sources.rowsPerPart(width: width)) { rows in
+      Scalar.kernels.segmentMeanBackward(
+        dx.storage.base, dy.storage.base, sources.offsets, sources.indices, targets.offsets,
+        rows.lowerBound, rows.upperBound, width)
+    }
+    return dx
+  }
+}
+
+private func reduced<Scalar>(
+  _ x: NDTensor<Scalar>, over rows: CompressedRows, isMean: Bool
+) -> NDTensor<Scalar> {
+  require(x.shape.count == 2, "shape \(x.shape) is no matrix of features")
+  rows.check(bound: x.shape[0], "sources")
+  let width = x.shape[1]
+  let y = NDTensor<Scalar>(uninitialized: [rows.rowCount, width])
+  Compute.forEachPart(of: rows.rowCount, size: rows.rowsPerPart(width: width)) { part in
+    Scalar.kernels.segmentSum(
+      y.storage.base, x.storage.base, rows.offsets, rows.indices, isMean, part.lowerBound,
+      part.upperBound, width)
+  }
+  return y
+}
+
+/// y_t = sum over the entries e of t, from source s, of w_e x_s: a product with a sparse matrix.
+///
+/// Shapes: x is [sources, width], w [entries] or [entries, heads], y [targets, width]. With heads,
+/// each of `heads` equal stretches of a row has weights of its own; traps when the width is no
+/// multiple of them.
+public func segmentSum<Scalar>(
+  _ x: NDTensor<Scalar>, over targets: CompressedRows, weights: NDTensor<Scalar>,
+  transposed: @escaping () -> CompressedRows
+) -> NDTensor<Scalar> {
+  require(x.shape.count == 2, "shape \(x.shape) is no matrix of features")
+  targets.check(bound: x.shape[0], "sources")
+  let (sourceCount, width) = (x.shape[0], x.shape[1])
+  let heads = weights.shape.count == 2 ? weights.shape[1] : 1
+  require(
+    (1...2).contains(weights.shape.count) && weights.shape[0] == targets.count && heads > 0
+      && width.isMultiple(of: heads),
+    "weights of shape \(weights.shape) for \(targets.count) entries of width \(width)")
+  func product(
+    _ x: NDTensor<Scalar>, _ rows: CompressedRows, _ weights: NDTensor<Scalar>
+  ) -> NDTensor<Scalar> {
+    let y = NDTensor<Scalar>(uninitialized: [rows.rowCount, width])
+    Compute.forEachPart(of: rows.rowCount, size: rows.rowsPerPart(width: width)) { part in
+      rows.entries.withUnsafeBufferPointer { entries in
+        Scalar.kernels.segmentWeightedSum(
+          y.storage.base, x.storage.base, rows.offsets, rows.indices, weights.storage.base,
+          rows.entries.isEmpty ? nil : entries.baseAddress, heads, part.lowerBound,
+          part.upperBound, width)
+      }
+    }
+    return y
+  }
+  let (input, factors) = (x.detached, weights.detached)
+  return product(input, targets, factors).recorded(from: [x, weights]) { dy, isNeeded in
+    var (dx, dw): (NDTensor<Scalar>?, NDTensor<Scalar>?)
+    if isNeeded[0] {
+      let sources = transposed()
+      sources.checkTransposed(of: targets, rowCount: sourceCount)
+      sources.checkEntries()
+      dx = product(dy, sources, factors)
+    }
+    if isNeeded[1] {
+      let gradient = NDTensor<Scalar>(uninitialized: factors.shape)
+      Compute.forEachPart(of: targets.rowCount, size: targets.rowsPerPart(width: width)) {
+        Scalar.kernels.segmentDot(
+          gradient.storage.base, input.storage.base, dy.storage.base, targets.offsets,
+          targets.indices, heads, $0.lowerBound, $0.upperBound, width)
+      }
+      dw = gradient
+    }
+    return [dx, dw]
+  }
+}
+
+/// y_t = the largest x_s over the sources s of t, column by column; zero for a target without any.
+///
+/// The gradient goes to the first source that has it. Shapes and parameters as of
+/// ``segmentSum(_:over:transposed:)``.
+public func segmentMax<Scalar>(
+  _ x: NDTensor<Scalar>, over targets: CompressedRows,
+  transposed: @escaping () -> CompressedRows
+) -> NDTensor<Scalar> {
+  segmentExtreme(x, over: targets, sign: 1, transposed: transposed)
+}
+
+/// The smallest, as ``segmentMax(_:over:transposed:)``.
+public func segmentMin<Scalar>(
+  _ x: NDTensor<Scalar>, over targets: CompressedRows,
+  transposed: @escaping () -> CompressedRows
+) -> NDTensor<Scalar> {
+  segmentExtreme(x, over: targets, sign: -1, transposed: transposed)
+}
+
+private func segmentExtreme<Scalar>(
+  _ x: NDTensor<Scalar>, over targets: CompressedRows, sign: Int32,
+  transposed: @escaping () -> CompressedRows
+) -> NDTensor<Scalar> {
+  require(x.shape.count == 2, "shape \(x.shape) is no matrix of features")
+  targets.check(bound: x.shape[0], "sources")
+  let (sourceCount, width) = (x.shape[0], x.shape[1])
+  let (y, places) = targets.indices.withUnsafeBufferPointer {
+    extremes(
+      x, targets.offsets, $0.baseAddress, rowCount: targets.rowCount, width: width, sign: sign)
+  }
+  return y.recorded(from: x) { dy in
+    let sources = transposed()
+    sources.checkTransposed(of: targets, rowCount: sourceCount)
+    sources.checkEntries()
+    let dx = NDTensor<Scalar>(uninitialized: [sourceCount, width])
+    Compute.forEachPart(of: sourceCount, size: sources.rowsPerPart(width: width)) { rows in
+      Scalar.kernels.segmentExtremeBackward(
+        dx.storage.base, dy.storage.base, places, sources.offsets, sources.indices,
+        sources.entries, rows.lowerBound, rows.upperBound, width)
+    }
+    return dx
+  }
+}
+
+/// Extremes, and the entry that each comes from; `sources` is `nil` when entries are rows of x.
+func extremes<Scalar>(
+  _ x: NDTensor<Scalar>, _ offsets: [UInt32], _ sources: UnsafePointer<UInt32>?, rowCount: Int,
+  width: Int, sign: Int32
+) -> (NDTensor<Scalar>, [UInt32]) {
+  let y = NDTensor<Scalar>(uninitialized: [rowCount, width])
+  // Read only by the parts, which end before the caller's scope does.
+  nonisolated(unsafe) let sources = sources
+  let places = [UInt32](unsafeUninitializedCapacity: y.count) { places, count in
+    nonisolated(unsafe) let base = places.baseAddress
+    Compute.forEachPart(
+      of: rowCount, size: segmentsPerPart(offsets, rowCount, width: width)
+    ) { rows in
+      Scalar.kernels.segmentExtreme(
+        y.storage.base, base, x.storage.base, offsets, sources, sign, rows.lowerBound,
+        rows.upperBound, width)
+    }
+    count = y.count
+  }
+  return (y, places)
+}
