@@ -14,8 +14,11 @@ struct GlobalOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Threads to use; never changes a result.", valueName: "count"))
   var threads: Int?
 
-  @Option(help: ArgumentHelp("Decides every random choice.", valueName: "number"))
-  var seed: UInt64 = 0
+  @Option(
+    name: .customLong("seed"),
+    help: ArgumentHelp("Decides every random choice; 0 unless given.", valueName: "number"))
+  var givenSeed: UInt64?
+  var seed: UInt64 { givenSeed ?? 0 }
 
   @Flag(help: "Print one JSON object and nothing else on standard output.")
   var json = false

@@ -50,6 +50,24 @@ extension PerNode: ExpressibleByDictionaryLiteral {
   }
 }
 
+/// An array of objects with `type` and `value`, which keeps the order.
+extension PerNode: Codable where Value: Codable {
+  private struct Entry: Codable {
+    var type: String
+    var value: Value
+  }
+
+  public init(from decoder: any Decoder) throws {
+    for entry in try [Entry](from: decoder) { self[NodeType(entry.type)] = entry.value }
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    try zip(keys, values).map { Entry(type: $0.name, value: $1) }.encode(to: encoder)
+  }
+}
+extension PerNode: Equatable where Value: Equatable {}
+extension PerNode: Hashable where Value: Hashable {}
+
 /// One value for each edge type, in the order in which they were put in.
 public struct PerEdge<Value> {
   public private(set) var keys: [EdgeType] = []

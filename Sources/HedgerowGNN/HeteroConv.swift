@@ -49,6 +49,11 @@ public struct HeteroConv: Module {
     _ x: PerNode<Tensor>, _ block: HeteroBlock, activation: Activation = .identity,
     dropout rate: Double = 0
   ) -> PerNode<Tensor> {
+    terms(x, block).mapValues { $0.evaluated(activation: activation, dropout: rate) }
+  }
+
+  /// The same, not computed yet: to be added to other terms, or followed by an activation.
+  public func terms(_ x: PerNode<Tensor>, _ block: HeteroBlock) -> PerNode<AffineSum<Float>> {
     var targets = PerNode<Tensor>()
     var results = PerNode<[AffineSum<Float>]>()
     for (relation, convolution) in convs {
@@ -65,9 +70,7 @@ public struct HeteroConv: Module {
         source: source, target: targets[relation.target], along: edges)
       results[relation.target] = (results[optional: relation.target] ?? []) + [terms]
     }
-    return results.mapValues {
-      combined($0).evaluated(activation: activation, dropout: rate)
-    }
+    return results.mapValues(combined)
   }
 
   private func combined(_ results: [AffineSum<Float>]) -> AffineSum<Float> {

@@ -199,8 +199,8 @@ struct EpochPlan<Graph: Topology & FeatureSource>: Sendable {
       for type in sampled.nodes.keys {
         let columns = present.filter { $0.type == type }
         if !columns.isEmpty {
-          features[type] = try gather(
-            columns.map { ($0.column, $0.width) }, sampled.nodes[type], type)
+          features[type] = try loader.graph.rows(
+            of: columns.map { ($0.column, $0.width) }, sampled.nodes[type], type)
         }
       }
       if let column = loader.options.labels {
@@ -213,32 +213,19 @@ struct EpochPlan<Graph: Topology & FeatureSource>: Sendable {
         UInt64(epoch), UInt64(index)),
       seconds: seconds)
   }
+}
 
-  /// The columns of a type side by side.
-  private func gather(
-    _ columns: [(name: String, width: Int)], _ nodes: [UInt32], _ type: NodeType
+extension FeatureSource {
+  /// The columns of a type side by side, as rows of these nodes: nodes x the sum of the widths.
+  func rows(
+    of columns: [(name: String, width: Int)], _ nodes: [UInt32], _ type: NodeType
   ) throws -> Tensor {
-    func one(_ column: String, _ width: Int) throws -> Tensor {
-      try Tensor(shape: [nodes.count, width]) { rows in
-        try loader.graph.gather(nodes.span, of: type, column: column, into: rows)
-      }
-    }
-    if columns.count == 1 { return try one(columns[0].name, columns[0].width) }
-    let parts = try columns.map { try one($0.name, $0.width) }
-    let total = columns.reduce(0) { $0 + $1.width }
-    return Tensor(shape: [nodes.count, total]) { out in
-      var offset = 0
-      for part in parts {
-        part.withUnsafeBufferPointer { from in
-          for row in 0..<nodes.count {
-            for element in 0..<part.width {
-              out[row * total + offset + element] = from[row * part.width + element]
-            }
-          }
+    try concatenated(
+      columns.map { column in
+        try Tensor(shape: [nodes.count, column.width]) { rows in
+          try gather(nodes.span, of: type, column: column.name, into: rows)
         }
-        offset += part.width
-      }
-    }
+      })
   }
 }
 

@@ -87,6 +87,53 @@ public enum FileSystem {
     throw failure("rename to \(path)", from, code: code)
   }
 
+  /// Writes a whole file beside `path`, makes it durable and renames it to `path`: whoever looks,
+  /// now or after a crash, finds the old file or the new one.
+  public static func replaceFile(
+    _ path: String, _ body: (_ write: (UnsafeRawBufferPointer) throws -> Void) throws -> Void
+  ) throws {
+    let draft = "\(path).new"
+    let fd = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+    guard fd >= 0 else { throw failure("write", draft) }
+    do {
+      defer { close(fd) }
+      try body { bytes in
+        var rest = bytes
+        while let base = rest.baseAddress, rest.count > 0 {
+          let written = write(fd, base, rest.count)
+          if written < 0 && errno == EINTR { continue }
+          guard written > 0 else { throw failure("write", draft) }
+          rest = UnsafeRawBufferPointer(rebasing: rest[written...])
+        }
+      }
+      guard fsync(fd) == 0 else { throw failure("write", draft) }
+    } catch {
+      unlink(draft)
+      throw error
+    }
+    try rename(draft, to: path)
+    try syncDirectory(parent(of: path))
+  }
+
+  /// All bytes of a small file.
+  public static func contents(of path: String) throws -> [UInt8] {
+    let fd = open(path, O_RDONLY | O_CLOEXEC)
+    guard fd >= 0 else { throw failure("read", path) }
+    defer { close(fd) }
+    var info = stat()
+    guard fstat(fd, &info) == 0 else { throw failure("read", path) }
+    let size = Int(info.st_size)
+    return try [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
+      while count < size {
+        let got = read(fd, buffer.baseAddress! + count, size - count)
+        if got < 0 && errno == EINTR { continue }
+        guard got >= 0 else { throw failure("read", path) }
+        if got == 0 { break }
+        count += got
+      }
+    }
+  }
+
   /// The directory part of a path, `.` when it has none.
   public static func parent(of path: String) -> String {
     var path = path[...]

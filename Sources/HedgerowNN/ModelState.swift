@@ -1,4 +1,5 @@
 import HedgerowCore
+import HedgerowMapped
 public import HedgerowTensor
 
 /// The numbers of a model's parameters under their dotted paths, and text about them: what a store
@@ -21,6 +22,30 @@ public struct ModelState: Sendable {
     file.metadata = metadata
     file.entries = tensors.map { Safetensors.Entry(name: $0.name, $0.value) }
     return try file.encoded()
+  }
+
+  /// Writes the same file, tensor by tensor; it is there whole or not at all.
+  ///
+  /// - Throws: `usage` when two tensors have one name, `ioError` when the file cannot be written.
+  public func write(to path: String) throws {
+    let head = try Safetensors.head(
+      metadata: metadata, arrays: tensors.map { ($0.name, .float32, $0.value.shape) })
+    try FileSystem.replaceFile(path) { write in
+      try head.withUnsafeBytes(write)
+      for (_, value) in tensors {
+        try value.withUnsafeBufferPointer { try write(UnsafeRawBufferPointer($0)) }
+      }
+    }
+  }
+
+  /// Reads a file that ``write(to:)`` or PyTorch wrote.
+  public init(contentsOf path: String) throws {
+    do {
+      try self.init(decoding: FileSystem.contents(of: path))
+    } catch var error as HedgerowError {
+      error.place = error.place ?? path
+      throw error
+    }
   }
 
   /// Reads a safetensors file, of any floating-point kind.

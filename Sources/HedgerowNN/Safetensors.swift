@@ -92,16 +92,27 @@ public struct Safetensors: Sendable {
 
   /// The bytes of the file; the same for the same contents.
   public func encoded() throws -> [UInt8] {
+    let shapes = entries.map { (name: $0.name, kind: $0.kind, shape: $0.shape) }
+    var bytes = try Self.head(metadata: metadata, arrays: shapes)
+    bytes.reserveCapacity(bytes.count + entries.reduce(0) { $0 + $1.bytes.count })
+    for entry in entries { bytes += entry.bytes }
+    return bytes
+  }
+
+  /// What stands in front of the elements of these arrays.
+  static func head(
+    metadata: [String: String], arrays: [(name: String, kind: ElementKind, shape: [Int])]
+  ) throws -> [UInt8] {
     var header = Header()
     header.metadata = metadata
     var end = 0
-    for entry in entries {
-      let offsets = Header.Offsets(begin: end, end: end + entry.bytes.count)
-      header.arrays[entry.name] = Header.Array(
-        dtype: entry.kind, shape: entry.shape, offsets: offsets)
-      end = offsets.end
+    for (name, kind, shape) in arrays {
+      let byteCount = shape.reduce(kind.byteCount, *)
+      header.arrays[name] = Header.Array(
+        dtype: kind, shape: shape, offsets: Header.Offsets(begin: end, end: end + byteCount))
+      end += byteCount
     }
-    guard header.arrays.count == entries.count else {
+    guard header.arrays.count == arrays.count else {
       throw HedgerowError(.usage, "two arrays of one file have the same name")
     }
     let encoder = JSONEncoder()
@@ -109,11 +120,7 @@ public struct Safetensors: Sendable {
     var text = [UInt8](try encoder.encode(header))
     // Elements begin at a multiple of eight bytes.
     text += [UInt8](repeating: UInt8(ascii: " "), count: (8 - text.count % 8) % 8)
-    var bytes = (0..<8).map { UInt8(truncatingIfNeeded: text.count >> ($0 * 8)) }
-    bytes.reserveCapacity(8 + text.count + end)
-    bytes += text
-    for entry in entries { bytes += entry.bytes }
-    return bytes
+    return (0..<8).map { UInt8(truncatingIfNeeded: text.count >> ($0 * 8)) } + text
   }
 }
 

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import HedgerowCore
+import HedgerowGNN
 
 /// All that it takes to build a trained model again and to run it over a store.
 public struct ModelSpecification: Codable, Hashable, Sendable {
@@ -13,8 +14,6 @@ public struct ModelSpecification: Codable, Hashable, Sendable {
     public var count: Int
   }
 
-  /// The architecture's name, as `sage`.
-  public var model: String
   public var targetType: String
   public var targetColumn: String
   /// The text of each class, or its integer.
@@ -24,10 +23,8 @@ public struct ModelSpecification: Codable, Hashable, Sendable {
   public var inputs: [Input]
   /// Triples as models know them, backward readings as `rev_...`.
   public var relations: [String]
-  public var fanouts: [Int]
-  public var hiddenWidth: Int
-  public var dropout: Double
-  public var seed: UInt64
+  /// How it was trained: the architecture is among it.
+  public var options: TrainingOptions
   /// The store's version that it was trained on.
   public var dataVersion: UInt64
 }
@@ -45,5 +42,20 @@ extension ModelSpecification {
     } catch {
       throw HedgerowError(.damaged, "the specification of model '\(name)' cannot be read")
     }
+  }
+
+  /// The network's own part of the options.
+  var network: NodeNetwork.Options { options.network }
+}
+
+extension TrainingOptions {
+  var network: NodeNetwork.Options {
+    var network = NodeNetwork.Options()
+    network.architecture = model
+    network.hiddenWidth = hiddenWidth
+    network.layerCount = layerCount
+    network.dropout = dropout
+    network.inputDropout = inputDropout
+    return network
   }
 }

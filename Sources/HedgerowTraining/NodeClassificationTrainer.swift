@@ -1,68 +1,27 @@
 public import HedgerowCore
 import HedgerowGNN
 import HedgerowGraph
-public import HedgerowLoader
+import HedgerowLoader
 import HedgerowNN
 public import HedgerowStore
 import HedgerowTensor
 
-/// How to train a classifier of nodes. The defaults were chosen on Cora's validation set.
-public struct TrainingOptions: Sendable {
-  public var model = "sage"
-  /// Neighbors to sample at each hop: one layer a hop.
-  public var fanouts = [15, 10]
-  public var batchSize = 1024
-  public var hiddenWidth = 64
-  /// Most epochs to run.
-  public var epochs = 200
-  public var learningRate: Float = 0.01
-  public var dropout = 0.5
-  public var weightDecay: Float = 5e-4
-  /// Epochs without a better validation accuracy after which training stops.
-  public var patience = 50
-  /// Feature columns by node type; `nil` takes every column of vectors named `x`.
-  public var inputs: PerNode<[String]>?
-  /// Whether every relation is also used backwards.
-  public var usesReverseRelations = true
-  public var seed: UInt64 = 0
-
-  public init() {}
-}
-
-/// What training came to.
-public struct TrainingReport: Sendable {
-  /// Epochs that were run.
-  public var epochs = 0
-  /// The epoch, from 1, whose weights were kept.
-  public var bestEpoch = 0
-  /// Mean training loss of the last epoch.
-  public var loss = 0.0
-  /// By set: `valid` and `test`, where they exist.
-  public var metrics: [(set: String, metrics: ClassificationMetrics)] = []
-  public var steps = 0
-  public var seconds = Seconds()
-
-  /// Where the time went. `sample`, `read` and `gather` passed on the loader's threads, while
-  /// others computed.
-  public struct Seconds: Sendable {
-    public var total = 0.0
-    public var stages = StageSeconds()
-    public var compute = 0.0
-    /// Waiting for the next batch.
-    public var wait = 0.0
-  }
-}
-
-/// Trains a ``NodeClassifier`` from batches sampled off a store, and keeps the weights of the best
-/// epoch by accuracy on the validation set.
+/// Trains a ``NodeClassifier`` from batches sampled off a store, or from the whole graph at once, and
+/// keeps the weights of the best epoch by accuracy on the validation set.
 ///
 /// Everything random is a function of the seed; sums have one order: the result is the same bits
-/// for any number of threads and any memory budget.
+/// for any number of threads and any memory budget, and when a run is stopped at any batch and
+/// resumed.
 public struct NodeClassificationTrainer: Sendable {
   public let graph: Snapshot
   public let target: (type: NodeType, column: String)
   public let options: TrainingOptions
   public let resources: TrainingResources
+  /// The name to keep checkpoints under; none are kept without.
+  public var checkpointName: String?
+  /// Seconds of work between two checkpoints, at least; they never take more than a tenth of the
+  /// time.
+  public var checkpointInterval = 5.0
 
   public init(
     _ graph: Snapshot, target: (type: NodeType, column: String), options: TrainingOptions,
@@ -74,202 +33,225 @@ public struct NodeClassificationTrainer: Sendable {
     self.resources = resources
   }
 
-  /// - Parameter onEpoch: called after each epoch with its number from 1, its mean loss and the
-  ///   validation metrics.
+  /// - Parameters:
+  ///   - checkpoint: where to go on. Its options must be these, but for epochs and patience.
+  ///   - onEpoch: called after each epoch with its number from 1, its mean loss and the
+  ///     validation metrics.
+  /// - Throws: `interrupted` when the resources say so, once the state is saved.
   public func run(
+    resuming checkpoint: Checkpoint? = nil,
     onEpoch: (Int, Double, ClassificationMetrics?) -> Void = { _, _, _ in }
   ) async throws -> (model: NodeClassifier, report: TrainingReport) {
-    let model = try NodeClassifier(specification())
+    var specification = try specification()
+    if let checkpoint {
+      try check(checkpoint, against: specification)
+      specification.dataVersion = checkpoint.specification.dataVersion
+    }
+    let run = try await TrainingRun(self, NodeClassifier(specification), checkpoint)
+    return try await run.finish(onEpoch: onEpoch)
+  }
+
+  private func check(_ checkpoint: Checkpoint, against specification: ModelSpecification) throws {
+    var (before, now) = (checkpoint.specification, specification)
+    before.dataVersion = now.dataVersion
+    (before.options.epochs, before.options.patience) = (now.options.epochs, now.options.patience)
+    guard before != now else { return }
+    // Options first: they are what a caller changes.
+    let (a, b) = (checkpoint.specification.options, specification.options)
+    let changes = [
+      ("--target", before.targetColumn != now.targetColumn || before.targetType != now.targetType),
+      ("--model", a.model != b.model), ("--full-batch", a.mode != b.mode),
+      ("--fanouts", a.fanouts != b.fanouts), ("--batch-size", a.batchSize != b.batchSize),
+      ("--layers", a.layerCount != b.layerCount), ("--hidden", a.hiddenWidth != b.hiddenWidth),
+      ("--learning-rate", a.learningRate != b.learningRate), ("--dropout", a.dropout != b.dropout),
+      ("--input-dropout", a.inputDropout != b.inputDropout),
+      ("--weight-decay", a.weightDecay != b.weightDecay), ("--inputs", a.inputs != b.inputs),
+      ("--no-reverse", a.usesReverseRelations != b.usesReverseRelations),
+      ("--seed", a.seed != b.seed),
+    ].filter(\.1).map(\.0)
+    throw HedgerowError(
+      .usage,
+      changes.isEmpty
+        ? "the training that is to go on was of another schema: train anew"
+        : "the training that is to go on had another \(changes.joined(separator: ", ")): leave it "
+          + "out, or train anew")
+  }
+}
+
+/// One run of a trainer.
+private final class TrainingRun {
+  private let trainer: NodeClassificationTrainer
+  private let model: NodeClassifier
+  private let source: NodeBatches
+  private let validation: String?
+  private var optimizer: Adam
+  private var progress = Checkpoint.Progress()
+  private var best: ModelState?
+  private var report = TrainingReport()
+  private let share: MemoryBudget.Reservation
+  private let clock = ContinuousClock()
+  private var lastCheckpoint: ContinuousClock.Instant
+  private var checkpointSeconds = 0.0
+  private let dataIdentity: String
+
+  private var options: TrainingOptions { trainer.options }
+
+  init(
+    _ trainer: NodeClassificationTrainer, _ model: NodeClassifier, _ checkpoint: Checkpoint?
+  ) async throws {
+    self.trainer = trainer
+    self.model = model
+    let (graph, target) = (trainer.graph, trainer.target)
     // Weights, their gradients and Adam's two moments, and the best epoch's copy.
-    let share = try resources.budget.reserve(
+    share = try trainer.resources.budget.reserve(
       5 * 4 * model.parameterCount, for: "a model of \(model.parameterCount) parameters")
-    defer { share.release() }
     guard let train = try graph.set(named: "train", of: target.type), !train.isEmpty else {
       throw HedgerowError(
         .usage,
         "node type '\(target.type)' has no set named 'train': ingest one with --split "
           + "\(target.type).COLUMN")
     }
-    let validation = try ["valid", "val", "validation"].first {
+    validation = try ["valid", "val", "validation"].first {
       try graph.set(named: $0, of: target.type).map { !$0.isEmpty } ?? false
     }
-    let loader = model.loader(
-      graph, seeds: .nodes(target.type, in: "train"), batchSize: options.batchSize,
-      order: .shuffled, resources: resources, labels: target.column)
-    var optimizer = Adam(learningRate: options.learningRate, weightDecay: options.weightDecay)
-    var report = TrainingReport()
-    let clock = ContinuousClock()
-    let start = clock.now
-    var best: (accuracy: Double, loss: Double, state: ModelState)?
+    source = try NodeBatches(
+      model, graph, batchSize: trainer.options.batchSize, resources: trainer.resources)
+    optimizer = Adam(
+      learningRate: trainer.options.learningRate, weightDecay: trainer.options.weightDecay)
+    lastCheckpoint = clock.now
+    dataIdentity = trainer.checkpointName == nil ? "" : graph.dataIdentity
+    if let checkpoint {
+      try model.network.load(checkpoint.model)
+      try optimizer.load(checkpoint.optimizer)
+      progress = checkpoint.progress
+      best = checkpoint.best
+    }
+  }
 
-    for epoch in 0..<options.epochs {
-      let loss = try await step(through: loader, epoch, model, &optimizer, &report)
-      report.epochs = epoch + 1
-      report.loss = loss
-      guard let validation else {
-        report.bestEpoch = epoch + 1
-        onEpoch(epoch + 1, loss, nil)
-        continue
+  func finish(
+    onEpoch: (Int, Double, ClassificationMetrics?) -> Void
+  ) async throws -> (NodeClassifier, TrainingReport) {
+    let start = clock.now
+    do {
+      // From now on there is something to go on with.
+      try saveCheckpoint()
+      while progress.epoch < options.epochs && !isOutOfPatience {
+        try await epoch(onEpoch: onEpoch)
+        try saveCheckpointIfDue()
       }
-      let metrics = try await evaluate(model, in: validation, &report)
-      onEpoch(epoch + 1, loss, metrics)
-      if best == nil
-        || (metrics.accuracy, -metrics.loss) > (best!.accuracy, -best!.loss)
-      {
-        best = (metrics.accuracy, metrics.loss, model.network.state)
-        report.bestEpoch = epoch + 1
-      } else if epoch + 1 - report.bestEpoch >= options.patience {
-        break
-      }
+      try saveCheckpoint()
+    } catch let error as HedgerowError where error.code == .interrupted {
+      guard let name = trainer.checkpointName else { throw error }
+      try saveCheckpoint()
+      throw HedgerowError(
+        .interrupted,
+        "interrupted in epoch \(progress.epoch + 1) after \(progress.batch) batches; saved: go on "
+          + "with --resume \(name)")
     }
-    if let best { try model.network.load(best.state) }
+    if let best { try model.network.load(best) }
     for name in [validation, "test"].compactMap({ $0 }) {
-      guard let members = try graph.set(named: name, of: target.type), !members.isEmpty else {
-        continue
-      }
-      let metrics = try await evaluate(model, in: name, &report)
-      report.metrics.append((name == "test" ? "test" : "valid", metrics))
+      guard let members = try trainer.graph.set(named: name, of: trainer.target.type),
+        !members.isEmpty
+      else { continue }
+      report.metrics.append((name == "test" ? "test" : "valid", try await metrics(of: name)))
     }
+    report.epochs = progress.epoch
+    report.bestEpoch = progress.best?.epoch ?? progress.epoch
+    report.loss = progress.loss
+    report.steps = progress.steps
     report.seconds.total = (clock.now - start).seconds
     return (model, report)
   }
 
-  /// One pass over the training seeds; the mean loss over labelled ones.
-  private func step(
-    through loader: NeighborLoader<Snapshot>, _ epoch: Int, _ model: NodeClassifier,
-    _ optimizer: inout Adam, _ report: inout TrainingReport
-  ) async throws -> Double {
-    let clock = ContinuousClock()
-    var sum = 0.0
-    var count = 0
-    var batches = loader.epoch(epoch).makeAsyncIterator()
+  private var isOutOfPatience: Bool {
+    guard let best = progress.best else { return false }
+    return progress.epoch - best.epoch >= options.patience
+  }
+
+  private func epoch(
+    onEpoch: (Int, Double, ClassificationMetrics?) -> Void
+  ) async throws {
+    var batches = source.training(epoch: progress.epoch, from: progress.batch)
     while true {
       let before = clock.now
       guard let batch = try await batches.next() else { break }
-      try resources.checkInterruption()
       let ready = clock.now
-      let labelled = batch.labels.count { $0 >= 0 }
-      if labelled > 0 {
-        let (loss, gradients) = valueWithGradients(
-          at: model.network, randomness: batch.randomness
-        ) {
-          crossEntropy(model.logits(batch), batch.labels)
-        }
-        let value = Double(loss.scalar)
-        guard value.isFinite else {
-          throw HedgerowError(
-            .badData,
-            "the loss is \(value) in epoch \(epoch + 1): look for NaN or huge values among the "
-              + "features, or lower --learning-rate")
-        }
-        optimizer.update(model.network, along: gradients)
-        sum += value * Double(labelled)
-        count += labelled
-        report.steps += 1
-      }
       report.seconds.wait += (ready - before).seconds
-      report.seconds.compute += (clock.now - ready).seconds
       report.seconds.stages += batch.seconds
+      try trainer.resources.checkInterruption()
+      try step(batch)
+      report.seconds.compute += (clock.now - ready).seconds
+      try saveCheckpointIfDue()
     }
-    guard count > 0 else {
-      throw HedgerowError(
-        .usage, "no node of the set 'train' has a label in '\(target.type).\(target.column)'")
-    }
-    return sum / Double(count)
-  }
-
-  private func evaluate(
-    _ model: NodeClassifier, in set: String, _ report: inout TrainingReport
-  ) async throws -> ClassificationMetrics {
-    let clock = ContinuousClock()
-    let start = clock.now
-    defer { report.seconds.compute += (clock.now - start).seconds }
-    return try await model.evaluate(
-      over: graph, in: set, batchSize: options.batchSize, resources: resources)
-  }
-
-  // MARK: The specification
-
-  private func specification() throws -> ModelSpecification {
-    guard !options.fanouts.isEmpty else {
-      throw HedgerowError(.usage, "a model needs at least one hop of fanouts")
-    }
-    guard let schema = graph.schema.node(target.type) else {
-      let types = graph.schema.nodes.map(\.type.name).joined(separator: ", ")
-      throw HedgerowError(.usage, "no node type '\(target.type)': there are \(types)")
-    }
-    guard let property = schema.property(target.column) else {
-      let columns = schema.properties.map(\.name).joined(separator: ", ")
-      throw HedgerowError(
-        .usage, "'\(target.type)' has no column '\(target.column)': there are \(columns)")
-    }
-    let classes = try classes(property)
-    let relations = graph.schema.relations(includingReverse: options.usesReverseRelations)
-    return ModelSpecification(
-      model: options.model, targetType: target.type.name, targetColumn: target.column,
-      classes: classes, hasIntegerClasses: property.kind != .categorical,
-      inputs: try inputs(along: relations), relations: relations.map { "\($0.name)" },
-      fanouts: options.fanouts, hiddenWidth: options.hiddenWidth, dropout: options.dropout,
-      seed: options.seed, dataVersion: graph.version)
-  }
-
-  static let classLimit = 65_536
-
-  private func classes(_ property: PropertySchema) throws -> [String] {
-    switch property.kind {
-    case .categorical:
-      return try graph.categories(of: property.name, of: target.type)
-    case .int8, .int16, .int32, .int64, .uint8:
-      // Integers are their own classes: the largest says how many.
-      var largest: Int32 = -1
-      let count = graph.count(of: target.type)
-      for start in stride(from: 0, to: count, by: 1 << 16) {
-        let nodes = (start..<min(count, start + 1 << 16)).map { UInt32($0) }
-        let labels = try graph.labels(nodes.span, of: target.type, column: property.name)
-        largest = max(largest, labels.max() ?? -1)
-      }
-      guard largest >= 0, largest < Self.classLimit else {
-        throw HedgerowError(
-          .usage,
-          "'\(target.type).\(property.name)' has "
-            + (largest < 0 ? "no labels" : "values up to \(largest): those are no classes"))
-      }
-      return (0...largest).map { "\($0)" }
-    default:
+    guard progress.labelledCount > 0 else {
       throw HedgerowError(
         .usage,
-        "'\(target.type).\(property.name)' is of kind \(property.kind): labels are integers or "
-          + "categories")
+        "no node of the set 'train' has a label in '\(trainer.target.type).\(trainer.target.column)'"
+      )
     }
-  }
-
-  /// Each reached type's features, or an embedding where it has none.
-  private func inputs(along relations: [Relation]) throws -> [ModelSpecification.Input] {
-    if let chosen = options.inputs {
-      for (type, columns) in chosen {
-        for column in columns {
-          guard graph.width(of: column, of: type) != nil else {
-            throw HedgerowError(.usage, "'\(type).\(column)' is no column of numbers")
-          }
-          guard type != target.type || column != target.column else {
-            throw HedgerowError(.usage, "the target '\(type).\(column)' cannot be an input")
-          }
-        }
+    var metrics: ClassificationMetrics?
+    if let validation { metrics = try await self.metrics(of: validation) }
+    progress.epoch += 1
+    progress.loss = progress.lossSum / Double(progress.labelledCount)
+    (progress.batch, progress.lossSum, progress.labelledCount) = (0, 0, 0)
+    if let metrics {
+      let isBetter =
+        progress.best.map {
+          (metrics.accuracy, -metrics.loss) > ($0.accuracy, -$0.loss)
+        } ?? true
+      if isBetter {
+        progress.best = Checkpoint.Progress.Best(
+          epoch: progress.epoch, accuracy: metrics.accuracy, loss: metrics.loss)
+        best = model.network.state
       }
     }
-    return graph.schema.nodes.map { node in
-      let columns =
-        if let inputs = options.inputs {
-          inputs[optional: node.type] ?? []
-        } else if case .vector? = node.property("x")?.kind {
-          ["x"]
-        } else {
-          [String]()
-        }
-      let width = columns.reduce(0) { $0 + (graph.width(of: $1, of: node.type) ?? 0) }
-      return ModelSpecification.Input(
-        type: node.type.name, columns: columns,
-        width: columns.isEmpty ? options.hiddenWidth : width, count: graph.count(of: node.type))
+    onEpoch(progress.epoch, progress.loss, metrics)
+  }
+
+  private func step(_ batch: NodeBatch) throws {
+    let labelled = batch.labels.count { $0 >= 0 }
+    if labelled > 0 {
+      let (loss, gradients) = valueWithGradients(
+        at: model.network, randomness: batch.randomness
+      ) {
+        crossEntropy(batch.logits(model.network), batch.labels)
+      }
+      let value = Double(loss.scalar)
+      guard value.isFinite else {
+        throw HedgerowError(
+          .badData,
+          "the loss is \(value) in epoch \(progress.epoch + 1): look for NaN or huge values among "
+            + "the features, or lower --learning-rate")
+      }
+      optimizer.update(model.network, along: gradients)
+      progress.lossSum += value * Double(labelled)
+      progress.labelledCount += labelled
+      progress.steps += 1
     }
+    progress.batch += 1
+  }
+
+  private func metrics(of set: String) async throws -> ClassificationMetrics {
+    let start = clock.now
+    defer { report.seconds.compute += (clock.now - start).seconds }
+    return try await source.metrics(of: set)
+  }
+
+  // MARK: Checkpoints
+
+  private func saveCheckpointIfDue() throws {
+    let interval = max(trainer.checkpointInterval, 10 * checkpointSeconds)
+    if (clock.now - lastCheckpoint).seconds >= interval { try saveCheckpoint() }
+  }
+
+  private func saveCheckpoint() throws {
+    guard let name = trainer.checkpointName else { return }
+    let start = clock.now
+    try Checkpoint(
+      specification: model.specification, progress: progress, dataIdentity: dataIdentity,
+      model: model.network.state, best: best, optimizer: optimizer.state
+    ).save(named: name, in: trainer.graph.path)
+    lastCheckpoint = clock.now
+    checkpointSeconds = (lastCheckpoint - start).seconds
   }
 }

@@ -1,31 +1,17 @@
 import HedgerowCore
-import HedgerowGraph
-import HedgerowLoader
 public import HedgerowStore
 import HedgerowTensor
 
 extension NodeClassifier {
   /// Metrics over the labelled nodes of a set.
   ///
-  /// Neighborhoods are sampled with the model's own fanouts, drawn from its seed: the same result
-  /// every time.
+  /// Neighborhoods are those of the training: sampled with the model's own fanouts, drawn from its
+  /// seed, or the whole graph. The same result every time.
   public func evaluate(
     over graph: Snapshot, in set: String?, batchSize: Int, resources: TrainingResources
   ) async throws -> ClassificationMetrics {
-    var metrics = ClassificationMetrics(classCount: specification.classes.count)
-    let loader = loader(
-      graph, seeds: .nodes(NodeType(specification.targetType), in: set), batchSize: batchSize,
-      order: .ascending, resources: resources, labels: specification.targetColumn)
-    for try await batch in loader.epoch(0) {
-      try resources.checkInterruption()
-      let labels = batch.labels.map { $0 < specification.classes.count ? $0 : -1 }
-      guard labels.contains(where: { $0 >= 0 }) else { continue }
-      let logits = logits(batch)
-      metrics.add(
-        predictions: argMax(logits), labels: labels,
-        loss: Double(crossEntropy(logits, labels).scalar))
-    }
-    return metrics
+    try await NodeBatches(self, graph, batchSize: batchSize, resources: resources)
+      .metrics(of: set)
   }
 
   /// Predicts the class of every node of a set, or of all, and writes them back as a column in one
@@ -44,16 +30,11 @@ extension NodeClassifier {
       PropertySchema(column, specification.hasIntegerClasses ? .int64 : .categorical), of: type,
       provenance: Provenance(model: modelName, hash: record.hash, dataVersion: graph.version))
     let writer = try build.columnWriter(of: type, column)
-    let loader = loader(
-      graph, seeds: .nodes(type, in: set), batchSize: batchSize, order: .ascending,
-      resources: resources, labels: nil)
+    let batches = try NodeBatches(self, graph, batchSize: batchSize, resources: resources)
     var next = 0
     var count = 0
-    for try await batch in loader.epoch(0) {
-      try resources.checkInterruption()
-      let nodes = batch.subgraph.nodes[type].prefix(batch.seedCount)
-      let classes = argMax(logits(batch))
-      for (node, predicted) in zip(nodes, classes) {
+    try await batches.forEachPart(of: set, labels: nil) { nodes, logits, _ in
+      for (node, predicted) in zip(nodes, argMax(logits)) {
         try append(nil, times: Int(node) - next, to: writer)
         try append(predicted, times: 1, to: writer)
         next = Int(node) + 1

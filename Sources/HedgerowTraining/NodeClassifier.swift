@@ -1,39 +1,30 @@
 public import HedgerowCore
 public import HedgerowGNN
 import HedgerowGraph
-public import HedgerowLoader
+import HedgerowLoader
 import HedgerowNN
 import HedgerowSampling
 public import HedgerowStore
-public import HedgerowTensor
 
 /// A model that tells the classes of one node type apart, with what it needs to run over a store.
 public struct NodeClassifier: Sendable {
   public let specification: ModelSpecification
-  public let network: GraphSAGE
+  public let network: NodeNetwork
 
   /// The network that a specification asks for, with its weights drawn from the seed.
   public init(_ specification: ModelSpecification) throws {
-    guard specification.model == "sage" else {
-      throw HedgerowError(
-        .usage, "unknown model '\(specification.model)': this version trains sage")
-    }
     self.specification = specification
-    var inputs = PerNode<GraphSAGE.Input>()
+    var inputs = PerNode<NodeNetwork.Input>()
     for input in specification.inputs {
       inputs[NodeType(input.type)] =
         input.columns.isEmpty
         ? .embedding(count: input.count, width: input.width) : .features(input.width)
     }
-    var options = GraphSAGE.Options()
-    options.hiddenWidth = specification.hiddenWidth
-    options.layerCount = specification.fanouts.count
-    options.dropout = specification.dropout
-    network = GraphSAGE(
+    network = NodeNetwork(
       inputs: inputs, relations: try specification.relations.map { try EdgeType(validating: $0) },
-      classifying: NodeType(specification.targetType), classes: specification.classes.count,
-      options: options
-    ).initialized(seed: specification.seed)
+      target: NodeType(specification.targetType), outputs: specification.classes.count,
+      options: specification.options.network
+    ).initialized(seed: specification.options.seed)
   }
 
   /// A model that a store keeps.
@@ -90,6 +81,30 @@ public struct NodeClassifier: Sendable {
           "the inputs of '\(type)' are \(widths.reduce(0, +)) wide, not \(input.width)")
       }
     }
+    let target = NodeType(specification.targetType)
+    if !specification.hasIntegerClasses,
+      graph.schema.node(target)?.property(specification.targetColumn)?.kind == .categorical
+    {
+      // Labels are compared by their number: it must stand for the same text.
+      let categories = try graph.categories(of: specification.targetColumn, of: target)
+      guard categories.prefix(specification.classes.count) == specification.classes[...] else {
+        throw mismatch(
+          "the classes of '\(target).\(specification.targetColumn)' are not those of the training")
+      }
+    }
+  }
+
+  var inputColumns: PerNode<[String]> {
+    var inputs = PerNode<[String]>()
+    for input in specification.inputs where !input.columns.isEmpty {
+      inputs[NodeType(input.type)] = input.columns
+    }
+    return inputs
+  }
+
+  func relations(of graph: Snapshot) -> [Relation] {
+    let names = Set(specification.relations)
+    return graph.schema.relations().filter { names.contains("\($0.name)") }
   }
 
   /// A loader that makes what the model takes in.
@@ -104,21 +119,11 @@ public struct NodeClassifier: Sendable {
     // Ahead of use, in use, and about as much again in what training computes from it.
     options.prefetchByteLimit = resources.budget.available / 6
     options.batchByteLimit = resources.budget.available / 4
-    let names = Set(specification.relations)
-    options.relations = graph.schema.relations().filter { names.contains("\($0.name)") }
-    var inputs = PerNode<[String]>()
-    for input in specification.inputs where !input.columns.isEmpty {
-      inputs[NodeType(input.type)] = input.columns
-    }
-    options.inputs = inputs
+    options.relations = relations(of: graph)
+    options.inputs = inputColumns
     return NeighborLoader(
-      graph, seeds: seeds, fanouts: Fanouts(specification.fanouts), batchSize: batchSize,
-      seed: specification.seed, options: options)
-  }
-
-  /// One row of logits for each seed.
-  public func logits(_ batch: Batch) -> Tensor {
-    network(batch.features, batch.blocks, nodes: batch.subgraph.nodes)
+      graph, seeds: seeds, fanouts: Fanouts(specification.options.fanouts), batchSize: batchSize,
+      seed: specification.options.seed, options: options)
   }
 }
 

@@ -131,13 +131,13 @@ struct DrawnBatch {
   }
 
   @Test func theModelHoldsWhatReachesTheClasses() {
-    var options = GraphSAGE.Options()
+    var options = NodeNetwork.Options()
     options.hiddenWidth = 8
-    let inputs: PerNode<GraphSAGE.Input> = [
+    let inputs: PerNode<NodeNetwork.Input> = [
       .user: .features(3), .item: .features(4), .tag: .features(2),
     ]
-    let model = GraphSAGE(
-      inputs: inputs, relations: [rates, rates.reversed, has], classifying: .item, classes: 5,
+    let model = NodeNetwork(
+      inputs: inputs, relations: [rates, rates.reversed, has], target: .item, outputs: 5,
       options: options)
     let paths = Set(model.namedParameters.map(\.path))
     #expect(paths.contains("layers.0.conv.convs.<item___rev_rates___user>.lin_l.weight"))
@@ -147,9 +147,9 @@ struct DrawnBatch {
   }
 
   @Test func aTypeWithoutRelationsIntoItPassesThroughALinearMap() {
-    let model = GraphSAGE(
-      inputs: [.user: .features(3), .item: .features(4)], relations: [rates], classifying: .item,
-      classes: 5
+    let model = NodeNetwork(
+      inputs: [.user: .features(3), .item: .features(4)], relations: [rates], target: .item,
+      outputs: 5
     ).initialized(seed: 1)
     #expect(model.namedParameters.contains { $0.path == "layers.0.lin.user.weight" })
     let batch = DrawnBatch(relations: [rates], layerCount: 2, seed: 4)
@@ -162,13 +162,13 @@ struct DrawnBatch {
 
   @Test func theModelLearnsLabelsThatFollowNeighbors() {
     // An item's class is the sign of a feature that only its users have.
-    var options = GraphSAGE.Options()
+    var options = NodeNetwork.Options()
     options.hiddenWidth = 16
     options.dropout = 0.1
     let relations = [rates, rates.reversed]
-    let model = GraphSAGE(
+    let model = NodeNetwork(
       inputs: [.user: .features(3), .item: .embedding(count: 70, width: 4)], relations: relations,
-      classifying: .item, classes: 2, options: options
+      target: .item, outputs: 2, options: options
     ).initialized(seed: 1)
     let batch = DrawnBatch(relations: relations, layerCount: 2, seed: 4)
     let x = batch.features([.user: 3])
@@ -199,9 +199,9 @@ struct DrawnBatch {
     let labels = (0..<40).map { Int32($0 % 3) }
     func trained(threadCount: Int) -> [UInt32] {
       Compute.with(ThreadPool(threadCount: threadCount)) {
-        let model = GraphSAGE(
+        let model = NodeNetwork(
           inputs: [.user: .features(3), .item: .features(4), .tag: .features(2)],
-          relations: relations, classifying: .item, classes: 3
+          relations: relations, target: .item, outputs: 3
         ).initialized(seed: 2)
         var optimizer = Adam(learningRate: 0.01)
         for step in 0..<5 {
@@ -223,9 +223,9 @@ struct DrawnBatch {
     await #expect(processExitsWith: .success) {
       let relations = [EdgeType("user", "rates", "item"), EdgeType("item", "rev_rates", "user")]
       let batches = (0..<5).map { DrawnBatch(relations: relations, layerCount: 2, seed: $0) }
-      let model = GraphSAGE(
+      let model = NodeNetwork(
         inputs: [.user: .features(3), .item: .features(4)], relations: relations,
-        classifying: .item, classes: 3
+        target: .item, outputs: 3
       ).initialized(seed: 1)
       var optimizer = Adam()
       let labels = (0..<40).map { Int32($0 % 3) }

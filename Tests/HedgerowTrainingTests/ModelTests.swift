@@ -33,12 +33,13 @@ private let node = BlockStore.node
     let store = try blocks.make(at: directory("s"), seed: printedSeed())
     var options = quickOptions(epochs: 1)
     options.fanouts = [4, 3, 2]
+    options.layerCount = 3
     options.seed = 1 << 63
     let specification = try await train(store, options).model.specification
     let bytes = try specification.encoded()
     #expect(try ModelSpecification(decoding: bytes, name: "m") == specification)
     #expect(specification.classes == ["class 0", "class 1", "class 2"])
-    #expect(!specification.hasIntegerClasses && specification.fanouts == [4, 3, 2])
+    #expect(!specification.hasIntegerClasses && specification.options.fanouts == [4, 3, 2])
     #expect(specification.inputs.map(\.type) == ["node", "tag"])
     #expect(specification.inputs.map(\.columns) == [["x"], []])
     #expect(specification.inputs.map(\.count) == [150, 30])

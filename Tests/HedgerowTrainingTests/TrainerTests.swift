@@ -209,9 +209,6 @@ func train(
     options.inputs = [node: ["label"]]
     #expect(try await error(options: options).message.contains("cannot be an input"))
     options = quickOptions()
-    options.model = "oracle"
-    #expect(try await error(options: options).message.contains("unknown model 'oracle'"))
-    options = quickOptions()
     options.fanouts = []
     #expect(try await error(options: options).code == .usage)
   }

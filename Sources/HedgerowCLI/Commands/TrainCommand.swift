@@ -16,8 +16,13 @@ struct TrainCommand: AsyncParsableCommand {
   @OptionGroup var store: StoreArgument
   @Option(help: ArgumentHelp("The column of labels.", valueName: "type.column"))
   var target: String
-  @Option(help: ArgumentHelp("The architecture: sage.", valueName: "name"))
-  var model = "sage"
+  @Option(
+    help: ArgumentHelp(
+      "The architecture: \(NodeNetwork.Architecture.names).", valueName: "name"),
+    transform: NodeNetwork.Architecture.parse)
+  var model: NodeNetwork.Architecture?
+  @Flag(help: "Hold the whole graph in memory and take one step an epoch.")
+  var fullBatch = false
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp("Neighbors to sample at each hop; one layer a hop.", valueName: "counts"),
@@ -26,21 +31,23 @@ struct TrainCommand: AsyncParsableCommand {
   @Option(help: ArgumentHelp("Layers, when --fanouts does not say.", valueName: "count"))
   var layers: Int?
   @Option(help: ArgumentHelp("Seeds in a batch.", valueName: "count"))
-  var batchSize = TrainingOptions().batchSize
+  var batchSize: Int?
   @Option(help: ArgumentHelp("Width of the layers but the last.", valueName: "width"))
-  var hidden = TrainingOptions().hiddenWidth
+  var hidden: Int?
   @Option(help: ArgumentHelp("Most epochs to run.", valueName: "count"))
-  var epochs = TrainingOptions().epochs
+  var epochs: Int?
   @Option(help: ArgumentHelp("Adam's step size.", valueName: "rate"))
-  var learningRate = TrainingOptions().learningRate
+  var learningRate: Float?
   @Option(help: ArgumentHelp("Rate of dropout between layers.", valueName: "rate"))
-  var dropout = TrainingOptions().dropout
+  var dropout: Double?
+  @Option(help: ArgumentHelp("Rate of dropout of the inputs.", valueName: "rate"))
+  var inputDropout: Double?
   @Option(help: ArgumentHelp("L2 penalty.", valueName: "rate"))
-  var weightDecay = TrainingOptions().weightDecay
+  var weightDecay: Float?
   @Option(
     help: ArgumentHelp(
       "Epochs without a better validation accuracy to stop after.", valueName: "count"))
-  var patience = TrainingOptions().patience
+  var patience: Int?
   @Option(
     help: ArgumentHelp(
       "Feature columns to use, instead of every vector column named x.",
@@ -49,8 +56,18 @@ struct TrainCommand: AsyncParsableCommand {
   @Flag(name: .customLong("no-reverse"), help: "Use relations in their stored direction only.")
   var noReverse = false
   @Option(
-    help: ArgumentHelp("Keep the trained model in the store under this name.", valueName: "name"))
+    help: ArgumentHelp(
+      "Keep the trained model in the store under this name, and checkpoints while it trains.",
+      valueName: "name"))
   var save: String?
+  @Option(
+    help: ArgumentHelp(
+      "Go on with the training that was saved under this name and was stopped, or that may run for "
+        + "more --epochs; options are those that it began with.", valueName: "name"))
+  var resume: String?
+  @Option(
+    help: ArgumentHelp("Seconds between two checkpoints, at least.", valueName: "seconds"))
+  var checkpointEvery = 5.0
   @Option(
     help: ArgumentHelp("Seconds to wait for another writer when saving.", valueName: "seconds"))
   var wait = 0.0
@@ -58,60 +75,85 @@ struct TrainCommand: AsyncParsableCommand {
 
   func validate() throws {
     _ = try parsePair(target, at: ".", as: "column: write TYPE.COLUMN, as paper.label")
-    func check(_ isRight: Bool, _ what: String) throws {
-      if !isRight { throw ValidationError(what) }
+    func check(_ isRight: Bool?, _ what: String) throws {
+      if isRight == false { throw ValidationError(what) }
     }
-    try check(batchSize > 0, "--batch-size must be at least 1")
-    try check((1...65536).contains(hidden), "--hidden is between 1 and 65536")
-    try check(epochs > 0, "--epochs must be at least 1")
-    try check(patience > 0, "--patience must be at least 1")
-    try check(learningRate > 0 && learningRate.isFinite, "--learning-rate must be above 0")
-    try check((0..<1).contains(dropout), "--dropout is at least 0 and below 1")
-    try check(weightDecay >= 0 && weightDecay.isFinite, "--weight-decay must not be negative")
-    if let layers {
-      try check((1...16).contains(layers), "--layers is between 1 and 16")
+    try check(batchSize.map { $0 > 0 }, "--batch-size must be at least 1")
+    try check(hidden.map { (1...65536).contains($0) }, "--hidden is between 1 and 65536")
+    try check(epochs.map { $0 > 0 }, "--epochs must be at least 1")
+    try check(patience.map { $0 > 0 }, "--patience must be at least 1")
+    try check(
+      learningRate.map { $0 > 0 && $0.isFinite }, "--learning-rate must be above 0")
+    try check(dropout.map { (0..<1).contains($0) }, "--dropout is at least 0 and below 1")
+    try check(
+      inputDropout.map { (0..<1).contains($0) }, "--input-dropout is at least 0 and below 1")
+    try check(
+      weightDecay.map { $0 >= 0 && $0.isFinite }, "--weight-decay must not be negative")
+    try check(checkpointEvery >= 0, "--checkpoint-every must not be negative")
+    try check(
+      !fullBatch || (fanouts == nil && batchSize == nil),
+      "--full-batch takes every node at once: --fanouts and --batch-size are of sampled training")
+    try check(layers.map { (1...16).contains($0) }, "--layers is between 1 and 16")
+    if let layers, let fanouts {
       try check(
-        fanouts == nil || fanouts?.count == layers,
-        "--fanouts gives \(fanouts?.count ?? 0) hops and --layers says \(layers)")
+        fanouts.count == layers, "--fanouts gives \(fanouts.count) hops and --layers says \(layers)"
+      )
     }
-    if let save { try Identifier.check(save, as: "model") }
+    for name in [save, resume].compactMap({ $0 }) { try Identifier.check(name, as: "model") }
   }
 
   func run() async throws {
-    let store = try GraphStore.open(at: store.path, save == nil ? .readOnly : .readWrite)
+    let name = save ?? resume
+    let store = try GraphStore.open(at: store.path, name == nil ? .readOnly : .readWrite)
     let graph = try store.snapshot()
     let (type, column) = try parsePair(target, at: ".", as: "column")
-    let resources = global.trainingResources()
-    let trainer = NodeClassificationTrainer(
-      graph, target: (NodeType(type), column), options: try options(), resources: resources)
+    let checkpoint = try resume.map { try Checkpoint(named: $0, in: graph) }
+    let options = try options(goingOnWith: checkpoint?.specification.options)
+    var trainer = NodeClassificationTrainer(
+      graph, target: (NodeType(type), column), options: options,
+      resources: global.trainingResources())
+    trainer.checkpointName = name
+    trainer.checkpointInterval = checkpointEvery
 
-    let progress = ProgressBar("training", total: epochs, unit: .items("epochs"))
-    let pool = global.makePool()
-    let (model, report) = try await Compute.with(pool) {
-      try await trainer.run { _, _, _ in progress.advance(by: 1) }
+    let progress = ProgressBar("training", total: options.epochs, unit: .items("epochs"))
+    progress.advance(by: checkpoint?.progress.epoch ?? 0)
+    let (model, report) = try await Compute.with(global.makePool()) {
+      try await trainer.run(resuming: checkpoint) { _, _, _ in progress.advance(by: 1) }
     }
     progress.finish()
-    if let save {
+    if let name {
       let build = try store.beginBuild(waiting: wait)
-      try build.saveModel(try model.record(named: save))
+      try build.saveModel(try model.record(named: name))
       try build.publish()
     }
-    print(global.json ? json(model, report, graph) : text(model, report))
+    print(global.json ? json(model, report, graph) : text(model, report, savedAs: name))
   }
 
-  private func options() throws -> TrainingOptions {
-    var options = TrainingOptions()
-    options.model = model
-    options.fanouts = fanouts ?? Self.defaultFanouts(layers ?? 2)
-    options.batchSize = batchSize
-    options.hiddenWidth = hidden
-    options.epochs = epochs
-    options.learningRate = learningRate
-    options.dropout = dropout
-    options.weightDecay = weightDecay
-    options.patience = patience
-    options.usesReverseRelations = !noReverse
-    options.seed = global.seed
+  /// The model's defaults, or the options of a training that goes on, with what was given.
+  private func options(goingOnWith before: TrainingOptions?) throws -> TrainingOptions {
+    var options =
+      before
+      ?? TrainingOptions(model: model ?? .sage, mode: fullBatch ? .fullBatch : .sampled)
+    if let model { options.model = model }
+    if fullBatch { options.mode = .fullBatch }
+    if let count = layers ?? fanouts?.count {
+      options.layerCount = count
+      if options.mode == .sampled { options.fanouts = Self.defaultFanouts(count) }
+    }
+    func set<Value>(_ path: WritableKeyPath<TrainingOptions, Value>, _ value: Value?) {
+      if let value { options[keyPath: path] = value }
+    }
+    set(\.fanouts, fanouts)
+    set(\.batchSize, batchSize)
+    set(\.hiddenWidth, hidden)
+    set(\.epochs, epochs)
+    set(\.learningRate, learningRate)
+    set(\.dropout, dropout)
+    set(\.inputDropout, inputDropout)
+    set(\.weightDecay, weightDecay)
+    set(\.patience, patience)
+    set(\.seed, global.givenSeed)
+    if noReverse { options.usesReverseRelations = false }
     if let inputs {
       var columns = PerNode<[String]>()
       for part in inputs.split(separator: ",") {
@@ -134,7 +176,8 @@ struct TrainCommand: AsyncParsableCommand {
     let seconds = report.seconds
     return JSON.object([
       .init(key: "task", value: "node-classification"),
-      .init(key: "model", value: .string(self.model)),
+      .init(key: "model", value: .string(model.specification.options.model.rawValue)),
+      .init(key: "mode", value: .string(model.specification.options.mode.rawValue)),
       .init(key: "parameters", value: .int(model.parameterCount)),
       .init(key: "epochs", value: .int(report.epochs)),
       .init(key: "best_epoch", value: .int(report.bestEpoch)),
@@ -155,10 +198,12 @@ struct TrainCommand: AsyncParsableCommand {
     ]).description
   }
 
-  private func text(_ model: NodeClassifier, _ report: TrainingReport) -> String {
+  private func text(
+    _ model: NodeClassifier, _ report: TrainingReport, savedAs name: String?
+  ) -> String {
     let seconds = report.seconds
     var lines = [
-      "\(self.model), \(model.parameterCount.grouped) parameters: \(report.epochs) epochs, best "
+      "\(model.specification.options.model), \(model.parameterCount.grouped) parameters: \(report.epochs) epochs, best "
         + "\(report.bestEpoch), last training loss \(report.loss.formatted(decimals: 4))"
     ]
     for (set, metrics) in report.metrics { lines.append("\(set): \(metrics.text)") }
@@ -169,12 +214,23 @@ struct TrainCommand: AsyncParsableCommand {
         + "\(seconds.stages.read.formatted(decimals: 2)), gather "
         + "\(seconds.stages.gather.formatted(decimals: 2)); peak "
         + ByteSize.format(ProcessResources.peakResidentByteCount))
-    if let save {
+    if let name {
       lines.append(
-        "saved as \(save): hedgerow predict STORE --from \(save) --write \(target.split(separator: ".")[0]).predicted"
+        "saved as \(name): hedgerow predict STORE --from \(name) --write \(target.split(separator: ".")[0]).predicted"
       )
     }
     return lines.joined(separator: "\n")
+  }
+}
+
+extension NodeNetwork.Architecture {
+  static var names: String { allCases.map(\.rawValue).joined(separator: ", ") }
+
+  @Sendable static func parse(_ text: String) throws -> Self {
+    guard let architecture = Self(rawValue: text) else {
+      throw ValidationError("unknown model '\(text)': there are \(names)")
+    }
+    return architecture
   }
 }
 

@@ -1,3 +1,4 @@
+import CHedgerowKernels
 public import HedgerowCore
 import HedgerowGraph
 import HedgerowLMDB
@@ -74,6 +75,31 @@ public final class Snapshot: Sendable {
   /// What `info` says of a column that a model wrote.
   public func provenance(of column: String, of type: NodeType) -> Provenance? {
     state.catalog.node(type)?.columns.first { $0.name == column }?.provenance
+  }
+
+  /// Which data this is: the same text as long as nothing is ingested. Models and columns that they
+  /// write do not count.
+  public var dataIdentity: String {
+    var predicted: Set<[UInt16]> = []
+    for node in state.catalog.nodes {
+      for column in node.columns where column.provenance != nil {
+        predicted.insert([node.id, column.id])
+      }
+    }
+    var bytes = state.record.uuid
+    for segment in state.manifest {
+      let isOfNodes = segment.id.part == .nodeColumn || segment.id.part == .nodeDictionary
+      if isOfNodes && predicted.contains([segment.id.type, segment.id.column]) { continue }
+      segment.encode(into: &bytes)
+    }
+    for (key, members) in sets.sorted(by: {
+      ($0.key.type, $0.key.name) < ($1.key.type, $1.key.name)
+    }) {
+      key.encode(into: &bytes)
+      bytes += members.serialized()
+    }
+    return String(bytes.withUnsafeBytes { hr_crc32c(0, $0.baseAddress, $0.count) }, radix: 16)
+      + "-\(bytes.count)"
   }
 
   /// How a node type's external keys are kept.

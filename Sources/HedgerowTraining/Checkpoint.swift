@@ -1,0 +1,108 @@
+import FoundationEssentials
+import HedgerowCore
+import HedgerowMapped
+import HedgerowNN
+public import HedgerowStore
+
+/// Training as it stands between two batches: from it a run goes on bit for bit.
+///
+/// A safetensors file beside the store's data: the weights under `model.`, those of the best epoch
+/// under `best.`, what the optimizer remembers under `optimizer.`, and the rest as metadata.
+public struct Checkpoint: Sendable {
+  /// How far a run has come.
+  public struct Progress: Codable, Hashable, Sendable {
+    /// The epoch under way, from 0, and the batch that comes next in it.
+    public var epoch = 0
+    public var batch = 0
+    /// Of the epoch under way: the sum of losses, and the labelled seeds that they are of.
+    var lossSum = 0.0
+    var labelledCount = 0
+    public var steps = 0
+    /// The last full epoch's mean loss.
+    public var loss = 0.0
+    var best: Best?
+
+    struct Best: Codable, Hashable, Sendable {
+      var epoch: Int
+      var accuracy: Double
+      var loss: Double
+    }
+  }
+
+  public var specification: ModelSpecification
+  public var progress: Progress
+  /// ``HedgerowStore/Snapshot/dataIdentity`` of what is trained on.
+  var dataIdentity: String
+  var model: ModelState
+  var best: ModelState?
+  var optimizer: ModelState
+
+}
+
+extension Checkpoint {
+  private static func path(of name: String, in store: String) -> String {
+    "\(store)/checkpoints/\(name).safetensors"
+  }
+
+  /// Writes it, in place of an earlier one of the name; a crash leaves one of the two.
+  func save(named name: String, in store: String) throws {
+    var file = ModelState(tensors: [])
+    func add(_ state: ModelState, _ prefix: String) {
+      file.tensors += state.tensors.map { ("\(prefix).\($0.name)", $0.value) }
+      for (key, value) in state.metadata { file.metadata["\(prefix).\(key)"] = value }
+    }
+    add(model, "model")
+    if let best { add(best, "best") }
+    add(optimizer, "optimizer")
+    file.metadata["specification"] = String(decoding: try specification.encoded(), as: UTF8.self)
+    file.metadata["progress"] = String(decoding: try JSONEncoder().encode(progress), as: UTF8.self)
+    file.metadata["data"] = dataIdentity
+    try FileSystem.makeDirectory("\(store)/checkpoints")
+    try file.write(to: Self.path(of: name, in: store))
+  }
+
+  /// - Throws: `usage` when there is none of that name, or the store's data has changed since.
+  public init(named name: String, in graph: Snapshot) throws {
+    let path = Self.path(of: name, in: graph.path)
+    guard FileSystem.exists(path) else {
+      let names = ((try? FileSystem.names(in: "\(graph.path)/checkpoints")) ?? [])
+        .filter { $0.hasSuffix(".safetensors") }.map { $0.dropLast(".safetensors".count) }
+      throw HedgerowError(
+        .usage,
+        "no training named '\(name)' to go on with: "
+          + (names.isEmpty
+            ? "train with --save NAME keeps one" : "there are \(names.joined(separator: ", "))"))
+    }
+    let file = try ModelState(contentsOf: path)
+    func part(_ prefix: String) -> ModelState {
+      ModelState(
+        tensors: file.tensors.filter { $0.name.hasPrefix("\(prefix).") }
+          .map { (String($0.name.dropFirst(prefix.count + 1)), $0.value) },
+        metadata: Dictionary(
+          uniqueKeysWithValues: file.metadata.filter { $0.key.hasPrefix("\(prefix).") }
+            .map { (String($0.key.dropFirst(prefix.count + 1)), $0.value) }))
+    }
+    guard let specification = file.metadata["specification"],
+      let text = file.metadata["progress"], let dataIdentity = file.metadata["data"],
+      let progress = try? JSONDecoder().decode(Progress.self, from: Data(text.utf8))
+    else { throw HedgerowError(.damaged, "not the state of a training", at: path) }
+    self.specification = try ModelSpecification(decoding: Array(specification.utf8), name: name)
+    guard dataIdentity == graph.dataIdentity else {
+      throw HedgerowError(
+        .usage,
+        "the store has other data than when '\(name)' began, at version "
+          + "\(self.specification.dataVersion): train anew")
+    }
+    self.dataIdentity = dataIdentity
+    self.progress = progress
+    model = part("model")
+    let best = part("best")
+    self.best = best.tensors.isEmpty ? nil : best
+    optimizer = part("optimizer")
+  }
+
+  /// Removes what a training of this name has left behind.
+  public static func remove(named name: String, in store: String) throws {
+    try FileSystem.removeFile(path(of: name, in: store))
+  }
+}

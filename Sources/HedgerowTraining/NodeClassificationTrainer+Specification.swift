@@ -1,0 +1,110 @@
+import HedgerowCore
+import HedgerowGNN
+import HedgerowStore
+
+extension NodeClassificationTrainer {
+  /// What the options come to over this graph's schema.
+  ///
+  /// - Throws: `usage` when the schema has not what they ask for.
+  func specification() throws -> ModelSpecification {
+    var options = options
+    guard options.layerCount > 0 else {
+      throw HedgerowError(.usage, "a model needs at least one layer")
+    }
+    guard options.mode == .fullBatch || options.fanouts.count == options.layerCount else {
+      throw HedgerowError(
+        .usage, "\(options.fanouts.count) hops of fanouts for \(options.layerCount) layers")
+    }
+    if options.mode == .fullBatch { options.fanouts = [] }
+    guard options.model != .gat || options.hiddenWidth.isMultiple(of: 8) else {
+      throw HedgerowError(
+        .usage, "gat has 8 heads: a width of \(options.hiddenWidth) is no multiple")
+    }
+    guard let schema = graph.schema.node(target.type) else {
+      let types = graph.schema.nodes.map(\.type.name).joined(separator: ", ")
+      throw HedgerowError(.usage, "no node type '\(target.type)': there are \(types)")
+    }
+    guard let property = schema.property(target.column) else {
+      let columns = schema.properties.map(\.name).joined(separator: ", ")
+      throw HedgerowError(
+        .usage,
+        "'\(target.type)' has no column '\(target.column)': "
+          + (columns.isEmpty ? "it has no columns at all" : "there are \(columns)"))
+    }
+    let classes = try classes(property)
+    let all = graph.schema.relations(includingReverse: options.usesReverseRelations)
+    let reached = NodeNetwork.reach(
+      of: target.type, along: all.map(\.name), options: options.network)
+    let specification = ModelSpecification(
+      targetType: target.type.name, targetColumn: target.column, classes: classes,
+      hasIntegerClasses: property.kind != .categorical, inputs: try inputs(of: reached.types),
+      relations: reached.relations.map { "\($0)" }, options: options,
+      dataVersion: graph.version)
+    if options.model == .mlp, specification.inputs.allSatisfy(\.columns.isEmpty) {
+      throw HedgerowError(
+        .usage,
+        "mlp learns from features alone, and '\(target.type)' has none: name some with --inputs")
+    }
+    return specification
+  }
+
+  static let classLimit = 65_536
+
+  private func classes(_ property: PropertySchema) throws -> [String] {
+    switch property.kind {
+    case .categorical:
+      return try graph.categories(of: property.name, of: target.type)
+    case .int8, .int16, .int32, .int64, .uint8:
+      // Integers are their own classes: the largest says how many.
+      var largest: Int32 = -1
+      let count = graph.count(of: target.type)
+      for start in stride(from: 0, to: count, by: 1 << 16) {
+        let nodes = (start..<min(count, start + 1 << 16)).map { UInt32($0) }
+        let labels = try graph.labels(nodes.span, of: target.type, column: property.name)
+        largest = max(largest, labels.max() ?? -1)
+      }
+      guard largest >= 0, largest < Self.classLimit else {
+        throw HedgerowError(
+          .usage,
+          "'\(target.type).\(property.name)' has "
+            + (largest < 0 ? "no labels" : "values up to \(largest): those are no classes"))
+      }
+      return (0...largest).map { "\($0)" }
+    default:
+      throw HedgerowError(
+        .usage,
+        "'\(target.type).\(property.name)' is of kind \(property.kind): labels are integers or "
+          + "categories")
+    }
+  }
+
+  /// Each reached type's features, or an embedding where it has none.
+  private func inputs(of types: [NodeType]) throws -> [ModelSpecification.Input] {
+    if let chosen = options.inputs {
+      for (type, columns) in chosen {
+        for column in columns {
+          guard graph.width(of: column, of: type) != nil else {
+            throw HedgerowError(.usage, "'\(type).\(column)' is no column of numbers")
+          }
+          guard type != target.type || column != target.column else {
+            throw HedgerowError(.usage, "the target '\(type).\(column)' cannot be an input")
+          }
+        }
+      }
+    }
+    return graph.schema.nodes.filter { types.contains($0.type) }.map { node in
+      let columns =
+        if let inputs = options.inputs {
+          inputs[optional: node.type] ?? []
+        } else if case .vector? = node.property("x")?.kind {
+          ["x"]
+        } else {
+          [String]()
+        }
+      let width = columns.reduce(0) { $0 + (graph.width(of: $1, of: node.type) ?? 0) }
+      return ModelSpecification.Input(
+        type: node.type.name, columns: columns,
+        width: columns.isEmpty ? options.hiddenWidth : width, count: graph.count(of: node.type))
+    }
+  }
+}

@@ -1,0 +1,58 @@
+public import HedgerowCore
+public import HedgerowGNN
+
+/// How to train a classifier of nodes.
+public struct TrainingOptions: Codable, Hashable, Sendable {
+  /// What one step of training sees.
+  public enum Mode: String, Codable, Hashable, Sendable {
+    /// Neighborhoods sampled around a batch of seeds, streamed from the store.
+    case sampled
+    /// All nodes and edges, held in memory: one step an epoch.
+    case fullBatch
+  }
+
+  public var model: NodeNetwork.Architecture
+  public var mode: Mode
+  /// Neighbors to sample at each hop, one hop a layer; unused in full-batch training.
+  public var fanouts = [15, 10]
+  public var batchSize = 1024
+  public var layerCount = 2
+  public var hiddenWidth = 64
+  /// Most epochs to run.
+  public var epochs = 200
+  public var learningRate: Float = 0.01
+  public var dropout = 0.5
+  /// Rate of dropout of the inputs.
+  public var inputDropout = 0.0
+  public var weightDecay: Float = 5e-4
+  /// Epochs without a better validation accuracy after which training stops.
+  public var patience = 50
+  /// Feature columns by node type; `nil` takes every column of vectors named `x`.
+  public var inputs: PerNode<[String]>?
+  /// Whether every relation is also used backwards.
+  public var usesReverseRelations = true
+  public var seed: UInt64 = 0
+
+  /// The defaults of a model in a mode. They were chosen on validation sets alone
+  /// (`docs/results.md`).
+  public init(model: NodeNetwork.Architecture = .sage, mode: Mode = .sampled) {
+    self.model = model
+    self.mode = mode
+    switch (model, mode) {
+    case (.gcn, .fullBatch):
+      inputDropout = 0.5
+      epochs = 300
+      patience = 100
+    case (.gat, .fullBatch):
+      inputDropout = 0.6
+      dropout = 0.6
+      epochs = 300
+      patience = 100
+    case (_, .fullBatch):
+      inputDropout = 0.5
+      epochs = 300
+      patience = 100
+    case (_, .sampled): break
+    }
+  }
+}
