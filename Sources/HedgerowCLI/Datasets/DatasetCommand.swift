@@ -5,7 +5,9 @@ struct DatasetCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "dataset",
     abstract: "Make a data set offline, as files that `hedgerow ingest` reads.",
-    subcommands: [DatasetRMATCommand.self, DatasetSBMCommand.self])
+    subcommands: [
+      DatasetRMATCommand.self, DatasetSBMCommand.self, DatasetDebianPackagesCommand.self,
+    ])
 }
 
 /// Where the files of a data set go.

@@ -6,12 +6,9 @@ import Hedgerow
 struct DatasetDirectory {
   let path: String
 
-  /// Makes the directory, and makes sure that nothing will be overwritten against the user's will.
+  /// Makes sure that nothing will be overwritten against the user's will.
   init(_ options: DatasetOptions, files: [String]) throws {
     path = options.directory
-    if mkdir(path, 0o777) != 0, errno != EEXIST {
-      throw HedgerowError(.io, "cannot be made: \(String(cString: strerror(errno)))", at: path)
-    }
     if options.force { return }
     for file in files where access("\(path)/\(file)", F_OK) == 0 {
       throw HedgerowError(
@@ -19,8 +16,12 @@ struct DatasetDirectory {
     }
   }
 
-  /// Hands `body` a way to make files, and names them when it returns.
+  /// Makes the directory, hands `body` a way to make files there, and names them when it returns.
   func write(_ body: (_ makeFile: (String) throws -> BufferedFile) throws -> Void) throws {
+    let isNew = mkdir(path, 0o777) == 0
+    if !isNew, errno != EEXIST {
+      throw HedgerowError(.io, "cannot be made: \(String(cString: strerror(errno)))", at: path)
+    }
     var files: [BufferedFile] = []
     do {
       try body { name in
@@ -32,6 +33,7 @@ struct DatasetDirectory {
       for file in files { try file.publish() }
     } catch {
       for file in files { file.discard() }
+      if isNew { rmdir(path) }
       throw error
     }
   }
@@ -39,10 +41,12 @@ struct DatasetDirectory {
 
 /// A file that is written from front to back under a temporary name.
 final class BufferedFile {
+  private static let bufferByteCount = 1 << 16
+
   private let final: String
   private let temporary: String
   private var descriptor: Int32
-  private(set) var byteCount = 0
+  private var buffer: [UInt8] = []
 
   init(final: String) throws {
     self.final = final
@@ -56,14 +60,12 @@ final class BufferedFile {
   }
 
   func write(_ bytes: UnsafeRawBufferPointer) throws {
-    var rest = bytes
-    while !rest.isEmpty {
-      let written = Glibc.write(descriptor, rest.baseAddress, rest.count)
-      if written < 0 && errno == EINTR { continue }
-      if written < 0 { throw failure("written") }
-      rest = UnsafeRawBufferPointer(rebasing: rest[written...])
+    guard buffer.count + bytes.count > Self.bufferByteCount else {
+      buffer.append(contentsOf: bytes)
+      return
     }
-    byteCount += bytes.count
+    try flush()
+    try writeOut(bytes)
   }
 
   func write(_ text: String) throws {
@@ -72,9 +74,25 @@ final class BufferedFile {
   }
 
   func close() throws {
+    try flush()
     let status = Glibc.close(descriptor)
     descriptor = -1
     if status != 0 { throw failure("written") }
+  }
+
+  private func flush() throws {
+    try buffer.withUnsafeBytes { try writeOut($0) }
+    buffer.removeAll(keepingCapacity: true)
+  }
+
+  private func writeOut(_ bytes: UnsafeRawBufferPointer) throws {
+    var rest = bytes
+    while !rest.isEmpty {
+      let written = Glibc.write(descriptor, rest.baseAddress, rest.count)
+      if written < 0 && errno == EINTR { continue }
+      if written < 0 { throw failure("written") }
+      rest = UnsafeRawBufferPointer(rebasing: rest[written...])
+    }
   }
 
   func publish() throws {

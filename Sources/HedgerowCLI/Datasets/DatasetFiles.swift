@@ -60,12 +60,7 @@ struct DatasetFiles {
     label: @Sendable (Int) -> Int
   ) throws {
     let width = features.width
-    // NumPy format 1.0: magic, version, length of the rest of the head, which ends at 128 bytes.
-    let shape = "{'descr': '<f4', 'fortran_order': False, 'shape': (\(nodes.count), \(width)), }"
-    let head = shape + String(repeating: " ", count: 128 - 10 - 1 - shape.utf8.count) + "\n"
-    let magic: [UInt8] = [0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59, 1, 0, 118, 0]
-    try magic.withUnsafeBytes { try file.write($0) }
-    try file.write(head)
+    try file.writeArrayHead(element: "<f4", rows: nodes.count, columns: width)
     let progress = ProgressBar("features", total: nodes.count, unit: .items("rows"))
     defer { progress.finish() }
     try ChunkWriter(file: file, pool: pool, progress: progress).write(
@@ -79,6 +74,18 @@ struct DatasetFiles {
       }
       return range.count * width * 4
     }
+  }
+}
+
+extension BufferedFile {
+  /// What comes before the rows of a NumPy array, as `<f4` names their elements.
+  func writeArrayHead(element: String, rows: Int, columns: Int) throws {
+    // NumPy format 1.0: magic, version, length of the rest of the head, which ends at 128 bytes.
+    let shape = "{'descr': '\(element)', 'fortran_order': False, 'shape': (\(rows), \(columns)), }"
+    let head = shape + String(repeating: " ", count: 128 - 10 - 1 - shape.utf8.count) + "\n"
+    let magic: [UInt8] = [0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59, 1, 0, 118, 0]
+    try magic.withUnsafeBytes { try write($0) }
+    try write(head)
   }
 }
 
