@@ -13,6 +13,12 @@ HR_CLONES bool hr_indices_are_valid(const uint32_t *rows, size_t count, uint32_t
   return !outside;
 }
 
+HR_CLONES bool hr_indices_rise(const uint32_t *rows, size_t count, uint32_t bound) {
+  unsigned falls = 0;
+  for (size_t i = 1; i < count; i++) falls |= rows[i - 1] >= rows[i];
+  return !falls && (count == 0 || rows[count - 1] < bound);
+}
+
 HR_CLONES bool hr_offsets_are_valid(const uint32_t *offsets, size_t rows) {
   unsigned falls = 0;
   for (size_t r = 0; r < rows; r++) falls |= offsets[r] > offsets[r + 1];

@@ -23,8 +23,8 @@ public func aggregate<Scalar>(
   _ x: NDTensor<Scalar>, along block: Block, by aggregation: Aggregation
 ) -> NDTensor<Scalar> {
   switch aggregation {
-  case .sum: segmentSum(x, over: block.rows) { block.transposed.rows }
-  case .mean: segmentMean(x, over: block.rows) { block.transposed.rows }
+  case .sum: segmentSum(x, over: block.rows) { block.transposedRows }
+  case .mean: segmentMean(x, over: block.rows) { block.transposedRows }
   case .max: segmentMax(x, over: block.rows) { block.numberedTransposedRows }
   case .min: segmentMin(x, over: block.rows) { block.numberedTransposedRows }
   }
@@ -49,7 +49,7 @@ public func aggregate<Scalar>(
     let heads = weights.shape.count == 2 ? weights.shape[1] : 1
     let messages = x.gathered(alongSourcesOf: block)
     let scaled =
-      messages.reshaped(to: [block.edgeCount, heads, -1])
+      messages.reshaped(to: [block.edgeCount, heads, messages.width / heads])
       * weights.reshaped(to: [block.edgeCount, heads, 1])
     return aggregate(scaled.reshaped(to: messages.shape), along: block, messagesBy: aggregation)
   }
@@ -87,11 +87,13 @@ extension Block {
     CompressedRows(offsets: offsets, indices: sources, rowCount: targetCount)
   }
 
-  /// Sources as rows, numbered by the entries of this block.
-  var numberedTransposedRows: CompressedRows {
-    var rows = transposedWithEdges.rows
-    rows.entries = transposedWithEdges.edges
-    return rows
+  var transposedRows: CompressedRows { compressed(transposed()) }
+  var numberedTransposedRows: CompressedRows { compressed(transposed(entryNumbers: .present)) }
+
+  private func compressed(_ rows: Transposed) -> CompressedRows {
+    CompressedRows(
+      offsets: rows.offsets, indices: rows.targets, rowCount: rows.rowCount,
+      entries: rows.entries, places: rows.places)
   }
 
   /// Without what the arrays hold beyond this block.

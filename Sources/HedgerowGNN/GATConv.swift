@@ -102,7 +102,9 @@ public struct GATConv: Convolution {
       rate: options.dropout)
     var result = aggregate(x, scaledBy: weights, along: block, by: .sum)
     if options.heading == .averaged {
-      result = mean(result.reshaped(to: [block.targetCount, options.heads, -1]), along: 1)
+      result = mean(
+        result.reshaped(
+          to: [block.targetCount, options.heads, sourceAttention.shape[2]]), along: 1)
     }
     var sum = AffineSum(result)
     if let bias { sum.add(bias: bias.value) }

@@ -126,8 +126,12 @@ public struct GCNConv: Convolution {
 extension NDTensor {
   /// For each source of the block, the sum of its entries' numbers: [edges] gives [sources].
   fileprivate func summed(bySourcesOf block: Block) -> NDTensor {
-    let transposed = block.transposedWithEdges
-    return segmentSum(
-      gathered(rows: Array(transposed.edges[..<block.edgeCount])), by: transposed.usedOffsets)
+    let rows = block.transposed(entryNumbers: .present)
+    let sums = segmentSum(gathered(rows: rows.entries), by: rows.offsets)
+    guard let places = rows.places else { return sums }
+    // Sources that send nothing get the zero behind the sums.
+    var rowOfSource = [UInt32](repeating: UInt32(places.count), count: block.sourceCount)
+    for (row, place) in places.enumerated() { rowOfSource[Int(place)] = UInt32(row) }
+    return concatenated(sums, .zeros([1])).gathered(rows: rowOfSource)
   }
 }

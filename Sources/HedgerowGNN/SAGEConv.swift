@@ -68,20 +68,26 @@ public struct SAGEConv: Convolution {
         && target.rowCount == block.targetCount,
       "features of shapes \(source.shape) and \(target.shape) for a block of "
         + "\(block.sourceCount) sources and \(block.targetCount) targets")
-    var sum: AffineSum<Scalar>
+    // Only targets that have edges are computed; the others' aggregate is zero.
+    let (rows, reached) = block.reached.map { ($0.targets as [UInt32]?, $0.block) } ?? (nil, block)
+    var terms: AffineSum<Scalar>
     if aggregation.isLinear
-      && isTransformedFirst(block, width: source.shape[1], outputWidth: neighborWeight.shape[0])
+      && isTransformedFirst(reached, width: source.shape[1], outputWidth: neighborWeight.shape[0])
     {
-      // W_l may come first. The bias may not: a target without sources has it.
       let transformed = AffineSum(source, weight: neighborWeight).evaluated()
-      sum = AffineSum(aggregate(transformed, along: block, by: aggregation))
-      if let bias { sum.add(bias: bias) }
+      let aggregated = aggregate(transformed, along: reached, by: aggregation)
+      terms =
+        rows.map { AffineSum(aggregated, addedTo: $0, of: block.targetCount) }
+        ?? AffineSum(aggregated)
     } else {
-      sum = AffineSum(
-        aggregate(source, along: block, by: aggregation), weight: neighborWeight, bias: bias)
+      let aggregated = aggregate(source, along: reached, by: aggregation)
+      terms =
+        rows.map {
+          AffineSum(aggregated, weight: neighborWeight, addedTo: $0, of: block.targetCount)
+        } ?? AffineSum(aggregated, weight: neighborWeight)
     }
-    if let rootWeight { sum = sum + AffineSum(target, weight: rootWeight) }
-    return sum
+    if let bias { terms.add(bias: bias) }
+    return rootWeight.map { terms + AffineSum(target, weight: $0) } ?? terms
   }
 }
 

@@ -72,38 +72,95 @@ public struct Block: Sendable {
 
   /// The same edges with sources as rows: what the pullback of a gather-and-reduce walks.
   ///
-  /// Row `s` lists, in rising order, the targets that `s` sends to. Made once, then kept.
-  public var transposed: Block { transposed(.unnumbered) }
+  /// Row r lists, in rising order, the targets that source `places[r]` sends to, or source r where
+  /// `places` is `nil`: rows are left out when most sources send nothing.
+  public struct Transposed: Sendable {
+    public let offsets: [UInt32]
+    public let targets: [UInt32]
+    /// For each entry, which entry of the block it is; empty unless asked for.
+    public let entries: [UInt32]
+    /// Rising.
+    public let places: [UInt32]?
+    public var rowCount: Int { offsets.count - 1 }
+  }
 
-  /// ``transposed``, whose ``edges`` say which entry of this block each of its entries is.
-  public var transposedWithEdges: Block { transposed(.numbered) }
+  /// Whether a transposed block says which entry each of its own is.
+  public enum EntryNumbers: Sendable { case absent, present }
 
-  private enum Entries { case unnumbered, numbered }
-
-  private func transposed(_ entries: Entries) -> Block {
+  /// The edges by source; made once, then kept. Time O(edges + sources).
+  public func transposed(entryNumbers: EntryNumbers = .absent) -> Transposed {
     derived.value.withLock { derived in
-      if let made = derived.transposed, entries == .unnumbered || made.edges.count == edgeCount {
+      if let made = derived.transposed, entryNumbers == .absent || made.entries.count == edgeCount {
         return made
       }
-      var offsets = [UInt32](repeating: 0, count: sourceCount + 1)
-      for edge in 0..<edgeCount { offsets[Int(sources[edge]) + 1] += 1 }
-      for row in 0..<sourceCount { offsets[row + 1] += offsets[row] }
-      var next = offsets
+      // First how many entries each source has, then where its next one goes.
+      var next = [UInt32](repeating: 0, count: sourceCount)
+      var places: [UInt32]?
+      var offsets: [UInt32]
+      for edge in 0..<edgeCount { next[Int(sources[edge])] += 1 }
+      let sending = next.count { $0 > 0 }
+      if 2 * sending < sourceCount {
+        var rows: [UInt32] = []
+        rows.reserveCapacity(sending)
+        offsets = [0]
+        offsets.reserveCapacity(sending + 1)
+        for source in 0..<sourceCount where next[source] > 0 {
+          rows.append(UInt32(truncatingIfNeeded: source))
+          let begin = offsets[offsets.count - 1]
+          offsets.append(begin + next[source])
+          next[source] = begin
+        }
+        places = rows
+      } else {
+        offsets = [UInt32](repeating: 0, count: sourceCount + 1)
+        for source in 0..<sourceCount {
+          offsets[source + 1] = offsets[source] + next[source]
+          next[source] = offsets[source]
+        }
+      }
       var targets = [UInt32](repeating: 0, count: edgeCount)
-      var edges = [UInt32](repeating: 0, count: entries == .numbered ? edgeCount : 0)
+      var entries = [UInt32](repeating: 0, count: entryNumbers == .present ? edgeCount : 0)
       for target in 0..<targetCount {
         for edge in Int(self.offsets[target])..<Int(self.offsets[target + 1]) {
           let source = Int(sources[edge])
           let place = Int(next[source])
           targets[place] = UInt32(truncatingIfNeeded: target)
-          if entries == .numbered { edges[place] = UInt32(truncatingIfNeeded: edge) }
+          if entryNumbers == .present { entries[place] = UInt32(truncatingIfNeeded: edge) }
           next[source] += 1
         }
       }
-      let made = Block(
-        offsets: offsets, sources: targets, edges: edges, sourceCount: targetCount,
-        targetCount: sourceCount)
+      let made = Transposed(offsets: offsets, targets: targets, entries: entries, places: places)
       derived.transposed = made
+      return made
+    }
+  }
+
+  /// The targets that have edges, rising, and a block of them alone; `nil` when they are the most.
+  ///
+  /// Between many types of nodes a target has edges along few relations: the others need no row of
+  /// zeros. Made once, then kept. Time O(targets).
+  public var reached: (targets: [UInt32], block: Block)? {
+    derived.value.withLock { derived in
+      if let made = derived.reached { return made }
+      let count = (0..<targetCount).count { offsets[$0] < offsets[$0 + 1] }
+      guard 4 * count < 3 * targetCount else {
+        derived.reached = .some(nil)
+        return nil
+      }
+      var (targets, ends): ([UInt32], [UInt32]) = ([], [0])
+      targets.reserveCapacity(count)
+      ends.reserveCapacity(count + 1)
+      for target in 0..<targetCount where offsets[target] < offsets[target + 1] {
+        targets.append(UInt32(truncatingIfNeeded: target))
+        ends.append(offsets[target + 1])
+      }
+      let made = (
+        targets: targets,
+        block: Block(
+          offsets: ends, sources: sources, edges: edges, sourceCount: sourceCount,
+          targetCount: count)
+      )
+      derived.reached = made
       return made
     }
   }
@@ -159,7 +216,9 @@ public struct Block: Sendable {
   /// What was made of a block and is asked for again in each step.
   private final class DerivedBlocks: Sendable {
     struct Made {
-      var transposed: Block?
+      var transposed: Transposed?
+      /// `nil` when nobody has asked, an empty value when most targets are reached.
+      var reached: (targets: [UInt32], block: Block)??
       var withSelfLoops: [SelfLoops: Block] = [:]
     }
     let value = Mutex(Made())

@@ -60,20 +60,17 @@ public struct RowGradient<Scalar: TensorScalar>: Sendable {
 
   /// With its zeros.
   public var dense: NDTensor<Scalar> {
-    var result = NDTensor<Scalar>.zeros(shape)
-    let base = result.mutate()
-    let width = values.width
-    for (index, row) in rows.enumerated() {
-      (base + Int(row) * width).update(from: values.storage.base + index * width, count: width)
-    }
-    return result
+    Cotangent.rows([RowPiece(rows: rows, values: values, order: .rising)]).dense(shape: shape)
   }
 }
 
 /// Gradients of the rows of a table that one operation took.
 struct RowPiece<Scalar: TensorScalar>: Sendable {
+  enum Order { case any, rising }
   let rows: [UInt32]
   let values: NDTensor<Scalar>
+  /// Rising rows are there once.
+  var order = Order.any
 }
 
 /// What flows back to one tensor.
@@ -83,26 +80,41 @@ enum Cotangent<Scalar: TensorScalar> {
   case rows([RowPiece<Scalar>])
 
   mutating func accumulate(_ other: Cotangent, shape: [Int]) {
-    switch (self, other) {
-    case (.rows(let a), .rows(let b)): self = .rows(a + b)
-    case (.dense(var sum), .dense(let addend)):
-      // Let go of it here, so that the sum is its only owner and is changed in place.
-      self = .rows([])
-      sum.accumulate(addend)
-      self = .dense(sum)
-    default:
-      var sum = dense(shape: shape)
-      self = .rows([])
-      sum.accumulate(other.dense(shape: shape))
-      self = .dense(sum)
+    if case .rows(let a) = self, case .rows(let b) = other {
+      self = .rows(a + b)
+      return
     }
+    if case .rows = self, case .dense(let tensor) = other {
+      // The addition is the same in either order.
+      let pieces = self
+      self = .dense(tensor)
+      return accumulate(pieces, shape: shape)
+    }
+    var sum = takeDense()
+    switch other {
+    case .dense(let addend): sum.accumulate(addend)
+    case .rows(let pieces):
+      if sum.shape != shape { sum = sum.padded(to: shape) }
+      sum.add(pieces)
+    }
+    self = .dense(sum)
+  }
+
+  /// The tensor, which this lets go of: a sum that has one owner is changed in place.
+  private mutating func takeDense() -> NDTensor<Scalar> {
+    guard case .dense(let tensor) = self else { fatalError("rows are no whole gradient") }
+    self = .rows([])
+    return tensor
   }
 
   /// The whole gradient.
   func dense(shape: [Int]) -> NDTensor<Scalar> {
     switch self {
-    case .dense(let tensor): tensor.padded(to: shape)
-    case .rows(let pieces): RowGradient(pieces, shape: shape).dense
+    case .dense(let tensor): return tensor.padded(to: shape)
+    case .rows(let pieces):
+      var sum = NDTensor<Scalar>.zeros(shape)
+      sum.add(pieces)
+      return sum
     }
   }
 }
@@ -120,6 +132,26 @@ extension NDTensor {
     Compute.forEachPart(of: addend.count, size: Compute.elementsPerPart) { part in
       let sum = sum + part.lowerBound
       Scalar.kernels.add(sum, sum, base + part.lowerBound, part.count)
+    }
+  }
+
+  /// Adds to the rows that the pieces are of, piece by piece.
+  fileprivate mutating func add(_ pieces: [RowPiece<Scalar>]) {
+    let sum = mutate()
+    let width = self.width
+    for piece in pieces {
+      var (rows, values) = (piece.rows, piece.values)
+      if piece.order == .any {
+        let merged = RowGradient([piece], shape: shape)
+        (rows, values) = (merged.rows, merged.values)
+      }
+      let base = values.storage.base
+      Compute.forEachPart(of: rows.count, size: max(1, Compute.elementsPerPart / max(width, 1))) {
+        for index in $0 {
+          let row = sum + Int(rows[index]) * width
+          Scalar.kernels.add(row, row, base + index * width, width)
+        }
+      }
     }
   }
 

@@ -46,6 +46,14 @@ extension NDTensor {
     } ?? self
   }
 
+  /// The same, with gradients that may be of some rows only.
+  func recordedCotangents(
+    from inputs: [NDTensor],
+    pullback: @escaping (_ cotangent: NDTensor, _ isNeeded: [Bool]) -> [Cotangent<Scalar>?]
+  ) -> NDTensor {
+    Tape<Scalar>.current?.record(self, from: inputs, pullback: pullback) ?? self
+  }
+
   /// This tensor as `rows` of a table, in their order: the gradient goes to these rows alone.
   func recorded(from table: NDTensor, rows: [UInt32]) -> NDTensor {
     Tape<Scalar>.current?.record(self, from: [table]) { cotangent, _ in

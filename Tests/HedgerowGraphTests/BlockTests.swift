@@ -34,20 +34,28 @@ import Testing
 
   @Test func theTransposedListsEachSourcesTargetsRising() {
     var random = RandomStream(seed: printedSeed())
-    for (count, sources, targets) in [(0, 4, 2), (60, 9, 30), (700, 40, 40)] {
+    // The last has more sources than edges: its rows are those that send something.
+    for (count, sources, targets) in [(0, 4, 2), (60, 9, 30), (700, 40, 40), (60, 500, 30)] {
       let edges = drawEdges(count, sources: sources, targets: targets, &random)
       let block = Block(
         sources: edges.sources, targets: edges.targets, sourceCount: sources, targetCount: targets)
-      let transposed = block.transposed
-      #expect(transposed.sourceCount == targets && transposed.targetCount == sources)
-      #expect(transposed.edgeCount == count)
-      for source in 0..<sources {
+      let plain = block.transposed()
+      let numbered = block.transposed(entryNumbers: .present)
+      #expect(plain.entries.isEmpty && plain.targets == numbered.targets)
+      #expect((plain.places != nil) == (2 * Set(edges.sources).count < sources))
+      #expect(numbered.targets.count == count && Set(numbered.entries).count == count)
+      let places = numbered.places ?? (0..<UInt32(sources)).map { $0 }
+      #expect(places == places.sorted() && Set(places).isSuperset(of: edges.sources))
+      for (row, source) in places.enumerated() {
+        let entries = Int(numbered.offsets[row])..<Int(numbered.offsets[row + 1])
         let expected = zip(edges.sources, edges.targets).filter { $0.0 == source }.map(\.1)
-        #expect(row(transposed, source) == expected.sorted())
-      }
-      // Twice over, rows are the same but sorted.
-      for target in 0..<targets {
-        #expect(row(transposed.transposed, target) == row(block, target).sorted())
+        #expect(Array(numbered.targets[entries]) == expected.sorted())
+        for entry in entries {
+          let number = Int(numbered.entries[entry])
+          #expect(block.sources[number] == source)
+          let target = Int(numbered.targets[entry])
+          #expect(block.offsets[target] <= number && number < block.offsets[target + 1])
+        }
       }
     }
   }
@@ -57,9 +65,38 @@ import Testing
       offsets: [0, 2, 3, 7, 900], sources: [1, 0, 2, 50, 60, 70, 80], sourceCount: 3,
       targetCount: 2)
     #expect(block.edgeCount == 3)
-    let transposed = block.transposed
-    #expect(transposed.edgeCount == 3)
-    #expect((0..<3).map { row(transposed, $0) } == [[0], [0], [1]])
+    let transposed = block.transposed()
+    #expect(transposed.offsets == [0, 1, 2, 3] && transposed.targets == [0, 0, 1])
+    #expect(block.reached == nil)
+    let looped = block.addingSelfLoops(.everywhere)
+    #expect(looped.offsets == [0, 3, 5] && looped.sources == [1, 0, 0, 2, 1])
+  }
+
+  @Test func targetsWithoutEdgesAreLeftOutOfTheReached() throws {
+    var random = RandomStream(seed: printedSeed())
+    let drawn = drawEdges(20, sources: 10, targets: 60, &random)
+    let block = Block(
+      sources: drawn.sources, targets: drawn.targets, sourceCount: 10, targetCount: 60)
+    let reached = try #require(block.reached)
+    #expect(reached.targets == Set(drawn.targets).sorted())
+    for (index, target) in reached.targets.enumerated() {
+      #expect(row(reached.block, index) == row(block, Int(target)))
+    }
+    #expect(
+      Block(sources: [0, 0], targets: [0, 1], sourceCount: 1, targetCount: 2).reached == nil)
+  }
+
+  @Test func selfLoopsComeOnceWhereTheyAreMissingOrEverywhere() {
+    // 1 has two loops, 2 has none.
+    let block = Block(
+      sources: [1, 0, 1, 2, 1], targets: [0, 0, 1, 1, 1], sourceCount: 4, targetCount: 3)
+    let once = block.addingSelfLoops(.whereMissing)
+    #expect((0..<3).map { row(once, $0) } == [[1, 0], [2, 1], [2]])
+    #expect(once.edges == [0, 1, 3, 4, Block.noEdge], "0 is among its own, and is no new edge")
+    let everywhere = block.addingSelfLoops(.everywhere)
+    #expect((0..<3).map { row(everywhere, $0) } == [[1, 0, 0], [1, 2, 1, 1], [2]])
+    #expect(
+      everywhere.edges == [0, 1, Block.noEdge, 2, 3, 4, Block.noEdge, Block.noEdge])
   }
 
   @Test func oneTransposedServesAllThreads() async {
@@ -72,7 +109,7 @@ import Testing
     // Each part has a place of its own.
     nonisolated(unsafe) let places = sums
     pool.run(parts: 16) { part in
-      places[part] = block.transposed.sources.reduce(0) { $0 + Int($1) }
+      places[part] = block.transposed().targets.reduce(0) { $0 + Int($1) }
     }
     let expected = (0..<1000).reduce(0) { $0 + $1 % 13 }
     #expect((0..<16).allSatisfy { sums[$0] == expected })

@@ -138,6 +138,19 @@ import Testing
         .evaluated(activation: activation, dropout: rate)
     }
     check(Array(inputs[..<2]), draw) { AffineSum($0[0], weight: $0[1]).evaluated() }
+    // Terms of some rows, alone and beside others.
+    let all = (0..<n).map { UInt32($0) }
+    let (some, others) = (all.filter { _ in draw.extent(upTo: 1) == 0 }, all.filter { $0 % 2 == 0 })
+    let parts = [
+      draw.tensor(some.count, k), draw.tensor(others.count, m), draw.tensor(m, k), draw.tensor(m),
+      inputs[6],
+    ]
+    check(parts, draw, randomness: RandomStream(seed: seed)) { x in
+      (AffineSum(x[0], weight: x[2], bias: x[3], addedTo: some, of: n)
+        + AffineSum(x[1], addedTo: others, of: n) + AffineSum(x[4]))
+        .evaluated(activation: activation, dropout: rate)
+    }
+    check(parts, draw) { AffineSum($0[0], weight: $0[2], addedTo: some, of: n).evaluated() }
     check([inputs[6]], draw) { AffineSum($0[0]).evaluated(activation: activation) }
   }
 
@@ -161,6 +174,30 @@ import Testing
     check([x], draw) { x in
       let y = 2 * x[0]
       return sum(y.gathered(rows: taken)) + sum(y * y) + sum(y.gathered(rows: [0]))
+    }
+  }
+
+  /// Transposed rows of the sources that send something, as gradients of few rows.
+  @Test(arguments: UInt64(0)..<12) func segmentsOfFewSources(seed: UInt64) {
+    var draw = Draw(seed: seed)
+    let (sources, targets, width) = (40, draw.extent(), draw.extent())
+    let rows = draw.rows(sources: sources, targets: targets)
+    var transposed = rows.transposed
+    let places = (0..<sources).filter { transposed.offsets[$0] < transposed.offsets[$0 + 1] }
+    transposed.offsets = [0] + places.map { transposed.offsets[$0 + 1] }
+    transposed.rowCount = places.count
+    transposed.places = places.map { UInt32($0) }
+    let few = transposed
+    let x = draw.tensor(sources, width)
+    let weights = draw.tensor(rows.edges.count)
+    check([x], draw) { segmentSum($0[0], over: rows.targets) { few } }
+    check([x], draw) { segmentMean($0[0], over: rows.targets) { few } }
+    check([x], draw) { segmentMax($0[0], over: rows.targets) { few } }
+    check([x], draw) { segmentSum($0[0], over: rows.targets, weights: weights) { few } }
+    check([x], draw) { x in
+      let y = 2 * x[0]
+      func mean() -> NDTensor<Double> { segmentMean(y, over: rows.targets) { few } }
+      return sum(mean()) + sum(y) + sum(y.gathered(rows: [3, 1, 3])) + sum(mean() * mean())
     }
   }
 

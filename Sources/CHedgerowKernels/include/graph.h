@@ -16,6 +16,8 @@ bool hr_rows_are_valid(const uint32_t *offsets, const uint32_t *sources, size_t 
                        uint32_t bound);
 /// Whether each of `rows` is below `bound`.
 bool hr_indices_are_valid(const uint32_t *rows, size_t count, uint32_t bound);
+/// Whether `rows` rise, and are below `bound`.
+bool hr_indices_rise(const uint32_t *rows, size_t count, uint32_t bound);
 
 #define HR_DECLARE_GRAPH(T, S)                                                                    \
   /* out[i] = table[rows[i]], rows of `width` elements */                                         \

@@ -1,3 +1,4 @@
+import CHedgerowKernels
 import HedgerowCore
 
 /// A sum of matrix products, biases and tensors that has not been computed yet:
@@ -12,15 +13,43 @@ import HedgerowCore
 /// let y = sum.evaluated(activation: .relu, dropout: 0.5)
 /// ```
 /// Shapes: each x_k is [rows, in_k], W_k [out, in_k], a bias [out], an addend [rows, out].
+///
+/// A term may be of some rows only, which are named: it is computed and kept for these alone.
 public struct AffineSum<Scalar: TensorScalar>: Sendable {
-  private var products: [(x: NDTensor<Scalar>, weights: [NDTensor<Scalar>])] = []
+  private struct Product {
+    var x: NDTensor<Scalar>
+    var weights: [NDTensor<Scalar>]
+    /// The rows of the result that it is added to, rising; `nil` for all.
+    var rows: [UInt32]?
+  }
+  private struct Addend {
+    var x: NDTensor<Scalar>
+    var rows: [UInt32]?
+  }
+  private var products: [Product] = []
   private var biases: [NDTensor<Scalar>] = []
-  private var addends: [NDTensor<Scalar>] = []
+  private var addends: [Addend] = []
   /// Of the result.
   public let shape: [Int]
 
   /// x W^T + b.
   public init(_ x: NDTensor<Scalar>, weight: NDTensor<Scalar>, bias: NDTensor<Scalar>? = nil) {
+    self.init(x, weight: weight, bias: bias, rows: nil, count: x.rowCount)
+  }
+
+  /// x W^T + b in `rows`, which rise, and b in the others of `count`.
+  public init(
+    _ x: NDTensor<Scalar>, weight: NDTensor<Scalar>, bias: NDTensor<Scalar>? = nil,
+    addedTo rows: [UInt32], of count: Int
+  ) {
+    self.init(x, weight: weight, bias: bias, rows: rows, count: count)
+  }
+
+  private init(
+    _ x: NDTensor<Scalar>, weight: NDTensor<Scalar>, bias: NDTensor<Scalar>?, rows: [UInt32]?,
+    count: Int
+  ) {
+    Self.check(rows, ofRowsOf: x, count: count)
     require(
       x.shape.count == 2 && weight.shape.count == 2 && x.shape[1] == weight.shape[1],
       "inputs of shape \(x.shape) do not fit a weight of shape \(weight.shape)")
@@ -30,15 +59,32 @@ public struct AffineSum<Scalar: TensorScalar>: Sendable {
         "a bias of shape \(bias.shape) does not fit a weight of shape \(weight.shape)")
       biases = [bias]
     }
-    products = [(x, [weight])]
-    shape = [x.shape[0], weight.shape[0]]
+    products = [Product(x: x, weights: [weight], rows: rows)]
+    shape = [count, weight.shape[0]]
   }
 
   /// A matrix that is there already.
   public init(_ addend: NDTensor<Scalar>) {
+    self.init(addend, rows: nil, count: addend.rowCount)
+  }
+
+  /// A matrix that is there already in `rows`, which rise, and zero in the others of `count`.
+  public init(_ addend: NDTensor<Scalar>, addedTo rows: [UInt32], of count: Int) {
+    self.init(addend, rows: rows, count: count)
+  }
+
+  private init(_ addend: NDTensor<Scalar>, rows: [UInt32]?, count: Int) {
     require(addend.shape.count == 2, "shape \(addend.shape) is no matrix")
-    addends = [addend]
-    shape = addend.shape
+    Self.check(rows, ofRowsOf: addend, count: count)
+    addends = [Addend(x: addend, rows: rows)]
+    shape = [count, addend.shape[1]]
+  }
+
+  private static func check(_ rows: [UInt32]?, ofRowsOf x: NDTensor<Scalar>, count: Int) {
+    guard let rows else { return }
+    require(
+      rows.count == x.rowCount && hr_indices_rise(rows, rows.count, UInt32(clamping: count)),
+      "\(rows.count) rows of \(count), which must rise, for shape \(x.shape)")
   }
 
   /// Adds a vector to every row.
@@ -51,11 +97,14 @@ public struct AffineSum<Scalar: TensorScalar>: Sendable {
   public static func + (a: AffineSum, b: AffineSum) -> AffineSum {
     require(a.shape == b.shape, "cannot add shapes \(a.shape) and \(b.shape)")
     var sum = a
-    for (x, weights) in b.products {
-      if let index = sum.products.firstIndex(where: { $0.x.isSame(as: x) }) {
-        sum.products[index].weights += weights
+    for product in b.products {
+      let same = sum.products.firstIndex {
+        $0.rows == nil && product.rows == nil && $0.x.isSame(as: product.x)
+      }
+      if let same {
+        sum.products[same].weights += product.weights
       } else {
-        sum.products.append((x, weights))
+        sum.products.append(product)
       }
     }
     sum.biases += b.biases
@@ -68,9 +117,12 @@ public struct AffineSum<Scalar: TensorScalar>: Sendable {
     activation: Activation = .identity, dropout rate: Double = 0
   ) -> NDTensor<Scalar> {
     let mask = DropoutMask<Scalar>(rate: rate)
-    let factors = products.map { (x: $0.x.detached, weight: total($0.weights)) }
+    let factors = products.map {
+      Product(x: $0.x.detached, weights: [total($0.weights)], rows: $0.rows)
+    }
     let y = forward(factors, activation, mask)
-    let inputs = products.flatMap { [$0.x] + $0.weights } + biases + addends
+    let inputs = products.flatMap { [$0.x] + $0.weights } + biases + addends.map(\.x)
+    let addedRows = addends.map(\.rows)
     let (weightCounts, biasCount) = (products.map(\.weights.count), biases.count)
     return y.recorded(from: inputs) { dy, isNeeded in
       let dz: NDTensor<Scalar>
@@ -80,45 +132,68 @@ public struct AffineSum<Scalar: TensorScalar>: Sendable {
       case (.identity, nil): dz = dy
       }
       var gradients: [NDTensor<Scalar>?] = []
-      for ((x, weight), weightCount) in zip(factors, weightCounts) {
+      for (factor, weightCount) in zip(factors, weightCounts) {
         let first = gradients.count
-        gradients.append(isNeeded[first] ? product(dz, weight) : nil)
         let isWeightNeeded = isNeeded[(first + 1)...(first + weightCount)].contains(true)
-        let dw = isWeightNeeded ? transposedProduct(dz, x) : nil
+        guard isNeeded[first] || isWeightNeeded else {
+          gradients += [NDTensor<Scalar>?](repeating: nil, count: 1 + weightCount)
+          continue
+        }
+        let dz = factor.rows.map { dz.detached.gathered(rows: $0) } ?? dz
+        gradients.append(isNeeded[first] ? product(dz, factor.weights[0]) : nil)
+        let dw = isWeightNeeded ? transposedProduct(dz, factor.x) : nil
         for _ in 0..<weightCount { gradients.append(dw) }
       }
       let isBiasNeeded = isNeeded[gradients.count..<(gradients.count + biasCount)].contains(true)
       let db = isBiasNeeded ? columnSums(dz) : nil
       for _ in 0..<biasCount { gradients.append(db) }
-      while gradients.count < isNeeded.count { gradients.append(dz) }
+      for rows in addedRows {
+        let isNeeded = isNeeded[gradients.count]
+        gradients.append(
+          isNeeded ? rows.map { dz.detached.gathered(rows: $0) } ?? dz : nil)
+      }
       return gradients
     }
   }
 
   private func forward(
-    _ factors: [(x: NDTensor<Scalar>, weight: NDTensor<Scalar>)], _ activation: Activation,
-    _ mask: DropoutMask<Scalar>?
+    _ factors: [Product], _ activation: Activation, _ mask: DropoutMask<Scalar>?
   ) -> NDTensor<Scalar> {
     let y = NDTensor<Scalar>(uninitialized: shape)
     let width = shape[1]
     let bias = biases.isEmpty ? nil : total(biases)
     let addends = self.addends
     Compute.forEachPart(of: shape[0], size: rowsPerProduct) { rows in
-      var isAdded = false
-      for (x, weight) in factors {
-        multiplyRows(rows, of: x, weight, isTransposed: true, into: y, isAdded: isAdded)
-        isAdded = true
-      }
       let (first, count) = (rows.lowerBound * width, rows.count * width)
       let part = y.storage.base + first
-      for addend in addends {
-        let addend = addend.storage.base + first
+      // Terms of all rows come first, so that those of some rows find something to be added to.
+      var isAdded = false
+      for factor in factors where factor.rows == nil {
+        multiplyRows(rows, of: factor.x, factor.weights[0], into: part, isAdded: isAdded)
+        isAdded = true
+      }
+      for addend in addends where addend.rows == nil {
+        let addend = addend.x.storage.base + first
         if isAdded {
           Scalar.kernels.add(part, part, addend, count)
         } else {
           part.update(from: addend, count: count)
         }
         isAdded = true
+      }
+      if !isAdded { Scalar.kernels.fill(part, 0, count) }
+      for factor in factors {
+        guard let places = factor.rows?.stretch(in: rows), !places.isEmpty else { continue }
+        let product = NDTensor<Scalar>(uninitialized: [places.count, width])
+        multiplyRows(
+          places, of: factor.x, factor.weights[0], into: product.storage.base, isAdded: false)
+        add(product.storage.base, to: part, factor.rows!, places, rows.lowerBound)
+      }
+      for addend in addends {
+        guard let places = addend.rows?.stretch(in: rows), !places.isEmpty else { continue }
+        add(
+          addend.x.storage.base + places.lowerBound * width, to: part, addend.rows!, places,
+          rows.lowerBound)
       }
       switch (bias, activation) {
       case (let bias?, .identity):
@@ -132,6 +207,35 @@ public struct AffineSum<Scalar: TensorScalar>: Sendable {
       mask?.apply(to: part, into: part, first: first, count: count)
     }
     return y
+  }
+}
+
+extension AffineSum {
+  /// Adds values, a row for each of `places`, to these rows of a part that begins with row `first`.
+  private func add(
+    _ values: UnsafePointer<Scalar>, to part: UnsafeMutablePointer<Scalar>, _ rows: [UInt32],
+    _ places: Range<Int>, _ first: Int
+  ) {
+    let width = shape[1]
+    for (index, place) in places.enumerated() {
+      let row = part + (Int(rows[place]) - first) * width
+      Scalar.kernels.add(row, row, values + index * width, width)
+    }
+  }
+}
+
+extension [UInt32] {
+  /// The places of rising numbers that are in a range.
+  fileprivate func stretch(in range: Range<Int>) -> Range<Int> {
+    func place(of bound: Int) -> Int {
+      var (low, high) = (0, count)
+      while low < high {
+        let middle = (low + high) / 2
+        if Int(self[middle]) < bound { low = middle + 1 } else { high = middle }
+      }
+      return low
+    }
+    return place(of: range.lowerBound)..<place(of: range.upperBound)
   }
 }
 

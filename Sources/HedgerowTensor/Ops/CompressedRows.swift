@@ -12,11 +12,18 @@ public struct CompressedRows: Sendable {
   /// is not asked for.
   public var entries: [UInt32]
 
-  public init(offsets: [UInt32], indices: [UInt32], rowCount: Int, entries: [UInt32] = []) {
+  /// Which row of the whole each of these is, rising; `nil` when they are all. The others are empty.
+  public var places: [UInt32]?
+
+  public init(
+    offsets: [UInt32], indices: [UInt32], rowCount: Int, entries: [UInt32] = [],
+    places: [UInt32]? = nil
+  ) {
     self.offsets = offsets
     self.indices = indices
     self.rowCount = rowCount
     self.entries = entries
+    self.places = places
   }
 
   /// Entries of all rows.
@@ -35,7 +42,8 @@ public struct CompressedRows: Sendable {
   func checkTransposed(of others: CompressedRows, rowCount: Int) {
     check(bound: others.rowCount, "targets")
     require(
-      self.rowCount == rowCount && count == others.count,
+      (places?.count ?? rowCount) == self.rowCount && count == others.count
+        && (places.map { hr_indices_are_valid($0, $0.count, UInt32(clamping: rowCount)) } ?? true),
       "\(self.rowCount) transposed rows with \(count) entries for \(rowCount) sources and "
         + "\(others.count) entries")
   }

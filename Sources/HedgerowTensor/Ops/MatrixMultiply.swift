@@ -69,21 +69,25 @@ func product<Scalar>(
 ) -> NDTensor<Scalar> {
   let y = NDTensor<Scalar>(uninitialized: [x.shape[0], w.shape[isTransposed ? 0 : 1]])
   Compute.forEachPart(of: x.shape[0], size: rowsPerProduct) { rows in
-    multiplyRows(rows, of: x, w, isTransposed: isTransposed, into: y, isAdded: false)
+    let (inner, outer) = (x.shape[1], y.shape[1])
+    gemm(
+      CblasNoTrans, isTransposed ? CblasTrans : CblasNoTrans, rows.count, outer, inner,
+      x.storage.base + rows.lowerBound * inner, inner, w.storage.base, w.shape[1],
+      isAdded: false, y.storage.base + rows.lowerBound * outer, outer)
   }
   return y
 }
 
-/// Rows of x w, or of x w^T when `isTransposed`, into the same rows of y or onto them.
+/// Rows of x w^T, into `y` or onto it.
 func multiplyRows<Scalar>(
-  _ rows: Range<Int>, of x: NDTensor<Scalar>, _ w: NDTensor<Scalar>, isTransposed: Bool,
-  into y: NDTensor<Scalar>, isAdded: Bool
+  _ rows: Range<Int>, of x: NDTensor<Scalar>, _ w: NDTensor<Scalar>,
+  into y: UnsafeMutablePointer<Scalar>, isAdded: Bool
 ) {
-  let (inner, outer) = (x.shape[1], y.shape[1])
+  let (inner, outer) = (x.shape[1], w.shape[0])
   gemm(
-    CblasNoTrans, isTransposed ? CblasTrans : CblasNoTrans, rows.count, outer, inner,
-    x.storage.base + rows.lowerBound * inner, inner, w.storage.base, w.shape[1],
-    isAdded: isAdded, y.storage.base + rows.lowerBound * outer, outer)
+    CblasNoTrans, CblasTrans, rows.count, outer, inner,
+    x.storage.base + rows.lowerBound * inner, inner, w.storage.base, inner, isAdded: isAdded, y,
+    outer)
 }
 
 /// x^T y, the gradient of a weight; not recorded.

@@ -18,10 +18,10 @@ public func segmentSum<Scalar>(
 ) -> NDTensor<Scalar> {
   let y = reduced(x, over: targets, isMean: false)
   let sourceCount = x.shape[0]
-  return y.recorded(from: x) { dy in
+  return y.recordedCotangents(from: [x]) { dy, _ in
     let sources = transposed()
     sources.checkTransposed(of: targets, rowCount: sourceCount)
-    return reduced(dy, over: sources, isMean: false)
+    return [sources.cotangent(reduced(dy, over: sources, isMean: false))]
   }
 }
 
@@ -34,16 +34,24 @@ public func segmentMean<Scalar>(
 ) -> NDTensor<Scalar> {
   let y = reduced(x, over: targets, isMean: true)
   let (sourceCount, width) = (x.shape[0], x.shape[1])
-  return y.recorded(from: x) { dy in
+  return y.recordedCotangents(from: [x]) { dy, _ in
     let sources = transposed()
     sources.checkTransposed(of: targets, rowCount: sourceCount)
-    let dx = NDTensor<Scalar>(uninitialized: [sourceCount, width])
-    Compute.forEachPart(of: sourceCount, size: sources.rowsPerPart(width: width)) { rows in
+    let dx = NDTensor<Scalar>(uninitialized: [sources.rowCount, width])
+    Compute.forEachPart(of: sources.rowCount, size: sources.rowsPerPart(width: width)) { rows in
       Scalar.kernels.segmentMeanBackward(
         dx.storage.base, dy.storage.base, sources.offsets, sources.indices, targets.offsets,
         rows.lowerBound, rows.upperBound, width)
     }
-    return dx
+    return [sources.cotangent(dx)]
+  }
+}
+
+extension CompressedRows {
+  /// The gradient of the whole, of which these rows have the values and the others have zeros.
+  fileprivate func cotangent<Scalar>(_ values: NDTensor<Scalar>) -> Cotangent<Scalar> {
+    guard let places else { return .dense(values) }
+    return .rows([RowPiece(rows: places, values: values, order: .rising)])
   }
 }
 
@@ -94,13 +102,14 @@ public func segmentSum<Scalar>(
     return y
   }
   let (input, factors) = (x.detached, weights.detached)
-  return product(input, targets, factors).recorded(from: [x, weights]) { dy, isNeeded in
-    var (dx, dw): (NDTensor<Scalar>?, NDTensor<Scalar>?)
+  return product(input, targets, factors).recordedCotangents(from: [x, weights]) {
+    dy, isNeeded in
+    var (dx, dw): (Cotangent<Scalar>?, Cotangent<Scalar>?)
     if isNeeded[0] {
       let sources = transposed()
       sources.checkTransposed(of: targets, rowCount: sourceCount)
       sources.checkEntries()
-      dx = product(dy, sources, factors)
+      dx = sources.cotangent(product(dy, sources, factors))
     }
     if isNeeded[1] {
       let gradient = NDTensor<Scalar>(uninitialized: factors.shape)
@@ -109,7 +118,7 @@ public func segmentSum<Scalar>(
           gradient.storage.base, input.storage.base, dy.storage.base, targets.offsets,
           targets.indices, heads, $0.lowerBound, $0.upperBound, width)
       }
-      dw = gradient
+      dw = .dense(gradient)
     }
     return [dx, dw]
   }
@@ -145,17 +154,17 @@ private func segmentExtreme<Scalar>(
     extremes(
       x, targets.offsets, $0.baseAddress, rowCount: targets.rowCount, width: width, sign: sign)
   }
-  return y.recorded(from: x) { dy in
+  return y.recordedCotangents(from: [x]) { dy, _ in
     let sources = transposed()
     sources.checkTransposed(of: targets, rowCount: sourceCount)
     sources.checkEntries()
-    let dx = NDTensor<Scalar>(uninitialized: [sourceCount, width])
-    Compute.forEachPart(of: sourceCount, size: sources.rowsPerPart(width: width)) { rows in
+    let dx = NDTensor<Scalar>(uninitialized: [sources.rowCount, width])
+    Compute.forEachPart(of: sources.rowCount, size: sources.rowsPerPart(width: width)) { rows in
       Scalar.kernels.segmentExtremeBackward(
         dx.storage.base, dy.storage.base, places, sources.offsets, sources.indices,
         sources.entries, rows.lowerBound, rows.upperBound, width)
     }
-    return dx
+    return [sources.cotangent(dx)]
   }
 }
 
