@@ -132,6 +132,7 @@ private final class TrainingRun {
     onEpoch: (Int, Double, ClassificationMetrics?) -> Void
   ) async throws -> (NodeClassifier, TrainingReport) {
     let start = clock.now
+    var isTrained = false
     do {
       // From now on there is something to go on with.
       try saveCheckpoint()
@@ -140,20 +141,21 @@ private final class TrainingRun {
         try saveCheckpointIfDue()
       }
       try saveCheckpoint()
+      isTrained = true
+      if let best { try model.network.load(best) }
+      for name in [validation, "test"].compactMap({ $0 }) {
+        guard let members = try trainer.graph.set(named: name, of: trainer.target.type),
+          !members.isEmpty
+        else { continue }
+        report.metrics.append((name == "test" ? "test" : "valid", try await metrics(of: name)))
+      }
     } catch let error as HedgerowError where error.code == .interrupted {
       guard let name = trainer.checkpointName else { throw error }
-      try saveCheckpoint()
+      if !isTrained { try saveCheckpoint() }
       throw HedgerowError(
         .interrupted,
         "interrupted in epoch \(progress.epoch + 1) after \(progress.batch) batches; saved: go on "
           + "with --resume \(name)")
-    }
-    if let best { try model.network.load(best) }
-    for name in [validation, "test"].compactMap({ $0 }) {
-      guard let members = try trainer.graph.set(named: name, of: trainer.target.type),
-        !members.isEmpty
-      else { continue }
-      report.metrics.append((name == "test" ? "test" : "valid", try await metrics(of: name)))
     }
     report.epochs = progress.epoch
     report.bestEpoch = progress.best?.epoch ?? progress.epoch

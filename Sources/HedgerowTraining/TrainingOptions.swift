@@ -40,7 +40,9 @@ public struct TrainingOptions: Codable, Hashable, Sendable {
     self.mode = mode
     switch (model, mode) {
     case (.gcn, .fullBatch):
-      inputDropout = 0.5
+      dropout = 0.8
+      inputDropout = 0.8
+      weightDecay = 1e-3
       epochs = 300
       patience = 100
     case (.gat, .fullBatch):

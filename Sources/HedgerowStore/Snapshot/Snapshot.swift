@@ -87,6 +87,10 @@ public final class Snapshot: Sendable {
       }
     }
     var bytes = state.record.uuid
+    let counts =
+      state.catalog.nodes.map { "\($0.id) \($0.name) \($0.count)" }
+      + state.catalog.edges.map { "\($0.id) \($0.type) \($0.count)" }
+    bytes += counts.joined(separator: "\n").utf8
     for segment in state.manifest {
       let isOfNodes = segment.id.part == .nodeColumn || segment.id.part == .nodeDictionary
       if isOfNodes && predicted.contains([segment.id.type, segment.id.column]) { continue }

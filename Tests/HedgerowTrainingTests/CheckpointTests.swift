@@ -1,0 +1,238 @@
+import HedgerowCore
+import HedgerowGNN
+import HedgerowGraph
+import HedgerowNN
+import HedgerowStore
+import HedgerowTensor
+import HedgerowTestSupport
+import HedgerowTraining
+import Synchronization
+import Testing
+
+private let node = BlockStore.node
+
+/// Training that is stopped and goes on.
+@Suite struct CheckpointTests {
+  private func trainer(
+    _ store: GraphStore, _ options: TrainingOptions, named name: String?,
+    interruptedAfter limit: Int = .max
+  ) throws -> NodeClassificationTrainer {
+    let checks = Mutex(0)
+    var resources = resources()
+    resources.checkInterruption = {
+      let count = checks.withLock { checks in
+        checks += 1
+        return checks
+      }
+      if count > limit { throw HedgerowError(.interrupted, "interrupted") }
+    }
+    var trainer = NodeClassificationTrainer(
+      try store.snapshot(), target: (node, "label"), options: options, resources: resources)
+    trainer.checkpointName = name
+    return trainer
+  }
+
+  private func options(_ mode: TrainingOptions.Mode, seed: UInt64) -> TrainingOptions {
+    var options = TrainingOptions(model: .sage, mode: mode)
+    options.fanouts = [4, 3]
+    options.batchSize = 50
+    options.hiddenWidth = 8
+    options.epochs = 3
+    options.seed = seed
+    return options
+  }
+
+  /// Wherever it is stopped, and with other threads afterwards.
+  @Test(arguments: [TrainingOptions.Mode.sampled, .fullBatch])
+  func aResumedRunIsTheSameToTheLastBit(mode: TrainingOptions.Mode) async throws {
+    let seed = printedSeed()
+    let directory = TemporaryDirectory()
+    var blocks = BlockStore(nodes: 300)
+    blocks.hasTags = true
+    let store = try blocks.make(at: directory("s"), seed: seed)
+    let options = options(mode, seed: seed)
+    let (whole, report) = try await trainer(store, options, named: nil).run()
+    let weights = try whole.network.state.encoded()
+    var stops = 0
+    for limit in 0..<100 {
+      let name = "stop\(limit)"
+      do {
+        _ = try await trainer(store, options, named: name, interruptedAfter: limit).run()
+        break
+      } catch let error as HedgerowError {
+        #expect(error.code == .interrupted)
+        // While the graph is read there is nothing to go on with yet.
+        guard error.message.contains("--resume \(name)") else {
+          #expect(mode == .fullBatch && stops == 0)
+          continue
+        }
+      }
+      stops += 1
+      let checkpoint = try Checkpoint(named: name, in: store.snapshot())
+      let (model, resumed) = try await Compute.with(ThreadPool(threadCount: 1 + limit % 4)) {
+        try await trainer(store, options, named: name).run(resuming: checkpoint)
+      }
+      #expect(resumed.loss.bitPattern == report.loss.bitPattern, "stopped after \(limit) checks")
+      #expect(try model.network.state.encoded() == weights)
+      #expect(resumed.steps == report.steps && resumed.bestEpoch == report.bestEpoch)
+      #expect(resumed.metrics.map(\.metrics) == report.metrics.map(\.metrics))
+    }
+    #expect(stops >= 4)
+  }
+
+  @Test func aFinishedRunGoesOnForMoreEpochs() async throws {
+    let seed = printedSeed()
+    let directory = TemporaryDirectory()
+    let store = try BlockStore(nodes: 200).make(at: directory("s"), seed: seed)
+    var options = options(.sampled, seed: seed)
+    options.epochs = 5
+    let expected = try await trainer(store, options, named: nil).run().report
+    options.epochs = 2
+    let (model, _) = try await trainer(store, options, named: "m").run()
+    // Models and predictions are no other data.
+    let build = try store.beginBuild()
+    try build.saveModel(try model.record(named: "m"))
+    try build.publish()
+    _ = try await model.predict(
+      over: store.snapshot(), in: nil, column: "predicted", modelName: "m", store: store,
+      batchSize: 50, waiting: 0, resources: resources())
+    options.epochs = 5
+    let checkpoint = try Checkpoint(named: "m", in: store.snapshot())
+    #expect(checkpoint.progress.epoch == 2 && checkpoint.progress.batch == 0)
+    let report = try await trainer(store, options, named: "m").run(resuming: checkpoint).report
+    #expect(report.loss.bitPattern == expected.loss.bitPattern && report.epochs == 5)
+  }
+
+  @Test func otherOptionsAndOtherDataAreRefused() async throws {
+    let seed = printedSeed()
+    let directory = TemporaryDirectory()
+    let store = try BlockStore(nodes: 200).make(at: directory("s"), seed: seed)
+    let options = options(.sampled, seed: seed)
+    _ = try await trainer(store, options, named: "m").run()
+    let checkpoint = try Checkpoint(named: "m", in: store.snapshot())
+    func refusal(_ change: (inout TrainingOptions) -> Void) async throws -> String {
+      var other = options
+      change(&other)
+      let error = await #expect(throws: HedgerowError.self) {
+        try await trainer(store, other, named: "m").run(resuming: checkpoint)
+      }
+      #expect(error?.code == .usage)
+      return error?.message ?? ""
+    }
+    #expect(try await refusal { $0.hiddenWidth = 16 }.contains("--hidden"))
+    #expect(try await refusal { $0.seed += 1 }.contains("--seed"))
+    #expect(try await refusal { $0.fanouts = [4, 4] }.contains("--fanouts"))
+    #expect(try await refusal { $0.model = .gcn }.contains("--model"))
+    #expect(try await refusal { $0.mode = .fullBatch }.contains("--full-batch"))
+
+    let missing = #expect(throws: HedgerowError.self) {
+      try Checkpoint(named: "other", in: store.snapshot())
+    }
+    #expect(missing?.code == .usage && missing?.message.contains("there are m") == true)
+    let build = try store.beginBuild()
+    try build.declare(NodeSchema("page"), count: 3)
+    try build.keyWriter(of: "page", .identity).finish()
+    try build.publish()
+    let changed = #expect(throws: HedgerowError.self) {
+      try Checkpoint(named: "m", in: store.snapshot())
+    }
+    #expect(changed?.code == .usage && changed?.message.contains("other data") == true)
+    #expect(try StoreVerifier.verify(store).isClean)
+  }
+
+  @Test func damagedCheckpointsAreSeen() async throws {
+    let seed = printedSeed()
+    let directory = TemporaryDirectory()
+    let store = try BlockStore(nodes: 200).make(at: directory("s"), seed: seed)
+    _ = try await trainer(store, options(.sampled, seed: seed), named: "m").run()
+    let path = "\(store.path)/checkpoints/m.safetensors"
+    let state = try ModelState(contentsOf: path)
+    var cut = state
+    cut.metadata["progress"] = nil
+    try cut.write(to: path)
+    let error = #expect(throws: HedgerowError.self) {
+      try Checkpoint(named: "m", in: store.snapshot())
+    }
+    #expect(error?.code == .damaged && error?.place == path)
+  }
+}
+
+/// Training on the whole graph at once.
+@Suite struct FullBatchTests {
+  @Test(arguments: NodeNetwork.Architecture.allCases)
+  func everyModelLearns(model: NodeNetwork.Architecture) async throws {
+    let seed = printedSeed()
+    let directory = TemporaryDirectory()
+    var blocks = BlockStore(nodes: 500)
+    blocks.hasTags = true
+    let store = try blocks.make(at: directory("s"), seed: seed)
+    var options = TrainingOptions(model: model, mode: .fullBatch)
+    options.hiddenWidth = 16
+    options.epochs = 60
+    options.dropout = 0.2
+    options.inputDropout = 0
+    options.seed = seed
+    let (trained, report) = try await train(store, options)
+    let test = try #require(report.metrics.first { $0.set == "test" }).metrics
+    print("\(model): \(test.accuracy), the largest class \(test.majorityShare)")
+    #expect(test.accuracy > test.majorityShare + 0.2)
+    #expect(report.steps == report.epochs)
+    for threads in [1, 4] {
+      let again = try await train(store, options, threads: threads)
+      #expect(again.report.loss.bitPattern == report.loss.bitPattern, "\(threads) threads")
+      #expect(try again.model.network.state.encoded() == trained.network.state.encoded())
+    }
+  }
+
+  /// A sampler that takes everything gives the same logits as the whole graph.
+  @Test(arguments: [NodeNetwork.Architecture.sage, .mlp])
+  func allNeighborsOfASampleAreTheWholeGraph(model: NodeNetwork.Architecture) async throws {
+    let seed = printedSeed()
+    let directory = TemporaryDirectory()
+    var blocks = BlockStore(nodes: 300)
+    blocks.hasTags = true
+    let store = try blocks.make(at: directory("s"), seed: seed)
+    var options = TrainingOptions(model: model, mode: .fullBatch)
+    options.hiddenWidth = 16
+    options.epochs = 10
+    options.seed = seed
+    let (whole, _) = try await train(store, options)
+    var specification = whole.specification
+    specification.options.mode = .sampled
+    specification.options.fanouts = [-1, -1]
+    let sampled = try NodeClassifier(specification)
+    try sampled.network.load(whole.network.state)
+    for set in ["valid", "test", nil] {
+      func metrics(_ model: NodeClassifier) async throws -> ClassificationMetrics {
+        try await model.evaluate(
+          over: store.snapshot(), in: set, batchSize: 40, resources: resources())
+      }
+      let (a, b) = (try await metrics(whole), try await metrics(sampled))
+      #expect(a.accuracy == b.accuracy && a.macroF1 == b.macroF1)
+      #expect(abs(a.loss - b.loss) < 1e-5)
+    }
+  }
+
+  @Test func aGraphThatDoesNotFitIsRefused() async throws {
+    let directory = TemporaryDirectory()
+    let store = try BlockStore(nodes: 3000, width: 256).make(at: directory("s"), seed: 1)
+    var options = TrainingOptions(model: .gcn, mode: .fullBatch)
+    options.hiddenWidth = 64
+    let error = await #expect(throws: HedgerowError.self) {
+      try await NodeClassificationTrainer(
+        store.snapshot(), target: (node, "label"), options: options,
+        resources: TrainingResources(budget: MemoryBudget(total: 30 << 20))
+      ).run()
+    }
+    #expect(error?.code == .usage && error?.message.contains("--full-batch") == true)
+  }
+
+  @Test func anMLPNeedsFeatures() async throws {
+    let directory = TemporaryDirectory()
+    let store = try BlockStore(nodes: 100).make(at: directory("s"), seed: 1)
+    var options = TrainingOptions(model: .mlp, mode: .sampled)
+    options.inputs = [:]
+    let error = await #expect(throws: HedgerowError.self) { try await train(store, options) }
+    #expect(error?.code == .usage && error?.message.contains("features") == true)
+  }
+}
