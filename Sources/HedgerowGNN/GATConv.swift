@@ -21,8 +21,9 @@ public struct GATConv: Convolution {
     public var negativeSlope: Float = 0.2
     /// Rate of dropout of attention, in training.
     public var dropout = 0.0
-    /// Give each target an edge from itself where it has none; not for relations between two types.
-    public var selfLoops = true
+    /// Give each target an edge from itself where it has none; `nil` does for a layer within one
+    /// type, and does not for one between two.
+    public var selfLoops: Bool?
     /// Learn b.
     public var bias = true
 
@@ -58,6 +59,13 @@ public struct GATConv: Convolution {
       fromTarget: Linear(targetWidth, width, bias: .absent, from: .glorot), headWidth, options)
   }
 
+  /// For sources and targets of two widths, with so many heads.
+  public init(source sourceWidth: Int, target targetWidth: Int, to headWidth: Int, heads: Int) {
+    var options = Options()
+    options.heads = heads
+    self.init(source: sourceWidth, target: targetWidth, to: headWidth, options: options)
+  }
+
   /// For sources and targets of one type, which share a weight.
   public init(_ width: Int, _ headWidth: Int, options: Options = .init()) {
     self.init(
@@ -83,7 +91,7 @@ public struct GATConv: Convolution {
   }
 
   public func terms(source: Tensor, target: Tensor, along block: Block) -> AffineSum<Float> {
-    let block = options.selfLoops ? block.addingSelfLoops(.whereMissing) : block
+    let block = (options.selfLoops ?? (shared != nil)) ? block.addingSelfLoops() : block
     let x: Tensor
     let y: Tensor
     if let shared {

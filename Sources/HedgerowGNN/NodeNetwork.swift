@@ -166,7 +166,6 @@ public struct NodeNetwork: Module {
       return GCNConv(source, output, options: gcn)
     case .gat:
       var gat = GATConv.Options()
-      gat.selfLoops = isWithinType
       gat.heads = isLast ? 1 : options.heads
       gat.dropout = options.dropout
       require(

@@ -13,7 +13,7 @@ struct PersonModel: Module {
     ("person", "knows", "person"): SAGEConv(source: 32, target: 32, to: 64),
     ("page", "rev_reads", "person"): SAGEConv(source: 32, target: 32, to: 64),
     ("person", "reads", "page"): SAGEConv(source: 32, target: 32, to: 64),
-    ("page", "cites", "page"): SAGEConv(source: 32, target: 32, to: 64),
+    ("page", "cites", "page"): GATConv(source: 32, target: 32, to: 16, heads: 4),
   ])
   let conv2 = HeteroConv([
     ("person", "knows", "person"): SAGEConv(source: 64, target: 64, to: 64),
@@ -25,6 +25,30 @@ struct PersonModel: Module {
     let hidden = conv1(x, blocks[0], activation: .relu, dropout: 0.3)
     return head(conv2(hidden, blocks[1], activation: .relu)[.person])
   }
+}
+// end
+// README
+/// x_i' = sum over j in N(i) + {i} of W x_j / sqrt(d_i d_j)
+struct NormalizedConv: MessagePassing {
+  let linear: Linear
+  let aggregation = Aggregation.sum
+
+  func callAsFunction(_ x: Tensor, _ block: Block) -> Tensor {
+    propagate(linear(x), along: block.addingSelfLoops())
+  }
+  func message(_ edge: EdgeInputs) -> Message {
+    .scaledSource(by: rsqrt(edge.sourceDegree * edge.targetDegree))
+  }
+}
+
+struct GatedConv: MessagePassing {
+  let gate: Linear
+  let aggregation = Aggregation.mean
+
+  func message(_ edge: EdgeInputs) -> Message {
+    .dense(sigmoid(gate(concatenated(edge.target, edge.source))) * edge.source)
+  }
+  func update(_ aggregated: Tensor, target: Tensor) -> Tensor { relu(target + aggregated) }
 }
 // end
 
@@ -88,6 +112,20 @@ struct PersonModel: Module {
     process.waitUntilExit()
     #expect(process.terminationStatus == 0, "\(output)")
     return output
+  }
+
+  @Test func layersOfYourOwnRun() {
+    // README
+    let friends = Block(
+      sources: [0, 1, 1, 2, 3], targets: [1, 0, 2, 1, 2], sourceCount: 4, targetCount: 4)
+    let x = Tensor.random([4, 8], seed: 1)
+    let normalized = NormalizedConv(linear: Linear(8, 16)).initialized(seed: 2)
+    let gated = GatedConv(gate: Linear(16, 8)).initialized(seed: 2)
+    print(normalized(x, friends).shape, gated(x, friends).shape)  // [4, 16] [4, 8]
+    print(gated)  // the tree of its modules, with shapes
+    // end
+    #expect(normalized(x, friends).shape == [4, 16] && gated(x, friends).shape == [4, 8])
+    #expect(gated.description.contains("gate"))
   }
 
   /// The snippets that use a store; returns the accuracy they measure.

@@ -92,9 +92,7 @@ import Testing
       let relation = EdgeType(NodeType(parts[0]), parts[1], NodeType(parts[2]))
       let path = "param.convs.<\(parts[0])___\(parts[1])___\(parts[2])>"
       if file.names(under: path).contains(".att_src") {
-        // In the files, relations with attention have no self-loops: they may join two types.
         var options = GATConv.Options()
-        options.selfLoops = false
         options.heads = file[path + ".att_src"].shape[1]
         convs[relation] = GATConv(
           source: file[path + ".lin_src.weight"].shape[1],
