@@ -9,8 +9,8 @@ struct TrainCommand: AsyncParsableCommand {
     discussion: """
       Trains on the set named train, keeps the weights of the best epoch by accuracy on the set \
       named valid, and prints the metrics on valid and test. The same --seed gives the same result \
-      to the last bit, for any --threads and --memory. The defaults were chosen on Cora's \
-      validation set.
+      to the last bit, for any --threads and --memory, and when a run is stopped and resumed. The \
+      defaults were chosen on validation sets alone.
       """)
 
   @OptionGroup var store: StoreArgument
