@@ -102,9 +102,7 @@ final class EdgeReader {
       return Part(ids: ids, records: records, backward: backward)
     }
     records.initializeMemory(as: UInt8.self, repeating: 0)
-    let values = table.codecs.enumerated().map { index, codec in
-      codec.encode(chunk, column: table.fields[file][index])
-    }
+    let values = table.encode(chunk, file: file)
     let start = records.baseAddress!
     for row in 0..<count {
       EdgeLayout.setEnds(start + row * layout.width, ids[0][row], ids[1][row])
@@ -191,10 +189,11 @@ final class EdgeReader {
   ) throws {
     guard let heap else { return }
     for (index, codec) in layout.codecs.enumerated() where codec.kind == .string {
+      guard let field = table.fields[file][index] else { continue }
       for row in 0..<chunk.rowCount {
         let record = records.baseAddress! + row * layout.width
         guard layout.isValid(record, index) else { continue }
-        let place = try heap.append(chunk.field(row, table.fields[file][index]))
+        let place = try heap.append(chunk.field(row, field))
         (record + layout.offsets[index]).copyMemory(from: [place], byteCount: 8)
       }
     }
