@@ -209,6 +209,40 @@ struct PassRunner {
   }
 }
 
+extension PassRunner {
+  /// Looks at one row of a type's files, by reading them once more up to it: for messages, which are
+  /// few.
+  ///
+  /// - Parameter row: its place among all rows of all files, bad ones included.
+  func visit(
+    row: Int, of table: InputTable, _ look: (InputFile, TextChunk, Int) -> String
+  ) throws -> String {
+    struct Found: Error {}
+    var result: String?
+    var rowCount = 0
+    var last: InputFile?
+    do {
+      for file in table.files {
+        last = file
+        try run(file, .scan) { chunk in
+          chunk.split(
+            delimiter: file.layout.delimiter, columnCount: file.layout.columns.count)
+        } consume: { chunk, _ in
+          if let found = (0..<chunk.rowCount).first(where: {
+            rowCount + chunk.ordinal(of: $0) == row
+          }) {
+            result = look(file, chunk, found)
+            throw Found()
+          }
+          rowCount += chunk.totalRowCount
+        }
+      }
+    } catch is Found {}
+    guard let result else { throw changedFile(last!) }
+    return result
+  }
+}
+
 /// The second pass found other lines than the first.
 func changedFile(_ file: InputFile) -> HedgerowError {
   HedgerowError(.io, "changed while it was read: try again when nobody writes it", at: file.name)

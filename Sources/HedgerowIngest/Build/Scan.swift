@@ -214,35 +214,15 @@ struct Scan {
     _ key: String, _ earlier: Int, _ later: Int, in table: InputTable, after storedCount: Int
   ) throws {
     let key = key.count > 60 ? "\(key.prefix(60))..." : key
-    func line(_ row: Int) throws -> String { try place(ofRow: row - storedCount, in: table) }
+    func line(_ row: Int) throws -> String {
+      try runner.visit(row: row - storedCount, of: table) { file, chunk, row in
+        "\(file.name):\(chunk.line(of: row))"
+      }
+    }
     try faults.add(
       earlier < storedCount
         ? "lists the key '\(key)', which the store has already"
         : "lists the key '\(key)' again: it is on \(line(earlier)) already",
       at: line(later))
-  }
-
-  /// `file:line` of a row, by reading the files once more up to it.
-  private func place(ofRow row: Int, in table: InputTable) throws -> String {
-    struct Found: Error {}
-    var place = ""
-    var rowCount = 0
-    do {
-      for file in table.files.indices {
-        let layout = table.files[file].layout
-        try runner.run(table.files[file], .scan) { chunk in
-          chunk.split(delimiter: layout.delimiter, columnCount: layout.columns.count)
-        } consume: { chunk, _ in
-          if let found = (0..<chunk.rowCount).first(where: {
-            rowCount + chunk.ordinal(of: $0) == row
-          }) {
-            place = "\(table.files[file].name):\(chunk.line(of: found))"
-            throw Found()
-          }
-          rowCount += chunk.totalRowCount
-        }
-      }
-    } catch is Found {}
-    return place
   }
 }
