@@ -188,7 +188,7 @@ struct IngestCommand: AsyncParsableCommand {
       }
     }
     if report.skipped > 0 {
-      print("\(report.skipped.grouped) lines left out")
+      print("\(report.skipped.counting("line")) left out")
       for message in report.messages { print("  \(message)") }
     }
     let edges = report.edges.values.reduce(0, +)
