@@ -11,6 +11,7 @@ public final class CSRIndex: @unchecked Sendable {
   private let ranges: UnsafeMutableBufferPointer<hr_range>
   private let owners: [any Sendable]
   private let rangeBits: Int
+  private let rowCount: Int
   private let neighborCount: Int
   private let place: @Sendable (_ range: Int) -> String
   public let edgeCount: Int
@@ -58,6 +59,7 @@ public final class CSRIndex: @unchecked Sendable {
     }
     self.owners = owners
     self.rangeBits = rangeBits
+    self.rowCount = rowCount
     self.neighborCount = neighborCount
     self.place = place
     edgeCount = ranges.reduce(0) { $0 + Int($1?.raw.edge_count ?? 0) }
@@ -77,6 +79,7 @@ public final class CSRIndex: @unchecked Sendable {
     }
     guard bad < 0 else {
       let row = rows[bad]
+      require(Int(row) < rowCount, "row \(row) of \(rowCount)")
       throw HedgerowError(
         .damaged, "the offsets of row \(row) make no sense", at: place(Int(row) >> rangeBits))
     }

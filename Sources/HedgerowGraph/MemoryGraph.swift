@@ -133,6 +133,11 @@ extension MemoryGraph: Topology {
   public func extents(
     of rows: Span<UInt32>, along relation: Relation, into extents: inout MutableSpan<Extent>
   ) throws {
+    // The index ends at the last row that has an entry.
+    let count = count(of: relation.target)
+    for place in rows.indices {
+      require(Int(rows[place]) < count, "row \(rows[place]) of \(count)")
+    }
     try index(relation).extents(of: rows, into: &extents)
   }
 

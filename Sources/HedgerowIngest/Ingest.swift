@@ -10,9 +10,12 @@ import HedgerowStore
 ///   options, into: "cora.hedgerow", budget: MemoryBudget(total: 1 << 30), pool: ThreadPool())
 /// ```
 /// Every file is read twice: once to learn the kinds of its columns and its keys, once to encode and
-/// sort. What grows with the data is sorted on disk within the budget. All new types appear in one
+/// sort. What grows with the data is sorted on disk within the budget. Everything appears in one
 /// commit; a run that fails leaves the store as it was, or removes the one that it made. The result
 /// does not depend on the budget or on the number of threads.
+///
+/// With ``IngestOptions/ExistingTypes/append`` types that the store has are added to: their nodes keep
+/// ids and values and come before the new ones; of their edges both indices are written anew.
 public enum Ingest {
   /// - Parameters:
   ///   - path: a store, or where to make one.
@@ -20,7 +23,7 @@ public enum Ingest {
   ///   - progress: called often, from any thread, one call at a time.
   ///   - isCancelled: asked often, from any thread; once true, the run ends with `interrupted`.
   /// - Throws: `badData` with `file:line` for input that cannot be used, `noInput` for a file that is
-  ///   missing, `usage` for options that make no sense or a type that exists, `io`, `locked`.
+  ///   missing, `usage` for options that make no sense or do not fit the store, `io`, `locked`.
   @discardableResult
   public static func run(
     _ options: IngestOptions, into path: String, budget: MemoryBudget, pool: ThreadPool,
@@ -35,12 +38,16 @@ public enum Ingest {
       let store = isNew ? try GraphStore.create(at: path) : try GraphStore.open(at: path)
       let builder = try store.beginBuild(waiting: seconds)
       do {
-        let snapshot = try store.snapshot()
-        try options.checkNew(in: snapshot.schema)
-        var run = try IngestRun(
-          options: options, builder: builder, present: snapshot, budget: budget, pool: pool,
-          progress: progress, isCancelled: isCancelled)
-        var report = try run.build()
+        func build() throws -> IngestReport {
+          // Let go of before the commit, so that files which it replaces go at once.
+          let snapshot = try store.snapshot()
+          try options.check(against: snapshot.schema)
+          var run = try IngestRun(
+            options: options, builder: builder, present: snapshot, budget: budget, pool: pool,
+            progress: progress, isCancelled: isCancelled)
+          return try run.build()
+        }
+        var report = try build()
         report.version = try builder.publish()
         report.seconds = (ContinuousClock.now - start) / .seconds(1)
         report.peakResidentByteCount = ProcessResources.peakResidentByteCount
@@ -127,15 +134,32 @@ extension IngestOptions {
     }
   }
 
-  /// An ingest adds types; it never changes one. Edges may lead to node types that are there.
-  func checkNew(in schema: GraphSchema) throws {
-    for type in nodes.map(\.type) + features.map(\.type) where schema.node(type) != nil {
-      throw HedgerowError(
-        .usage, "node type '\(type)' is in the store already: ingest adds new types only")
+  /// What can be said of the options once it is known what the store has.
+  func check(against schema: GraphSchema) throws {
+    func refuse(_ message: String) -> HedgerowError { HedgerowError(.usage, message) }
+    if existingTypes == .refuse {
+      let nodes = Set(nodes.map(\.type) + features.map(\.type))
+      let known =
+        schema.nodes.first { nodes.contains($0.type) }.map { "node type '\($0.type)'" }
+        ?? schema.edges.first { edgeTypes.contains($0.type) }.map { "edge type '\($0.type)'" }
+      guard let known else { return }
+      throw refuse("\(known) is in the store already: add to it with --append")
     }
-    for type in edgeTypes where schema.edge(type) != nil {
-      throw HedgerowError(
-        .usage, "edge type '\(type)' is in the store already: ingest adds new types only")
+    for edge in schema.edges where edgeTypes.contains(edge.type) {
+      guard undirected.contains(edge.type) == edge.isUndirected else {
+        throw refuse(
+          "edge type '\(edge.type)' is \(edge.isUndirected ? "" : "not ")undirected in the store: "
+            + "\(edge.isUndirected ? "add" : "leave out") --undirected")
+      }
+      for (columns, stored, option) in [
+        (times, edge.timeColumn, "--time"), (weights, edge.weightColumn, "--weight"),
+      ] {
+        guard let column = columns.first(where: { $0.type == edge.type })?.column,
+          column != stored
+        else { continue }
+        let what = stored.map { "the column is '\($0)'" } ?? "there is none"
+        throw refuse("\(option) \(edge.type).\(column): in the store \(what)")
+      }
     }
   }
 }

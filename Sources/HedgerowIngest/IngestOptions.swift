@@ -84,6 +84,14 @@ public struct IngestOptions: Sendable {
     case report
   }
 
+  /// What to do with a type that the store has.
+  public enum ExistingTypes: Sendable {
+    /// Refuse it: only new types come in. Edges may lead to nodes that are there.
+    case refuse
+    /// Add to it. Its nodes keep their ids and values, and come before the new ones.
+    case append
+  }
+
   /// How rows of feature matrices are scaled.
   public enum Normalization: String, Sendable, CaseIterable {
     case none
@@ -114,6 +122,7 @@ public struct IngestOptions: Sendable {
   public var normalization: Normalization = .none
   public var missingNodes: MissingNodes = .create
   public var badLines: BadLines = .fail
+  public var existingTypes: ExistingTypes = .refuse
 
   public init() {}
 }

@@ -2,19 +2,26 @@ public import HedgerowCore
 
 /// What an ingest did.
 public struct IngestReport: Sendable {
-  /// The store's version with the new types.
+  /// The store's version with what came in.
   public var version: UInt64 = 0
-  /// Nodes of each new type.
+  /// Nodes of each type that is new or was added to, those that were there included.
   public var nodes = PerNode<Int>()
-  /// Edges of each new type as they are stored: both arcs of an undirected edge count.
+  /// Edges of each such type as they are stored: both arcs of an undirected edge count.
   public var edges = PerEdge<Int>()
-  /// Nodes that edges mention and no node file lists, of the types that have node files.
+  /// How many of the nodes are new.
+  public var addedNodes = PerNode<Int>()
+  /// How many of the edges are new.
+  public var addedEdges = PerEdge<Int>()
+  /// New nodes that edges mention and no node file lists, of the types that have node files or were
+  /// in the store.
   public var createdNodes = PerNode<Int>()
+  /// Arcs to add to an undirected type that it had already, and that were not doubled.
+  public var presentEdges = PerEdge<Int>()
   /// Lines that were left out: bad ones, and edges to nodes that are missing.
   public var skipped = 0
   /// What was wrong with the first of them, as `edges.tsv:17: has 1 column where 2 are expected`.
   public var messages: [String] = []
-  /// Columns of each new type.
+  /// Columns of each type that is new or was added to.
   public var schema = GraphSchema()
   public var seconds = 0.0
   public var peakResidentByteCount = 0

@@ -94,6 +94,14 @@ public final class MappedSegment: @unchecked Sendable {
     return section.assumingMemoryBound(to: T.self)
   }
 
+  /// Starts reading bytes of a section that are about to be used in order.
+  public func prefetch(_ bytes: UnsafeRawBufferPointer) {
+    guard let start = bytes.baseAddress, bytes.count > 0 else { return }
+    let page = UInt(SegmentLayout.pageByteCount)
+    let lead = Int(UInt(bitPattern: start) % page)
+    madvise(UnsafeMutableRawPointer(mutating: start - lead), bytes.count + lead, MADV_WILLNEED)
+  }
+
   /// Checks every page and the checksum table against their checksums, reading the whole file in
   /// windows of 1 MiB asked for ahead.
   ///

@@ -112,7 +112,26 @@ import Testing
   }
 
   @Test func aNewTypeIsInAStoreAsAWholeOrNotAtAll() throws {
-    let seed = printedSeed()
+    try growInSpiteOfKills("\(Self.second)", []) { grown in
+      #expect(grown.count(of: Self.first) == 3 && grown.count(of: Self.second) == 8 << 14)
+    }
+  }
+
+  @Test func whatIsAppendedIsInAStoreAsAWholeOrNotAtAll() throws {
+    try growInSpiteOfKills("\(Self.first)", ["--append"]) { grown in
+      #expect(grown.count(of: Self.first) == 3 + (8 << 14))
+      // The nodes that were there are the first ones still.
+      let keys = try (0..<3).map { try grown.key(of: NodeID($0), of: "node") }
+      #expect(keys == ["1", "2", "3"])
+    }
+  }
+
+  /// Kills ingests of many edges into a store with few; then lets one end and looks at what it made.
+  private func growInSpiteOfKills(
+    _ type: String, _ options: [String], test: String = #function,
+    look: (Snapshot) throws -> Void
+  ) throws {
+    let seed = printedSeed(test)
     var random = RandomStream(seed: seed)
     let directory = TemporaryDirectory()
     let edges = try makeEdges(in: directory, seed: seed)
@@ -125,7 +144,7 @@ import Testing
       return path
     }
     func arguments(_ path: String) -> [String] {
-      ["ingest", path, "--edges", "\(Self.second)=\(edges)"]
+      ["ingest", path, "--edges", "\(type)=\(edges)"] + options
     }
     let whole = try microseconds(of: arguments(copy(to: "whole")))
     let old = try content(GraphStore.open(at: directory("base"), .readOnly).snapshot())
@@ -142,11 +161,10 @@ import Testing
         counts.old += 1
       }
     }
-    print("of stores with a new type \(counts)")
+    print("\(test): \(counts)")
     _ = try microseconds(of: arguments(path))
     #expect(try check(path, acknowledged: true, old: old, new: new))
     try checkLeftovers(path)
-    let counted = try GraphStore.open(at: path, .readOnly).snapshot()
-    #expect(counted.count(of: Self.first) == 3 && counted.count(of: Self.second) == 8 << 14)
+    try look(GraphStore.open(at: path, .readOnly).snapshot())
   }
 }

@@ -90,4 +90,24 @@ import Testing
       }
     }
   }
+
+  @Test func oneIsCountedInTheSingular() throws {
+    try withTemporaryDirectory { path in
+      let (file, store) = ("\(path)/edges.tsv", "\(path)/store")
+      try "1\t2\nbroken\n".write(toFile: file, atomically: true, encoding: .utf8)
+      let ingest = try CommandLineRun("ingest", store, file, "--on-error", "report")
+      #expect(ingest.output.contains("\n1 line left out\n"), "\(ingest.output)")
+      let neighbors = try CommandLineRun("neighbors", store, "node=1")
+      #expect(neighbors.output.contains("1 neighbor over 1 edge\n"), "\(neighbors.output)")
+      let unknown = try CommandLineRun("neighbors", store, "page=1")
+      #expect(unknown.errors == "hedgerow: no node type 'page': there is only node\n")
+      let segment = "\(store)/segments/adjacency-0-in-r0000-1.seg"
+      var bytes = try Data(contentsOf: URL(fileURLWithPath: segment))
+      bytes[4096] ^= 1
+      try bytes.write(to: URL(fileURLWithPath: segment))
+      let verify = try CommandLineRun("verify", store)
+      #expect(verify.status == 70)
+      #expect(verify.errors.contains("1 problem found: restore"), "\(verify.errors)")
+    }
+  }
 }

@@ -118,14 +118,23 @@ private final class Memory: @unchecked Sendable {
     #expect(zip(a, b).allSatisfy { $0.count == 0 || $0 == $1 })
   }
 
-  @Test func rowsOutOfRangeAreRefusedWithTheirPlace() throws {
+  @Test func aRowThatIsNotThereEndsTheProgram() async throws {
     let index = index(
       [[1], [2, 3], []], rangeBits: 6, neighborCount: 4, isListed: { _ in false })
     #expect(try extents(index, [2]) == [Extent(start: 3, count: 0)])
-    for row in [3, 63, 64, 1 << 20, UInt32.max] as [UInt32] {
-      let error = #expect(throws: HedgerowError.self) { try extents(index, [0, 1, row]) }
-      #expect(error?.code == .damaged)
-      #expect(error?.message.contains("row \(row)") == true)
+    let last = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+      let tests = CSRIndexTests()
+      let index = tests.index(
+        [[1], [2, 3], []], rangeBits: 6, neighborCount: 4, isListed: { _ in false })
+      _ = try tests.extents(index, [0, 1, 3])
+    }
+    let message = String(decoding: last?.standardErrorContent ?? [], as: UTF8.self)
+    #expect(message.contains("row 3 of 3"))
+    await #expect(processExitsWith: .failure) {
+      let tests = CSRIndexTests()
+      let index = tests.index(
+        [[1], [2, 3], []], rangeBits: 6, neighborCount: 4, isListed: { _ in false })
+      _ = try tests.extents(index, [.max])
     }
   }
 
@@ -185,6 +194,23 @@ private final class Memory: @unchecked Sendable {
 }
 
 @Suite struct MemoryGraphTests {
+  @Test func aNodeThatIsNotThereEndsTheProgram() async throws {
+    let knows = EdgeType("user", "knows", "user")
+    var graph = MemoryGraph()
+    graph[knows].edges = EdgeList(sources: [0], targets: [1])
+    graph["user"].count = 5
+    // Behind the last node with edges, and there.
+    #expect(try graph.neighbors(of: NodeID(4), along: graph.schema.relations()[0]) == [])
+    let run = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+      var graph = MemoryGraph()
+      graph[EdgeType("user", "knows", "user")].edges = EdgeList(sources: [0], targets: [1])
+      graph["user"].count = 5
+      _ = try graph.neighbors(of: NodeID(5), along: graph.schema.relations()[0])
+    }
+    let message = String(decoding: run?.standardErrorContent ?? [], as: UTF8.self)
+    #expect(message.contains("row 5 of 5"))
+  }
+
   private typealias G = ReferenceGraph
 
   @Test func rowsAreThoseOfTheEdgeListSorted() throws {

@@ -291,6 +291,52 @@ import Testing
     #expect(reported.report.skipped == 2 && reported.report.messages.count == 2)
   }
 
+  @Test(arguments: [false, true]) func aMissingNodeIsNamedWithItsLineAlsoFromDisk(hasText: Bool)
+    throws
+  {
+    let workspace = try Workspace()
+    func key(_ index: Int) -> String { "\(hasText ? "k" : "")\(index * 7919 % 100_003 + 5)" }
+    var options = IngestOptions()
+    let nodes = (0..<60_000).map { "\(key($0))\n" }.joined()
+    options.nodes = [.init("p", try workspace.write(nodes, to: "n.tsv"))]
+    var lines = (0..<50_000).map { "\(key($0))\t\(key($0 * 3 % 60_000))" }
+    lines[7] = "too\tmany\tfields"
+    lines[20_000] = "\(key(3))\t\(key(70_001))"
+    let first = lines.joined(separator: "\n") + "\n"
+    let second = "\(key(1))\t\(key(2))\n\(key(70_002))\t\(key(2))\n"
+    options.edges = [
+      .init(EdgeType("p", "r", "p"), try workspace.write(first, to: "a.tsv")),
+      .init(EdgeType("p", "r", "p"), try workspace.write(second, to: "b.tsv")),
+    ]
+    options.header = .absent
+    options.missingNodes = .fail
+    options.badLines = .report
+    var messages: [[String]] = []
+    // 28 MiB leave 4: keys go to disk.
+    for memory in [256 << 20, 28 << 20] {
+      let report = try workspace.ingest(options, memory: memory).report
+      #expect(report.skipped == 3)
+      messages.append(report.messages)
+    }
+    #expect(messages[0] == messages[1])
+    #expect(
+      messages[0].dropFirst() == [
+        "\(options.edges[0].path):20001: names node '\(key(70_001))', which is not among the nodes "
+          + "of type 'p'",
+        "\(options.edges[1].path):2: names node '\(key(70_002))', which is not among the nodes "
+          + "of type 'p'",
+      ])
+    options.badLines = .fail
+    lines[7] = lines[8]
+    _ = try workspace.write(lines.joined(separator: "\n") + "\n", to: "a.tsv")
+    for memory in [256 << 20, 28 << 20] {
+      let error = #expect(throws: HedgerowError.self) {
+        try workspace.ingest(options, memory: memory)
+      }
+      #expect(error?.place == "\(options.edges[0].path):20001")
+    }
+  }
+
   @Test(arguments: ["0\n1\n2\n", "70\n-5\n8\n", "b\na\nc c\n"])
   func edgesMayLeadToNodesThatTheStoreHas(keys: String) throws {
     let workspace = try Workspace()

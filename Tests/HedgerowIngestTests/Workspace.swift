@@ -63,11 +63,11 @@ final class Workspace: Sendable {
 
   var storePath: String { "\(path)/store-\(UUID().uuidString)" }
 
-  /// Ingests into a new store, verifies it and opens it.
+  /// Ingests into a store, a new one unless it is named, verifies it and opens it.
   func ingest(
-    _ options: IngestOptions, memory: Int = 256 << 20, threads: Int = 2
+    _ options: IngestOptions, into path: String? = nil, memory: Int = 256 << 20, threads: Int = 2
   ) throws -> (report: IngestReport, graph: Snapshot) {
-    let store = storePath
+    let store = path ?? storePath
     let report = try Ingest.run(
       options, into: store, budget: MemoryBudget(total: memory),
       pool: ThreadPool(threadCount: threads))

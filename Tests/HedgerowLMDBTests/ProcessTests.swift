@@ -40,7 +40,10 @@ import Testing
         }
         #expect(values.count <= 1)
         let committed = values.first ?? 0
-        #expect(committed == acknowledged || committed == acknowledged + 1)
+        // The last commit of a writer may be there without its acknowledgement, and those of the
+        // writers before it, too.
+        #expect(committed >= max(acknowledged, commits))
+        #expect(committed <= max(acknowledged, commits) + 1)
         commits = committed
       }
       print("aKilledWriterLeavesAWholePrefixOfItsCommits: \(commits) commits")

@@ -17,7 +17,8 @@ struct IngestCommand: AsyncParsableCommand {
       Other columns become properties; their kinds are found over the whole file or stated: int, \
       float, bool, string, categorical, timestamp[s|ms|us|ns], float32[N] and the like.
 
-      All new types appear in one commit. A type that the store has already is refused.
+      Everything appears in one commit. A type that the store has is refused, unless --append is \
+      given: then its nodes and edges stay as they are, and the new ones come behind them.
       """)
 
   @Argument(help: ArgumentHelp("The store's directory; made if absent.", valueName: "store"))
@@ -90,6 +91,8 @@ struct IngestCommand: AsyncParsableCommand {
       valueName: "fail|report"),
     transform: parseCase)
   var onError = IngestOptions.BadLines.fail
+  @Flag(help: "Add to types that the store has: nodes and edges behind those that are there.")
+  var append = false
   @Option(help: ArgumentHelp("Wait so long for another writer.", valueName: "seconds"))
   var wait = 0.0
   @OptionGroup var global: GlobalOptions
@@ -141,6 +144,7 @@ struct IngestCommand: AsyncParsableCommand {
     options.normalization = normalizeFeatures
     options.missingNodes = onMissing
     options.badLines = onError
+    options.existingTypes = append ? .append : .refuse
     if undirected {
       options.undirected = Set(options.edges.map(\.type).filter { $0.source == $0.target })
       guard !options.undirected.isEmpty else {
@@ -163,20 +167,28 @@ struct IngestCommand: AsyncParsableCommand {
   private func printLines(_ report: IngestReport) {
     for (type, count) in report.nodes {
       let made = report.createdNodes[optional: type] ?? 0
-      let note = made > 0 ? ", \(made.grouped) of them only in edge files" : ""
+      let added = report.addedNodes[type]
+      let note =
+        (added < count ? ", \(added.grouped) of them new" : "")
+        + (made > 0 ? ", \(made.grouped) of them only in edge files" : "")
       print("node \(type): \(count.grouped)\(note)")
       for property in report.schema.node(type)?.properties ?? [] {
         print("  \(property.name): \(property.kind)")
       }
     }
     for (type, count) in report.edges {
-      print("edge \(type): \(count.grouped)")
+      let added = report.addedEdges[type]
+      let there = report.presentEdges[optional: type] ?? 0
+      let note =
+        (added < count ? ", \(added.grouped) of them new" : "")
+        + (there > 0 ? "; \(there.grouped) were there already" : "")
+      print("edge \(type): \(count.grouped)\(note)")
       for property in report.schema.edge(type)?.properties ?? [] {
         print("  \(property.name): \(property.kind)")
       }
     }
     if report.skipped > 0 {
-      print("\(report.skipped.grouped) lines left out")
+      print("\(report.skipped.counting("line")) left out")
       for message in report.messages { print("  \(message)") }
     }
     let edges = report.edges.values.reduce(0, +)
@@ -198,6 +210,15 @@ extension IngestReport {
       .init(
         key: "edges",
         value: .object(edges.map { .init(key: "\($0)", value: .int($1)) })),
+      .init(
+        key: "added_nodes",
+        value: .object(addedNodes.map { .init(key: $0.name, value: .int($1)) })),
+      .init(
+        key: "added_edges",
+        value: .object(addedEdges.map { .init(key: "\($0)", value: .int($1)) })),
+      .init(
+        key: "present_edges",
+        value: .object(presentEdges.map { .init(key: "\($0)", value: .int($1)) })),
       .init(
         key: "created_nodes",
         value: .object(createdNodes.map { .init(key: $0.name, value: .int($1)) })),

@@ -33,7 +33,8 @@ struct NeighborsCommand: AsyncParsableCommand {
     let (typeName, key) = try parsePair(node, at: "=", as: "node")
     let type = NodeType(typeName)
     guard graph.schema.node(type) != nil else {
-      throw HedgerowError(.usage, "no node type '\(type)': there are \(graph.typeNames)")
+      throw HedgerowError(
+        .usage, "no node type '\(type)': \(graph.schema.nodes.map(\.type.name).choices)")
     }
     guard let start = try graph.node(type, key: key) else {
       throw HedgerowError(.usage, "no node '\(type)' with the key '\(key)'", at: store.path)
@@ -60,7 +61,8 @@ struct NeighborsCommand: AsyncParsableCommand {
         "\(step.hop)\t\(step.along)\t\(step.type)=\(try graph.key(of: NodeID(step.node), of: step.type))\(parallel)"
       )
     }
-    print("\(found.count) neighbors over \(found.reduce(0) { $0 + $1.edges }) edges")
+    let edgeCount = found.reduce(0) { $0 + $1.edges }
+    print("\(found.count.counting("neighbor")) over \(edgeCount.counting("edge"))")
   }
 
   /// Relations whose rows are where we stand: messages run the other way than we walk.
@@ -77,8 +79,7 @@ struct NeighborsCommand: AsyncParsableCommand {
       guard !edges.isEmpty else {
         throw HedgerowError(
           .usage,
-          "no edge type '\(type)': there are "
-            + graph.schema.edges.map { "\($0.type)" }.joined(separator: ", "))
+          "no edge type '\(type)': \(graph.schema.edges.map { "\($0.type)" }.choices)")
       }
     }
     return edges.map { Relation($0.element.type, direction, index: $0.offset) }
@@ -130,9 +131,4 @@ private struct Traversal {
     }
     return steps
   }
-}
-
-extension Snapshot {
-  /// The node types, for messages.
-  var typeNames: String { schema.nodes.map(\.type.name).joined(separator: ", ") }
 }

@@ -106,7 +106,8 @@ struct PredictCommand: AsyncParsableCommand {
       for example in examples {
         print("\(example.key)\t\(example.predicted)\t\(example.label ?? "-")")
       }
-      return print("wrote \(write) of \(count.grouped) nodes; the store is at version \(version)")
+      return print(
+        "wrote \(write) of \(count.counting("node")); the store is at version \(version)")
     }
     print(
       JSON.object([

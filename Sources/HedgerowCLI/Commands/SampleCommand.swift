@@ -98,8 +98,8 @@ struct SampleCommand: AsyncParsableCommand {
     }
     let rate = seconds > 0 ? Double(counts.edges) / seconds / 1e6 : 0
     print(
-      "\(counts.batches.grouped) batches, \(counts.nodes.grouped) nodes, "
-        + "\(counts.edges.grouped) edges in \(seconds.formatted(decimals: 3)) s: "
+      "\(counts.batches.counting("batch", plural: "batches")), \(counts.nodes.counting("node")), "
+        + "\(counts.edges.counting("edge")) in \(seconds.formatted(decimals: 3)) s: "
         + "\(rate.formatted(decimals: 1)) M edges/s")
     print(
       "on \(options.threads) threads: sample \(stages.sample.formatted(decimals: 3)) s, "

@@ -56,4 +56,20 @@ extension Int {
     }
     return (self < 0 ? "-" : "") + String(text.reversed())
   }
+
+  /// `1 edge`, `2,000 edges`
+  func counting(_ noun: String, plural: String? = nil) -> String {
+    "\(grouped) \(self == 1 ? noun : plural ?? noun + "s")"
+  }
+}
+
+extension [String] {
+  /// What can be chosen from, after a name that was not found: `there are a, b`.
+  var choices: String {
+    switch count {
+    case 0: "there is none"
+    case 1: "there is only \(self[0])"
+    default: "there are \(joined(separator: ", "))"
+    }
+  }
 }

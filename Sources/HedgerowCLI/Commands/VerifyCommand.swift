@@ -44,7 +44,8 @@ struct VerifyCommand: AsyncParsableCommand {
     }
     if !report.isClean {
       throw HedgerowError(
-        .damaged, "\(report.problems.count) problems found: restore the store from a copy",
+        .damaged,
+        "\(report.problems.count.counting("problem")) found: restore the store from a copy",
         at: store.path)
     }
   }

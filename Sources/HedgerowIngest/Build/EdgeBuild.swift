@@ -9,6 +9,9 @@ import HedgerowStore
 /// Without columns both orders are sorted from the same pass and written side by side. With columns
 /// the out order comes first, with the values in it; the in order is then sorted with each edge's
 /// place in the out order. The in side of undirected edges without columns is the out side again.
+///
+/// The edges of a type that the store has are in order already: they are merged with the sorted new
+/// ones. Of equal ends they come first; of undirected edges, a pair that is there is not doubled.
 struct EdgeBuild {
   let runner: PassRunner
   let builder: GenerationBuilder
@@ -19,11 +22,19 @@ struct EdgeBuild {
   let target: NodeKeys
   let missing: IngestOptions.MissingNodes
   let isUndirected: Bool
+  /// The store as it is, when it has the type.
+  let present: Snapshot?
   /// For sorting and look-ups.
   let memory: Int
 
-  /// Returns the number of edges that are stored.
-  func run() throws -> Int {
+  struct Counts {
+    /// Edges that are stored.
+    var edges: Int
+    /// Arcs of undirected edges that were there and came again.
+    var presentEdges = 0
+  }
+
+  func run() throws -> Counts {
     let layout = EdgeLayout(table.codecs)
     let scratch = builder.scratchDirectory
     let memory = max(self.memory / 4, self.memory - writerByteCount(layout))
@@ -43,30 +54,57 @@ struct EdgeBuild {
       backward: backward, heap: heap, lookupMemory: lookupMemory, runner: runner, faults: faults
     ).run()
     try heap?.flush()
-    try builder.declare(
-      EdgeSchema(
-        type, properties: table.properties, isUndirected: isUndirected,
-        timeColumn: table.codecs.first { $0.requirement == .time }?.name,
-        weightColumn: table.codecs.first { $0.requirement == .weight }?.name))
-    if layout.isPlain { return try writePlain(forward, backward!) }
+    if let present {
+      let schema = present.schema.edge(type)
+      try builder.extend(
+        type, adding: table.properties.filter { schema?.property($0.name) == nil })
+    } else {
+      try builder.declare(
+        EdgeSchema(
+          type, properties: table.properties, isUndirected: isUndirected,
+          timeColumn: table.codecs.first { $0.requirement == .time }?.name,
+          weightColumn: table.codecs.first { $0.requirement == .weight }?.name))
+    }
+    if layout.isPlain { return try writePlain(forward, backward!, layout) }
 
-    var sortedBackward: SortedRecords?
     let sortedForward = try forward.finish()
-    if let backward { sortedBackward = try backward.finish() }
-    let arcs: any EdgeStream =
+    let sortedBackward = try backward?.finish()
+    let new: any EdgeStream =
       if let sortedBackward {
-        try UndirectedArcs(
-          forward: sortedForward, backward: sortedBackward, isPlain: false, width: layout.width)
+        try MergedEdges.bothArcs(sortedForward, sortedBackward, layout: layout)
       } else {
         sortedForward
       }
-    return try writeWithColumns(arcs, layout, heap, inMemory: share, total: sortedForward.count)
+    let (stored, arcs) = try merged(new, .out, layout)
+    let texts = Texts(heap: heap, stored: stored)
+    var counts = Counts(edges: 0)
+    counts.edges = try writeWithColumns(
+      arcs, layout, texts, inMemory: share, total: total(sortedForward))
+    counts.presentEdges = (arcs as? MergedEdges).map { stored == nil ? 0 : $0.droppedCount } ?? 0
+    return counts
+  }
+
+  /// New edges together with those that the type has in the store.
+  private func merged(
+    _ new: any EdgeStream, _ index: AdjacencyIndex, _ layout: EdgeLayout
+  ) throws -> (stored: StoredEdges?, all: any EdgeStream) {
+    guard let present, present.count(of: type) > 0 else { return (nil, new) }
+    let stored = try StoredEdges(type, in: present, index, layout: layout)
+    return (
+      stored, try MergedEdges(stored, new, isUndirected ? .surplus : .all, layout: layout)
+    )
+  }
+
+  /// The most edges that will be stored.
+  private func total(_ listed: SortedRecords) -> Int {
+    (present?.count(of: type) ?? 0) + listed.count * (isUndirected ? 2 : 1)
   }
 
   /// What column writers hold: codes, text offsets and validity of one range of 2^18 sources, which
   /// grow by doubling. A range of hubs has twice the mean number of edges.
   private func writerByteCount(_ layout: EdgeLayout) -> Int {
-    let edgeCount = table.rowCount * (isUndirected ? 2 : 1)
+    let edgeCount =
+      (present?.count(of: type) ?? 0) + table.rowCount * (isUndirected ? 2 : 1)
     let mean = Double(edgeCount) / Double(max(1, source.count)) * Double(1 << 18)
     let rangeEdgeCount = min(edgeCount, Int(2 * mean))
     let rowByteCount = layout.codecs.reduce(0) { sum, codec in
@@ -81,7 +119,9 @@ struct EdgeBuild {
 
   // MARK: Without columns
 
-  private func writePlain(_ forward: ExternalSorter, _ backward: ExternalSorter) throws -> Int {
+  private func writePlain(
+    _ forward: ExternalSorter, _ backward: ExternalSorter, _ layout: EdgeLayout
+  ) throws -> Counts {
     let out = try builder.adjacencyWriter(of: type, .out)
     let `in` = try builder.adjacencyWriter(of: type, .in)
     var sorted: [SortedRecords?] = [nil, nil]
@@ -93,33 +133,39 @@ struct EdgeBuild {
     }
     let first = sorted[0]!
     let second = sorted[1]!
+    let total = total(first)
+    var presentEdges = 0
     if isUndirected {
-      let arcs = try UndirectedArcs(forward: first, backward: second, isPlain: true, width: 8)
+      let new = try MergedEdges.bothArcs(first, second, layout: layout)
+      let (stored, arcs) = try merged(new, .out, layout)
       var halves = Halves()
       while let block = try arcs.next() {
         try runner.checkCancelled()
         halves.split(block)
         try inParallel(runner.pool, { try halves.append(to: out) }, { try halves.append(to: `in`) })
-        report(Int(out.edgeCount), of: 2 * first.count)
+        report(Int(out.edgeCount), of: total)
       }
+      if stored != nil, let merged = arcs as? MergedEdges { presentEdges = merged.droppedCount }
     } else {
+      let byTarget = try merged(second, .in, layout).all
+      let bySource = try merged(first, .out, layout).all
       try inParallel(
-        runner.pool, { try drain(first, to: out, reports: true) },
-        { try drain(second, to: `in`, reports: false) })
+        runner.pool, { try drain(bySource, to: out, reporting: total) },
+        { try drain(byTarget, to: `in`, reporting: nil) })
     }
     try inParallel(runner.pool, { try out.finish() }, { try `in`.finish() })
-    return Int(out.edgeCount)
+    return Counts(edges: Int(out.edgeCount), presentEdges: presentEdges)
   }
 
   private func drain(
-    _ sorted: SortedRecords, to writer: AdjacencyWriter, reports: Bool
+    _ edges: any EdgeStream, to writer: AdjacencyWriter, reporting total: Int?
   ) throws {
     var halves = Halves()
-    while let block = try sorted.next() {
+    while let block = try edges.next() {
       try runner.checkCancelled()
       halves.split(block)
       try halves.append(to: writer)
-      if reports { report(Int(writer.edgeCount), of: sorted.count) }
+      if let total { report(Int(writer.edgeCount), of: total) }
     }
   }
 
@@ -152,7 +198,7 @@ struct EdgeBuild {
   // MARK: With columns
 
   private func writeWithColumns(
-    _ arcs: any EdgeStream, _ layout: EdgeLayout, _ heap: TextHeap?, inMemory: Int, total: Int
+    _ arcs: any EdgeStream, _ layout: EdgeLayout, _ texts: Texts, inMemory: Int, total: Int
   ) throws -> Int {
     let out = try builder.adjacencyWriter(of: type, .out)
     let columns = try layout.codecs.map { try builder.columnWriter(of: type, $0.name) }
@@ -160,7 +206,7 @@ struct EdgeBuild {
     let inShape = InRecord(hasTime: time != nil)
     let sorter = ExternalSorter(
       inShape.shape, memory: inMemory, scratch: builder.scratchDirectory,
-      expected: isUndirected ? 2 * total : total)
+      expected: total)
     var block = ColumnBlock(layout)
     while let records = try arcs.next() {
       try runner.checkCancelled()
@@ -168,12 +214,12 @@ struct EdgeBuild {
       block.split(records)
       try block.appendEnds(to: out)
       for (index, column) in columns.enumerated() {
-        try block.append(index, of: records, heap, to: column)
+        try block.append(index, of: records, texts, to: column)
       }
       try inShape.append(
         block, records, layout, timeOffset: time.map { layout.offsets[$0] }, from: position,
         to: sorter)
-      report(Int(out.edgeCount), of: isUndirected ? 2 * total : total)
+      report(Int(out.edgeCount), of: total)
     }
     try out.finish()
     for (codec, column) in zip(layout.codecs, columns) {
@@ -187,6 +233,22 @@ struct EdgeBuild {
     }
     try `in`.finish()
     return Int(out.edgeCount)
+  }
+}
+
+/// Where the texts of records are: new ones in the heap, others still in the store.
+private struct Texts {
+  let heap: TextHeap?
+  let stored: StoredEdges?
+
+  func withText(
+    _ column: Int, at place: UInt64, _ body: (UnsafeRawBufferPointer) throws -> Void
+  ) throws {
+    if StoredEdges.isStored(place) {
+      try stored!.withText(column, at: place, body)
+    } else {
+      try heap!.withText(at: place, body)
+    }
   }
 }
 
@@ -218,7 +280,7 @@ private struct ColumnBlock {
   }
 
   mutating func append(
-    _ column: Int, of records: UnsafeRawBufferPointer, _ heap: TextHeap?, to writer: ColumnWriter
+    _ column: Int, of records: UnsafeRawBufferPointer, _ texts: Texts, to writer: ColumnWriter
   ) throws {
     let count = sources.count
     let start = records.baseAddress!
@@ -231,7 +293,7 @@ private struct ColumnBlock {
         }
         let place = record.loadUnaligned(
           fromByteOffset: layout.offsets[column], as: UInt64.self)
-        try heap!.withText(at: place) { try writer.append(text: $0) }
+        try texts.withText(column, at: place) { try writer.append(text: $0) }
       }
       return
     }

@@ -19,6 +19,9 @@ final class EdgeReader {
   // Ends whose dictionary is on disk: edges wait here until their keys are looked up together.
   private var queries: [KeyQueries?] = [nil, nil]
   private var waiting: [UInt8] = []
+  // And where they come from: their places among all rows of the files, bad ones included.
+  private var waitingRows: [UInt64] = []
+  private var rowCount = 0
   private let waitingLimit: Int
 
   /// - Parameter lookupMemory: for edges that wait for their keys; only taken when they must.
@@ -68,7 +71,8 @@ final class EdgeReader {
         }
         // Lines that were bad in the first pass have been counted.
         for fault in chunk.faults where fault.cause == .missingNode {
-          try addMissing(fault.message, line: fault.line, of: table.files[file])
+          try addMissing(
+            fault.message, at: "\(table.files[file].name):\(fault.line)", of: table.files[file])
         }
         try putTextsAside(chunk, file: file, into: part.records)
         if queries[0] == nil && queries[1] == nil {
@@ -76,6 +80,7 @@ final class EdgeReader {
         } else {
           try wait(chunk, part, file: file)
         }
+        rowCount += chunk.totalRowCount
       }
     }
     try answer()
@@ -102,9 +107,7 @@ final class EdgeReader {
       return Part(ids: ids, records: records, backward: backward)
     }
     records.initializeMemory(as: UInt8.self, repeating: 0)
-    let values = table.codecs.enumerated().map { index, codec in
-      codec.encode(chunk, column: table.fields[file][index])
-    }
+    let values = table.encode(chunk, file: file)
     let start = records.baseAddress!
     for row in 0..<count {
       EdgeLayout.setEnds(start + row * layout.width, ids[0][row], ids[1][row])
@@ -162,9 +165,7 @@ final class EdgeReader {
       let end = ids[0][row] == .max ? 0 : ids[1][row] == .max ? 1 : -1
       if end >= 0 {
         chunk.mark(
-          row, as: .missingNode,
-          "names node \(chunk.quote(row, columns[end])), which is not among the nodes of type "
-            + "'\(ends[end].type)'")
+          row, as: .missingNode, missingMessage(chunk, row, columns[end], end))
       } else {
         ids[0][kept] = ids[0][row]
         ids[1][kept] = ids[1][row]
@@ -177,13 +178,20 @@ final class EdgeReader {
     chunk.dropMarked()
   }
 
-  private func addMissing(_ message: String, line: Int?, of file: InputFile) throws {
+  private func addMissing(
+    _ message: @autoclosure () throws -> String, at place: @autoclosure () throws -> String,
+    of file: InputFile
+  ) throws {
     switch missing {
     case .create: throw changedFile(file)
     case .skip: faults.addSkipped(1)
-    case .fail:
-      try faults.add(message, at: line.map { "\(file.name):\($0)" } ?? file.name)
+    case .fail: try faults.add(message(), at: place())
     }
+  }
+
+  private func missingMessage(_ chunk: TextChunk, _ row: Int, _ column: Int, _ end: Int) -> String {
+    "names node \(chunk.quote(row, column)), which is not among the nodes of type "
+      + "'\(ends[end].type)'"
   }
 
   private func putTextsAside(
@@ -191,10 +199,11 @@ final class EdgeReader {
   ) throws {
     guard let heap else { return }
     for (index, codec) in layout.codecs.enumerated() where codec.kind == .string {
+      guard let field = table.fields[file][index] else { continue }
       for row in 0..<chunk.rowCount {
         let record = records.baseAddress! + row * layout.width
         guard layout.isValid(record, index) else { continue }
-        let place = try heap.append(chunk.field(row, table.fields[file][index]))
+        let place = try heap.append(chunk.field(row, field))
         (record + layout.offsets[index]).copyMemory(from: [place], byteCount: 8)
       }
     }
@@ -233,7 +242,7 @@ final class EdgeReader {
       let keys = columns.map { chunk.key(row, $0) }
       let length = keys[0].count + keys[1].count + 16
       let isFull =
-        waiting.count + layout.recordByteCount > waitingLimit
+        waiting.count + layout.recordByteCount + 8 * (waitingRows.count + 1) > waitingLimit
         || queries.contains { $0.map { !$0.fits(count: 2, byteCount: length) } ?? false }
       if isFull { try answer() }
       var found = [part.ids[0][row], part.ids[1][row]]
@@ -244,6 +253,7 @@ final class EdgeReader {
       setEnds(record, found[0], found[1])
       waiting.append(
         contentsOf: UnsafeRawBufferPointer(start: record, count: layout.recordByteCount))
+      waitingRows.append(UInt64(rowCount + chunk.ordinal(of: row)))
     }
   }
 
@@ -268,13 +278,25 @@ final class EdgeReader {
     return queries.add(integer)
   }
 
+  /// Only for a message is the line read again.
+  private func addMissing(row: UInt64, end: Int) throws {
+    func visit(_ look: (InputFile, TextChunk, Int) -> String) throws -> String {
+      try runner.visit(row: Int(row), of: table, look)
+    }
+    try addMissing(
+      visit { missingMessage($1, $2, $0.layout.keyColumns[end], end) },
+      at: visit { "\($0.name):\($1.line(of: $2))" }, of: table.files[0])
+  }
+
   /// Looks up the keys of the edges that wait and hands the edges on.
   private func answer() throws {
     guard !waiting.isEmpty else { return }
     let sources = try queries[0]?.answer()
     let targets = ends[0] === ends[1] ? sources : try queries[1]?.answer()
     var records = waiting
+    let rows = waitingRows
     waiting.removeAll(keepingCapacity: true)
+    waitingRows.removeAll(keepingCapacity: true)
     let width = layout.recordByteCount
     var kept = 0
     try records.withUnsafeMutableBytes { records in
@@ -285,9 +307,7 @@ final class EdgeReader {
         let target =
           targets.map { $0[Int(ends & 0xFFFF_FFFF)] } ?? UInt32(truncatingIfNeeded: ends)
         if source == .max || target == .max {
-          let type = self.ends[source == .max ? 0 : 1].type
-          try addMissing(
-            "names a node that is not among those of type '\(type)'", line: nil, of: table.files[0])
+          try addMissing(row: rows[place / width], end: source == .max ? 0 : 1)
           continue
         }
         setEnds(record, source, target)

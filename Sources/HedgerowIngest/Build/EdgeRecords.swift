@@ -50,6 +50,12 @@ struct EdgeLayout {
     }
   }
 
+  /// Says that a column of a record, which was all zeros, has a value.
+  func setValid(_ record: UnsafeMutableRawPointer, _ column: Int) {
+    let byte = record.assumingMemoryBound(to: UInt8.self) + Self.keyWidth + column / 8
+    byte.pointee |= 1 << UInt8(column % 8)
+  }
+
   func isValid(_ record: UnsafeRawPointer, _ column: Int) -> Bool {
     let byte = record.load(fromByteOffset: Self.keyWidth + column / 8, as: UInt8.self)
     return byte >> UInt8(column % 8) & 1 == 1
@@ -116,23 +122,28 @@ protocol EdgeStream {
 
 extension SortedRecords: EdgeStream {}
 
-/// Both arcs of undirected edges in out order, from the listed arcs sorted forward and backward.
-///
-/// A pair that was listed `f` times one way and `b` times the other has max(f, b) arcs each way: the
-/// listed ones with their own values, then the last of the others turned around. A loop is there
-/// once for each listing.
-final class UndirectedArcs: EdgeStream {
-  private let forward: Side
-  private let backward: Side
-  private let isPlain: Bool
+/// Two streams of edges in out order as one; of equal ends, those of the first come first.
+final class MergedEdges: EdgeStream {
+  /// Which edges of the second stream are kept.
+  enum Rule {
+    case all
+    /// Of n between two ends the last n - m, where the first stream has m.
+    case surplus
+  }
+
+  private let first: Side
+  private let second: Side
+  private let rule: Rule
   private let width: Int
   private let output: UnsafeMutableRawBufferPointer
-  private var pair: UInt64?
-  private var forwardCount = 0
-  private var backwardCount = 0
+  private var ends: UInt64?
+  private var firstCount = 0
+  private var secondCount = 0
+  /// Edges of the second stream that were not kept.
+  private(set) var droppedCount = 0
 
   private final class Side {
-    let records: SortedRecords
+    let stream: any EdgeStream
     let isPlain: Bool
     let width: Int
     var block: UnsafeRawBufferPointer?
@@ -140,11 +151,11 @@ final class UndirectedArcs: EdgeStream {
     /// Of the next record; nil at the end.
     var key: UInt64?
 
-    init(_ records: SortedRecords, isPlain: Bool, width: Int) throws {
-      self.records = records
-      self.isPlain = isPlain
-      self.width = width
-      block = try records.next()
+    init(_ stream: any EdgeStream, _ layout: EdgeLayout) throws {
+      self.stream = stream
+      isPlain = layout.isPlain
+      width = layout.recordByteCount
+      block = try stream.next()
       loadKey()
     }
 
@@ -161,19 +172,32 @@ final class UndirectedArcs: EdgeStream {
     func advance() throws {
       position += width
       if position == block!.count {
-        block = try records.next()
+        block = try stream.next()
         position = 0
       }
       loadKey()
     }
   }
 
-  init(forward: SortedRecords, backward: SortedRecords, isPlain: Bool, width: Int) throws {
-    self.forward = try Side(forward, isPlain: isPlain, width: width)
-    self.backward = try Side(backward, isPlain: isPlain, width: width)
-    self.isPlain = isPlain
-    self.width = width
+  init(
+    _ first: any EdgeStream, _ second: any EdgeStream, _ rule: Rule, layout: EdgeLayout
+  ) throws {
+    self.first = try Side(first, layout)
+    self.second = try Side(second, layout)
+    self.rule = rule
+    width = layout.recordByteCount
     output = .allocate(byteCount: (1 << 14) * width, alignment: 16)
+  }
+
+  /// Both arcs of undirected edges, from the listed arcs sorted forward and backward.
+  ///
+  /// A pair that was listed `f` times one way and `b` times the other has max(f, b) arcs each way:
+  /// the listed ones with their own values, then the last of the others turned around. A loop is
+  /// there once for each listing.
+  static func bothArcs(
+    _ forward: SortedRecords, _ backward: SortedRecords, layout: EdgeLayout
+  ) throws -> MergedEdges {
+    try MergedEdges(forward, backward, .surplus, layout: layout)
   }
 
   deinit { output.deallocate() }
@@ -182,29 +206,31 @@ final class UndirectedArcs: EdgeStream {
     var filled = 0
     while filled < output.count {
       let side: Side
-      switch (forward.key, backward.key) {
+      switch (first.key, second.key) {
       case (nil, nil):
         return filled > 0 ? UnsafeRawBufferPointer(rebasing: output[..<filled]) : nil
-      case (let f?, let b?): side = f <= b ? forward : backward
-      case (_?, nil): side = forward
-      case (nil, _?): side = backward
+      case (let a?, let b?): side = a <= b ? first : second
+      case (_?, nil): side = first
+      case (nil, _?): side = second
       }
-      if side.key != pair {
-        pair = side.key
-        forwardCount = 0
-        backwardCount = 0
+      if side.key != ends {
+        ends = side.key
+        firstCount = 0
+        secondCount = 0
       }
       let isKept: Bool
-      if side === forward {
-        forwardCount += 1
+      if side === first {
+        firstCount += 1
         isKept = true
       } else {
-        backwardCount += 1
-        isKept = backwardCount > forwardCount
+        secondCount += 1
+        isKept = rule == .all || secondCount > firstCount
       }
       if isKept {
         memcpy(output.baseAddress! + filled, side.record, width)
         filled += width
+      } else {
+        droppedCount += 1
       }
       try side.advance()
     }

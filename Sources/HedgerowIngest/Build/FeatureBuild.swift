@@ -11,18 +11,39 @@ import HedgerowStore
 struct FeatureBuild {
   let column: String
   let file: NPYFile
-  let normalization: IngestOptions.Normalization
+  /// The kind that the column gets.
+  let kind: PropertyKind
+  private let normalization: IngestOptions.Normalization
 
-  init(_ column: String, path: String, normalization: IngestOptions.Normalization) throws {
+  /// - Parameter stored: the kind that the column has in the store, when it is there.
+  init(
+    _ column: String, path: String, normalization: IngestOptions.Normalization,
+    stored: PropertyKind? = nil
+  ) throws {
     self.column = column
     self.normalization = normalization
     file = try NPYFile(path: path)
     if let width = file.columnCount, width > 1 << 24 {
       throw HedgerowError(.badData, "has rows of \(width) elements; the limit is 2^24", at: path)
     }
+    let own = Self.kind(of: file, normalization)
+    if let stored {
+      // What float32 takes exactly can be read as it.
+      let isWidened =
+        own.element == .uint8 || own.element == .float16 || own.element == .float32
+      guard
+        own == stored || (isWidened && stored == .vector(element: .float32, width: own.width))
+      else {
+        throw HedgerowError(
+          .badData, "holds \(own), but column '\(column)' is \(stored) in the store", at: path)
+      }
+    }
+    kind = stored ?? own
   }
 
-  var kind: PropertyKind {
+  private static func kind(
+    of file: NPYFile, _ normalization: IngestOptions.Normalization
+  ) -> PropertyKind {
     guard let width = file.columnCount else { return file.element }
     if normalization == .row || file.element == .int64 {
       return .vector(element: .float32, width: width)
@@ -30,65 +51,140 @@ struct FeatureBuild {
     return .vector(element: file.element, width: width)
   }
 
-  /// Writes the rows of the nodes that have one, then nulls.
+  /// Writes the rows of the lines that became nodes; null for the nodes before and after them.
   func write(to writer: ColumnWriter, keys: NodeKeys, runner: PassRunner) throws {
-    let isVector = file.columnCount != nil
-    let least = isVector && normalization == .row ? try leastElement(runner) : 0
-    let converts = kind.element != file.element
-    try forEachBlock(runner) { rows, bytes in
-      if isVector { try checkFinite(rows, bytes) }
-      if converts || (isVector && normalization == .row) {
-        var floats = try floats(rows, bytes)
-        if normalization == .row { normalize(&floats, least: least) }
-        try floats.withUnsafeBytes { try append($0, rows, to: writer, keys) }
-      } else {
-        try append(bytes, rows, to: writer, keys)
+    try writer.appendNulls(keys.storedCount - Int(writer.rowCount))
+    let blocks = try blocks(runner)
+    // A line that was left out takes its row of features with it.
+    var start = 0
+    for row in keys.droppedRows.map({ Int($0) - keys.storedCount }) + [file.rowCount] {
+      try blocks.forEach(in: start..<row) { rows, bytes in
+        try writer.append(fixed: bytes, count: rows.count)
       }
+      start = row + 1
     }
     try writer.appendNulls(keys.createdCount)
     try writer.finish()
   }
 
-  private func append(
-    _ bytes: UnsafeRawBufferPointer, _ rows: Range<Int>, to writer: ColumnWriter, _ keys: NodeKeys
+  /// Writes the rows of the nodes whose keys they are numbered by.
+  ///
+  /// - Parameters:
+  ///   - stored: the column as the store has it; its rows must be those of the array.
+  ///   - writer: nil when the column is there and no node is new.
+  func write(
+    to writer: ColumnWriter?, keyed: KeyedRows, stored: ColumnReader?, runner: PassRunner
   ) throws {
-    let width = writer.kind.byteWidth
-    func append(_ part: Range<Int>) throws {
-      guard !part.isEmpty else { return }
-      try writer.append(
-        fixed: UnsafeRawBufferPointer(
-          rebasing: bytes.dropFirst((part.lowerBound - rows.lowerBound) * width)
-            .prefix(part.count * width)),
-        count: part.count)
+    let blocks = try blocks(runner)
+    var next = 0
+    try keyed.visitStored { stretch in
+      try blocks.forEach(in: stretch) { rows, bytes in
+        if let stored {
+          try compare(bytes, rows, with: stored, from: next)
+        } else {
+          try writer!.append(fixed: bytes, count: rows.count)
+        }
+        next += rows.count
+      }
     }
-    if keys.droppedRows.isEmpty { return try append(rows) }
-    // A line that was left out takes its row of features with it.
-    var start = rows.lowerBound
-    for row in rows where keys.isDropped(row: row) {
-      try append(start..<row)
-      start = row + 1
+    guard let writer else { return }
+    try keyed.visitMade { stretch in
+      try blocks.forEach(in: stretch) { rows, bytes in
+        try writer.append(fixed: bytes, count: rows.count)
+      }
     }
-    try append(start..<rows.upperBound)
+    try writer.finish()
   }
 
-  private func forEachBlock(
-    _ runner: PassRunner, _ body: (Range<Int>, UnsafeRawBufferPointer) throws -> Void
+  private func compare(
+    _ bytes: UnsafeRawBufferPointer, _ rows: Range<Int>, with stored: ColumnReader, from first: Int
   ) throws {
-    let block = max(1, (1 << 20) / file.rowByteCount)
-    let buffer = UnsafeMutableRawBufferPointer.allocate(
-      byteCount: block * file.rowByteCount, alignment: 16)
-    defer { buffer.deallocate() }
-    var row = 0
-    while row < file.rowCount {
-      try runner.checkCancelled()
-      let rows = row..<min(row + block, file.rowCount)
-      let part = UnsafeMutableRawBufferPointer(
-        rebasing: buffer[..<(rows.count * file.rowByteCount)])
-      try file.read(rows: rows, into: part)
-      try body(rows, UnsafeRawBufferPointer(part))
-      row = rows.upperBound
-      runner.progress(
-        IngestProgress(phase: .features, subject: file.path, done: row, total: file.rowCount))
+    let width = kind.byteWidth
+    let values = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 16)
+    let isValid = UnsafeMutableBufferPointer<Bool>.allocate(capacity: rows.count)
+    defer {
+      values.deallocate()
+      isValid.deallocate()
+    }
+    try stored.read(first..<first + rows.count, into: values, isValid: isValid)
+    for index in 0..<rows.count {
+      let part = index * width..<(index + 1) * width
+      guard isValid[index], bytes[part].elementsEqual(values[part]) else {
+        throw HedgerowError(
+          .badData,
+          "row \(rows.lowerBound + index) is not what node '\(rows.lowerBound + index)' has in "
+            + "column '\(column)' of the store, and what is there never changes", at: file.path)
+      }
+    }
+  }
+
+  // MARK: Rows as they are stored
+
+  private func blocks(_ runner: PassRunner) throws -> Blocks {
+    let isNormalized = file.columnCount != nil && normalization == .row
+    return try Blocks(build: self, runner: runner, isNormalized: isNormalized)
+  }
+
+  /// Reads stretches of rows through one buffer and converts them.
+  private final class Blocks {
+    private let build: FeatureBuild
+    private let runner: PassRunner
+    private let buffer: UnsafeMutableRawBufferPointer
+    private let rowLimit: Int
+    private let isNormalized: Bool
+    private var least = Float.infinity
+    private var done = 0
+
+    init(build: FeatureBuild, runner: PassRunner, isNormalized: Bool) throws {
+      self.build = build
+      self.runner = runner
+      self.isNormalized = isNormalized
+      rowLimit = max(1, (1 << 20) / build.file.rowByteCount)
+      buffer = .allocate(byteCount: rowLimit * build.file.rowByteCount, alignment: 16)
+      guard isNormalized else { return }
+      var least = Float.infinity
+      try read(0..<build.file.rowCount) { rows, bytes in
+        try build.checkFinite(rows, bytes)
+        for value in try build.floats(rows, bytes) { least = min(least, value) }
+      }
+      self.least = least
+      done = 0
+    }
+
+    deinit { buffer.deallocate() }
+
+    /// Calls `body` with rows as they are stored, some at a time.
+    func forEach(
+      in stretch: Range<Int>, _ body: (Range<Int>, UnsafeRawBufferPointer) throws -> Void
+    ) throws {
+      try read(stretch) { rows, bytes in
+        if build.file.columnCount != nil { try build.checkFinite(rows, bytes) }
+        guard isNormalized || build.kind.element != build.file.element else {
+          return try body(rows, bytes)
+        }
+        var floats = try build.floats(rows, bytes)
+        if isNormalized { build.normalize(&floats, least: least) }
+        try floats.withUnsafeBytes { try body(rows, $0) }
+      }
+    }
+
+    private func read(
+      _ stretch: Range<Int>, _ body: (Range<Int>, UnsafeRawBufferPointer) throws -> Void
+    ) throws {
+      let file = build.file
+      var row = stretch.lowerBound
+      while row < stretch.upperBound {
+        try runner.checkCancelled()
+        let rows = row..<min(row + rowLimit, stretch.upperBound)
+        let part = UnsafeMutableRawBufferPointer(
+          rebasing: buffer[..<(rows.count * file.rowByteCount)])
+        try file.read(rows: rows, into: part)
+        try body(rows, UnsafeRawBufferPointer(part))
+        row = rows.upperBound
+        done += rows.count
+        runner.progress(
+          IngestProgress(phase: .features, subject: file.path, done: done, total: file.rowCount))
+      }
     }
   }
 
@@ -132,15 +228,6 @@ struct FeatureBuild {
         return float
       }
     }
-  }
-
-  private func leastElement(_ runner: PassRunner) throws -> Float {
-    var least = Float.infinity
-    try forEachBlock(runner) { rows, bytes in
-      try checkFinite(rows, bytes)
-      for value in try floats(rows, bytes) { least = min(least, value) }
-    }
-    return least
   }
 
   private func normalize(_ values: inout [Float], least: Float) {

@@ -8,7 +8,7 @@ struct IngestRun {
   let options: IngestOptions
   let builder: GenerationBuilder
   let budget: MemoryBudget
-  /// The store as it is: edges may lead to its nodes.
+  /// The store as it is: edges may lead to its nodes, and types of it may be added to.
   private let present: Snapshot
   private let runner: PassRunner
   private let faults: Faults
@@ -19,6 +19,8 @@ struct IngestRun {
   private var features = PerNode<[FeatureBuild]>()
   /// Rows of the features of types without node files: they are the nodes.
   private var featureRows = PerNode<Int>()
+  /// And where they belong, for types that the store has.
+  private var keyedRows = PerNode<KeyedRows>()
   private var forms = PerNode<NodeKeys.Form>()
 
   /// Buffers, fields and encoded values of one chunk, twice read and once worked on.
@@ -53,39 +55,46 @@ struct IngestRun {
     defer { keptShare.release() }
 
     var report = IngestReport()
-    for type in options.nodeTypes where !isPresent(type) {
-      let table = nodeTables[optional: type] ?? InputTable()
+    for type in options.nodeTypes where isWritten(type, keys[type]) {
       try NodeBuild(
-        runner: runner, builder: builder, table: table, keys: keys[type],
+        runner: runner, builder: builder, table: nodeTables[type], keys: keys[type],
         features: features[optional: type] ?? [],
-        splits: options.splits.filter { $0.type == type }.map(\.column)
+        splits: options.splits.filter { $0.type == type }.map(\.column),
+        present: isPresent(type) ? present : nil, keyed: keyedRows[optional: type]
       ).run()
       report.nodes[type] = keys[type].count
-      if !table.files.isEmpty { report.createdNodes[type] = keys[type].createdCount }
+      report.addedNodes[type] = keys[type].count - keys[type].storedCount
+      if hasFile(type) || (isPresent(type) && featureRows[optional: type] == nil) {
+        report.createdNodes[type] = keys[type].createdCount
+      }
     }
     // The writers of a type with columns hold some of each column.
     let memory = budget.available / 8 * 7
     let sortShare = try budget.reserve(memory, for: "sorting edges")
     defer { sortShare.release() }
     for (type, table) in edgeTables {
-      report.edges[type] = try EdgeBuild(
+      let counts = try EdgeBuild(
         runner: runner, builder: builder, faults: faults, type: type, table: table,
         source: keys[type.source], target: keys[type.target], missing: missing(type),
-        isUndirected: options.undirected.contains(type), memory: memory
+        isUndirected: options.undirected.contains(type), present: isPresent(type) ? present : nil,
+        memory: memory
       ).run()
+      report.edges[type] = counts.edges
+      report.addedEdges[type] = counts.edges - present.count(of: type)
+      if counts.presentEdges > 0 { report.presentEdges[type] = counts.presentEdges }
     }
     report.skipped = faults.count
     report.messages = faults.messages
-    report.schema = schema()
+    report.schema = schema(of: report)
     return report
   }
 
-  private func schema() -> GraphSchema {
+  private func schema(of report: IngestReport) -> GraphSchema {
     GraphSchema(
-      nodes: options.nodeTypes.filter { !isPresent($0) }.map { type in
+      nodes: report.nodes.keys.map { type in
         NodeSchema(
           type,
-          properties: (nodeTables[optional: type]?.properties ?? [])
+          properties: nodeTables[type].properties
             + (features[optional: type] ?? []).map { PropertySchema($0.column, $0.kind) })
       },
       edges: edgeTables.map { type, table in
@@ -98,22 +107,31 @@ struct IngestRun {
 
   /// Whether the store has a node type already.
   private func isPresent(_ type: NodeType) -> Bool { present.schema.node(type) != nil }
+  private func isPresent(_ type: EdgeType) -> Bool { present.schema.edge(type) != nil }
 
-  /// Only a type with a node file, or one that is in the store, can miss a node; the latter cannot
-  /// be given new ones.
+  private func hasFile(_ type: NodeType) -> Bool { !nodeTables[type].files.isEmpty }
+
+  /// Whether the run changes a type: one that the store has may only be where edges lead.
+  private func isWritten(_ type: NodeType, _ keys: NodeKeys) -> Bool {
+    !isPresent(type) || hasFile(type) || features[optional: type] != nil
+      || keys.count > keys.storedCount
+  }
+
+  /// Only a type with a node file, or one that is in the store, can miss a node; the latter is given
+  /// new ones only by who appends.
   private func missing(_ type: EdgeType) -> IngestOptions.MissingNodes {
-    if [type.source, type.target].contains(where: isPresent) {
+    let ends = [type.source, type.target]
+    if options.existingTypes == .refuse, ends.contains(where: isPresent) {
       return options.missingNodes == .create ? .fail : options.missingNodes
     }
-    let hasFile = [type.source, type.target].contains { nodeTables[optional: $0] != nil }
-    return hasFile ? options.missingNodes : .create
+    return ends.contains { hasFile($0) || isPresent($0) } ? options.missingNodes : .create
   }
 
   // MARK: Opening
 
   private mutating func openInputs() throws {
     for type in options.nodeTypes {
-      var table = InputTable()
+      var table = InputTable(continuing: try storedColumns(of: type))
       for file in options.nodes where file.type == type {
         try table.add(
           open(file.path, .nodes, names: options.nodeColumns[type]), requirement: { _ in .none })
@@ -121,16 +139,25 @@ struct IngestRun {
       for split in options.splits where split.type == type {
         try Self.check(split.column, of: "\(type)", for: "--split", in: table)
       }
-      if !table.files.isEmpty { nodeTables[type] = table }
+      nodeTables[type] = table
     }
     for type in options.edgeTypes {
-      let time = options.times.first { $0.type == type }?.column
-      let weight = options.weights.first { $0.type == type }?.column
-      var table = InputTable()
+      let stored = present.schema.edge(type)
+      let time = stored?.timeColumn ?? options.times.first { $0.type == type }?.column
+      let weight = stored?.weightColumn ?? options.weights.first { $0.type == type }?.column
+      func requirement(_ name: String) -> ColumnRequirement {
+        name == time ? .time : name == weight ? .weight : .none
+      }
+      var table = InputTable(
+        continuing: try (stored?.properties ?? []).map { column in
+          .init(
+            name: column.name, kind: column.kind,
+            categories: try present.columnReader(of: type, column.name).categories,
+            requirement: requirement(column.name))
+        })
       for file in options.edges where file.type == type {
-        try table.add(open(file.path, .edges, names: options.edgeColumns[type])) { name in
-          name == time ? .time : name == weight ? .weight : .none
-        }
+        try table.add(
+          open(file.path, .edges, names: options.edgeColumns[type]), requirement: requirement)
       }
       if let time { try Self.check(time, of: "\(type)", for: "--time", in: table) }
       if let weight { try Self.check(weight, of: "\(type)", for: "--weight", in: table) }
@@ -144,15 +171,64 @@ struct IngestRun {
         if edge.target == type { table.keyLimits[1] = rows }
         edgeTables[edge] = table
       }
+      if isPresent(type) {
+        keyedRows[type] = try KeyedRows(
+          type, in: present, rowCount: rows, path: features[type][0].file.path)
+      }
     }
-    for type in options.nodeTypes { forms[type] = guessForm(of: type) }
+    for type in options.nodeTypes {
+      try checkColumns(of: type)
+      forms[type] = guessForm(of: type)
+    }
+  }
+
+  /// The columns of a type that the store has, but for those that come as arrays.
+  private func storedColumns(of type: NodeType) throws -> [InputTable.StoredColumn] {
+    guard options.existingTypes == .append else { return [] }
+    let arrays = options.features.filter { $0.type == type }.map(\.column)
+    return try (present.schema.node(type)?.properties ?? [])
+      .filter { !arrays.contains($0.name) }
+      .map { column in
+        .init(
+          name: column.name, kind: column.kind,
+          categories: try present.columnReader(of: type, column.name).categories,
+          requirement: .none)
+      }
+  }
+
+  /// What a type's columns must be beside what each file says of its own.
+  private func checkColumns(of type: NodeType) throws {
+    let inFiles = nodeTables[type].fileColumns
+    let arrays = options.features.filter { $0.type == type }.map(\.column)
+    if let both = arrays.first(where: inFiles.contains) {
+      throw HedgerowError(
+        .usage,
+        "column '\(both)' of type '\(type)' is in its node file and in --features: "
+          + "leave one out")
+    }
+    for name in inFiles + arrays {
+      guard let model = present.provenance(of: name, of: type)?.model else { continue }
+      throw HedgerowError(
+        .usage,
+        "column '\(type).\(name)' is what model '\(model)' wrote: give the new column another name")
+    }
+    // A node without features is possible, but nobody wants it by mistake.
+    let missing = (present.schema.node(type)?.properties ?? []).first {
+      $0.kind.element != $0.kind && !inFiles.contains($0.name) && !arrays.contains($0.name)
+    }
+    if let missing, hasFile(type) || keyedRows[optional: type]?.makesNodes == true {
+      throw HedgerowError(
+        .usage,
+        "node type '\(type)' has the column '\(missing.name)' of \(missing.kind): bring the rows of "
+          + "the new nodes with --features \(type).\(missing.name)=FILE")
+    }
   }
 
   private static func check(
     _ column: String, of type: String, for option: String, in table: InputTable
   ) throws {
-    guard !table.profiles.contains(where: { $0.name == column }) else { return }
-    let names = table.profiles.map { "'\($0.name)'" }.joined(separator: ", ")
+    guard !table.fileColumns.contains(column) else { return }
+    let names = table.fileColumns.map { "'\($0)'" }.joined(separator: ", ")
     throw HedgerowError(
       .usage,
       "\(option): type '\(type)' has no column '\(column)'; "
@@ -187,9 +263,10 @@ struct IngestRun {
 
   private mutating func open(_ feature: IngestOptions.FeatureFile) throws {
     let build = try FeatureBuild(
-      feature.column, path: feature.path, normalization: options.normalization)
+      feature.column, path: feature.path, normalization: options.normalization,
+      stored: present.schema.node(feature.type)?.property(feature.column)?.kind)
     features[feature.type] = (features[optional: feature.type] ?? []) + [build]
-    guard nodeTables[optional: feature.type] == nil else { return }
+    guard !hasFile(feature.type) else { return }
     let rows = build.file.rowCount
     if let other = featureRows[optional: feature.type], other != rows {
       throw HedgerowError(
@@ -199,17 +276,17 @@ struct IngestRun {
     featureRows[feature.type] = rows
   }
 
-  /// Integers, unless the first lines show otherwise or a header wants strings.
+  /// Integers, unless the first lines show otherwise, a header wants strings or the store has texts.
   private func guessForm(of type: NodeType) -> NodeKeys.Form {
     if featureRows[optional: type] != nil { return .integers }
-    if isPresent(type) { return present.keyKind(of: type) == .string ? .texts : .integers }
+    if present.count(of: type) > 0, present.keyKind(of: type) == .string { return .texts }
     var isInteger = true
     func look(_ layout: TextLayout, _ end: Int) {
       let kind = layout.columns[layout.keyColumns[end]].kind
       isInteger =
         isInteger && layout.looksInteger[end] && kind != .string && kind != .categorical
     }
-    for file in nodeTables[optional: type]?.files ?? [] { look(file.layout, 0) }
+    for file in nodeTables[type].files { look(file.layout, 0) }
     for (edge, table) in edgeTables where gathers(type) {
       for file in table.files {
         if edge.source == type { look(file.layout, 0) }
@@ -221,8 +298,9 @@ struct IngestRun {
 
   /// Whether keys in edge files become nodes of the type.
   private func gathers(_ type: NodeType) -> Bool {
-    featureRows[optional: type] == nil && !isPresent(type)
-      && (nodeTables[optional: type] == nil || options.missingNodes == .create)
+    if featureRows[optional: type] != nil { return false }
+    if isPresent(type), options.existingTypes == .refuse { return false }
+    return (!hasFile(type) && !isPresent(type)) || options.missingNodes == .create
   }
 
   // MARK: First pass
@@ -235,8 +313,12 @@ struct IngestRun {
       for type in options.nodeTypes {
         keys[type] = NodeKeys(
           type, form: forms[type], memory: share, scratch: builder.scratchDirectory)
-        if let rows = featureRows[optional: type] { try keys[type].addIdentityRows(rows) }
-        if isPresent(type) { try addPresent(to: keys[type]) }
+        if isPresent(type) {
+          try keys[type].addStored(from: present, onBlock: runner.checkCancelled)
+          try keyedRows[optional: type]?.addMade(to: keys[type])
+        } else if let rows = featureRows[optional: type] {
+          try keys[type].addIdentityRows(rows)
+        }
       }
       var texts: Set<NodeType> = []
       for (type, table) in nodeTables {
@@ -265,45 +347,17 @@ struct IngestRun {
     }
   }
 
-  /// The keys of a node type of the store, each with the id that it has.
-  private func addPresent(to keys: NodeKeys) throws {
-    let count = present.count(of: keys.type)
-    if present.keyKind(of: keys.type) == .identity { return try keys.addIdentityRows(count) }
-    let unique: NodeKeys.OnDuplicate = { key, first, second in
-      throw HedgerowError(
-        .damaged, "nodes \(first) and \(second) of type '\(keys.type)' have the key '\(key)'",
-        at: present.path)
-    }
-    for start in stride(from: 0, to: count, by: 4096) {
-      try runner.checkCancelled()
-      let texts = try (start..<min(count, start + 4096)).map {
-        try present.key(of: NodeID(UInt32($0)), of: keys.type)
-      }
-      if keys.form == .integers {
-        let integers = texts.compactMap { Int64($0) }
-        try integers.withUnsafeBufferPointer {
-          try keys.addRows(integers: $0, row: { start + $0 }, onDuplicate: unique)
-        }
-      } else {
-        for (index, text) in texts.enumerated() {
-          try Array(text.utf8).withUnsafeBufferPointer {
-            try keys.addRows(texts: [$0], row: { start + index + $0 }, onDuplicate: unique)
-          }
-        }
-      }
-    }
-    try keys.endRows(at: count, dropping: EmptyCollection())
-  }
-
   private mutating func seal(_ keys: PerNode<NodeKeys>, _ scan: Scan) throws {
     for (type, keys) in keys {
       try keys.seal { key, earlier, later in
-        try scan.duplicate(key, earlier, later, in: nodeTables[type])
+        try scan.duplicate(key, earlier, later, in: nodeTables[type], after: keys.storedCount)
       }
-      for feature in features[optional: type] ?? [] where feature.file.rowCount != keys.rowCount {
+      guard hasFile(type) else { continue }
+      let lineCount = keys.rowCount - keys.storedCount
+      for feature in features[optional: type] ?? [] where feature.file.rowCount != lineCount {
         throw HedgerowError(
           .badData,
-          "has \(feature.file.rowCount) rows, but node type '\(type)' has \(keys.rowCount) lines: "
+          "has \(feature.file.rowCount) rows, but node type '\(type)' has \(lineCount) lines: "
             + "each line needs its row",
           at: feature.file.path)
       }

@@ -11,53 +11,89 @@ struct InputFile {
   var layout: TextLayout
 }
 
-/// The files of one type, read as if they were one, and the columns they share.
+/// The files of one type, read as if they were one, and the columns of the type: those that the store
+/// has, then those that the files add.
 struct InputTable {
+  /// A column that the type has in the store.
+  struct StoredColumn {
+    var name: String
+    var kind: PropertyKind
+    var categories: [String]
+    var requirement: ColumnRequirement
+  }
+
   var files: [InputFile] = []
+  private(set) var stored: [StoredColumn] = []
   var profiles: [ColumnProfile] = []
-  /// For each file, the field of each profile's column.
-  var fields: [[Int]] = []
+  /// For each file, the field of each profile's column; nil for one that only the store has.
+  var fields: [[Int?]] = []
   var codecs: [ColumnCodec] = []
   /// For each key column, the bound that a feature matrix sets to its integer keys.
   var keyLimits: [Int?] = [nil, nil]
   /// Rows that the scan kept.
   var rowCount = 0
 
+  init(continuing stored: [StoredColumn] = []) {
+    self.stored = stored
+    profiles = stored.map {
+      ColumnProfile(
+        $0.name, declared: $0.kind, requirement: $0.requirement, stored: $0.kind)
+    }
+  }
+
+  /// Names of the property columns that the files have.
+  var fileColumns: [String] { files.first.map { Self.names(of: $0) } ?? [] }
+
+  private static func names(of file: InputFile) -> [String] {
+    file.layout.propertyColumns.map { file.layout.columns[$0].name }
+  }
+
   /// Adds a file; its property columns must be those of the files before it, in any order.
   mutating func add(
     _ file: InputFile, requirement: (String) -> ColumnRequirement
   ) throws {
-    let columns = file.layout.propertyColumns
-    if files.isEmpty {
-      profiles = columns.map { index in
-        let column = file.layout.columns[index]
-        return ColumnProfile(
-          column.name, declared: column.kind, requirement: requirement(column.name))
-      }
-      fields.append(columns)
-    } else {
-      let names = columns.map { file.layout.columns[$0].name }
-      guard Set(names) == Set(profiles.map(\.name)) else {
+    let place = "\(file.name):1"
+    let columns = file.layout.propertyColumns.map { file.layout.columns[$0] }
+    if let first = files.first {
+      let names = Self.names(of: file)
+      guard Set(names) == Set(fileColumns) else {
         throw HedgerowError(
           .badData,
-          "has the columns \(Self.list(names)), but \(files[0].name) has "
-            + "\(Self.list(profiles.map(\.name)))",
-          at: "\(file.name):1")
+          "has the columns \(Self.list(names)), but \(first.name) has \(Self.list(fileColumns))",
+          at: place)
       }
-      for profile in profiles {
-        let column = columns.first { file.layout.columns[$0].name == profile.name }!
-        guard file.layout.columns[column].kind == profile.declared else {
+      for column in columns {
+        guard first.layout.columns.first(where: { $0.name == column.name })?.kind == column.kind
+        else {
           throw HedgerowError(
-            .badData,
-            "declares column '\(profile.name)' differently from \(files[0].name)",
-            at: "\(file.name):1")
+            .badData, "declares column '\(column.name)' differently from \(first.name)", at: place)
         }
       }
-      fields.append(
-        profiles.map { profile in
-          columns.first { file.layout.columns[$0].name == profile.name }!
-        })
+    } else {
+      for column in columns {
+        if let index = stored.firstIndex(where: { $0.name == column.name }) {
+          profiles[index] = try ColumnProfile(
+            continuing: column.name, stored[index].kind, declared: column.kind,
+            requirement: stored[index].requirement, place: place)
+        } else {
+          profiles.append(
+            ColumnProfile(
+              column.name, declared: column.kind, requirement: requirement(column.name)))
+        }
+      }
+      for column in stored where column.requirement != .none {
+        guard columns.contains(where: { $0.name == column.name }) else {
+          throw HedgerowError(
+            .badData,
+            "has no column '\(column.name)', which every edge of the type has: it is their "
+              + "\(column.requirement)", at: place)
+        }
+      }
     }
+    fields.append(
+      profiles.map { profile in
+        file.layout.propertyColumns.first { file.layout.columns[$0].name == profile.name }
+      })
     files.append(file)
   }
 
@@ -69,12 +105,24 @@ struct InputTable {
   mutating func resetScan() {
     rowCount = 0
     profiles = profiles.map {
-      ColumnProfile($0.name, declared: $0.declared, requirement: $0.requirement)
+      ColumnProfile(
+        $0.name, declared: $0.declared, requirement: $0.requirement, stored: $0.stored)
     }
   }
 
   mutating func makeCodecs() throws {
-    codecs = try profiles.map { try ColumnCodec($0, place: files[0].name) }
+    let place = files.first?.name ?? ""
+    codecs = try profiles.enumerated().map { index, profile in
+      try ColumnCodec(
+        profile, place: place, present: index < stored.count ? stored[index].categories : [])
+    }
+  }
+
+  /// The values of all columns in a chunk of a file.
+  func encode(_ chunk: TextChunk, file: Int) -> [ColumnCodec.Values] {
+    zip(codecs, fields[file]).map { codec, field in
+      field.map { codec.encode(chunk, column: $0) } ?? codec.nulls(chunk)
+    }
   }
 
   var properties: [PropertySchema] { codecs.map { PropertySchema($0.name, $0.kind) } }
@@ -92,9 +140,13 @@ final class Faults {
     for fault in chunk.faults { try add(fault.message, at: "\(file.name):\(fault.line)") }
   }
 
-  func add(_ message: @autoclosure () -> String, at place: @autoclosure () -> String) throws {
-    if mode == .fail { throw HedgerowError(.badData, message(), at: place()) }
-    if messages.count < TextChunk.messageLimit { messages.append("\(place()): \(message())") }
+  func add(
+    _ message: @autoclosure () throws -> String, at place: @autoclosure () throws -> String
+  ) throws {
+    if mode == .fail { throw HedgerowError(.badData, try message(), at: try place()) }
+    if messages.count < TextChunk.messageLimit {
+      messages.append("\(try place()): \(try message())")
+    }
     count += 1
   }
 
@@ -154,6 +206,40 @@ struct PassRunner {
       }
       throw error
     }
+  }
+}
+
+extension PassRunner {
+  /// Looks at one row of a type's files, by reading them once more up to it: for messages, which are
+  /// few.
+  ///
+  /// - Parameter row: its place among all rows of all files, bad ones included.
+  func visit(
+    row: Int, of table: InputTable, _ look: (InputFile, TextChunk, Int) -> String
+  ) throws -> String {
+    struct Found: Error {}
+    var result: String?
+    var rowCount = 0
+    var last: InputFile?
+    do {
+      for file in table.files {
+        last = file
+        try run(file, .scan) { chunk in
+          chunk.split(
+            delimiter: file.layout.delimiter, columnCount: file.layout.columns.count)
+        } consume: { chunk, _ in
+          if let found = (0..<chunk.rowCount).first(where: {
+            rowCount + chunk.ordinal(of: $0) == row
+          }) {
+            result = look(file, chunk, found)
+            throw Found()
+          }
+          rowCount += chunk.totalRowCount
+        }
+      }
+    } catch is Found {}
+    guard let result else { throw changedFile(last!) }
+    return result
   }
 }
 

@@ -13,6 +13,10 @@ struct NodeBuild {
   let features: [FeatureBuild]
   /// Columns whose values become sets.
   let splits: [String]
+  /// The store as it is, when it has the type.
+  let present: Snapshot?
+  /// Where rows of features belong when the type is there and has no node file.
+  let keyed: KeyedRows?
 
   /// Distinct values of a split column.
   static let setLimit = 1024
@@ -20,13 +24,38 @@ struct NodeBuild {
   func run() throws {
     let type = keys.type
     let properties = table.properties + features.map { PropertySchema($0.column, $0.kind) }
-    try builder.declare(NodeSchema(type, properties: properties), count: keys.count)
+    if let present {
+      let schema = present.schema.node(type)
+      try builder.extend(
+        type, to: keys.count, adding: properties.filter { schema?.property($0.name) == nil })
+    } else {
+      try builder.declare(NodeSchema(type, properties: properties), count: keys.count)
+    }
     try writeColumns()
     for feature in features {
-      try feature.write(
-        to: builder.columnWriter(of: type, feature.column), keys: keys, runner: runner)
+      let writer = try writer(of: feature.column)
+      if let keyed {
+        try feature.write(
+          to: writer, keyed: keyed, stored: storedColumn(feature.column), runner: runner)
+      } else if let writer {
+        try feature.write(to: writer, keys: keys, runner: runner)
+      }
     }
-    try writeKeys()
+    if isLarger { try writeKeys() }
+  }
+
+  /// Whether there are nodes to add; a new type is written in any case.
+  private var isLarger: Bool { present == nil || keys.count > keys.storedCount }
+
+  /// The writer of a column, but for one that is there already and gets no rows.
+  private func writer(of column: String) throws -> ColumnWriter? {
+    let isThere = present?.schema.node(keys.type)?.property(column) != nil
+    return isThere && !isLarger ? nil : try builder.columnWriter(of: keys.type, column)
+  }
+
+  private func storedColumn(_ name: String) throws -> ColumnReader? {
+    guard let present, present.schema.node(keys.type)?.property(name) != nil else { return nil }
+    return try present.columnReader(of: keys.type, name)
   }
 
   // MARK: Columns
@@ -39,24 +68,26 @@ struct NodeBuild {
   }
 
   private func writeColumns() throws {
-    let writers = try table.codecs.map { try builder.columnWriter(of: keys.type, $0.name) }
+    let writers = try table.codecs.map { try writer(of: $0.name) }
+    for writer in writers { try writer?.appendNulls(keys.storedCount - Int(writer!.rowCount)) }
     var splits: [Split] = self.splits.map { name in
       Split(column: table.codecs.firstIndex { $0.name == name }!)
     }
-    var rowCount = 0
-    var nextID: UInt32 = 0
+    var rowCount = keys.storedCount
+    var nextID = UInt32(keys.storedCount)
     if !writers.isEmpty {
       for file in table.files.indices {
         try runner.run(table.files[file], .read) { chunk in
-          encode(chunk, file: file)
+          Scan.prepare(chunk, table, file: file)
+          return table.encode(chunk, file: file)
         } consume: { chunk, values in
           for rows in keptRows(of: chunk, from: rowCount) {
-            for (index, writer) in writers.enumerated() {
+            for case (let index, let writer?) in writers.enumerated() {
               try write(
                 values[index], rows, of: chunk, field: table.fields[file][index], to: writer)
             }
             for index in splits.indices {
-              let field = table.fields[file][splits[index].column]
+              let field = table.fields[file][splits[index].column]!
               try add(rows, of: chunk, field: field, firstID: nextID, to: &splits[index])
             }
             nextID += UInt32(rows.count)
@@ -65,23 +96,18 @@ struct NodeBuild {
         }
       }
       guard nextID == keys.keptRows else { throw changedFile(table.files[0]) }
-      try writeNulls(writers)
-      for (writer, codec) in zip(writers, table.codecs) {
+      for case (let writer?, let codec) in zip(writers, table.codecs) {
+        // Nodes that edges made have null everywhere.
+        try writer.appendNulls(keys.createdCount)
         try writer.finish(categories: codec.categories)
       }
     }
     for split in splits {
       for index in 0..<split.names.count {
-        try builder.setMembers(
-          Self.setName(split.names.text(index)), of: keys.type, split.sets[index])
+        let name = Self.setName(split.names.text(index))
+        let members = try present?.set(named: name, of: keys.type) ?? RoaringBitmap()
+        try builder.setMembers(name, of: keys.type, members.union(split.sets[index]))
       }
-    }
-  }
-
-  private func encode(_ chunk: TextChunk, file: Int) -> [ColumnCodec.Values] {
-    Scan.prepare(chunk, table, file: file)
-    return table.codecs.enumerated().map { index, codec in
-      codec.encode(chunk, column: table.fields[file][index])
     }
   }
 
@@ -100,13 +126,13 @@ struct NodeBuild {
   }
 
   private func write(
-    _ values: ColumnCodec.Values, _ rows: Range<Int>, of chunk: TextChunk, field: Int,
+    _ values: ColumnCodec.Values, _ rows: Range<Int>, of chunk: TextChunk, field: Int?,
     to writer: ColumnWriter
   ) throws {
     if writer.kind == .string {
       for row in rows {
-        try writer.append(
-          text: values.isValid[row] ? UnsafeRawBufferPointer(chunk.field(row, field)) : nil)
+        let text = field.map { UnsafeRawBufferPointer(chunk.field(row, $0)) }
+        try writer.append(text: values.isValid[row] ? text : nil)
       }
       return
     }
@@ -116,17 +142,6 @@ struct NodeBuild {
         rebasing: values.bytes[(rows.lowerBound * width)..<(rows.upperBound * width)]),
       count: rows.count,
       isValid: UnsafeBufferPointer(rebasing: values.isValid[rows]))
-  }
-
-  /// Nodes that edges made have null everywhere.
-  private func writeNulls(_ writers: [ColumnWriter]) throws {
-    for writer in writers {
-      if writer.kind == .string {
-        for _ in 0..<keys.createdCount { try writer.append(text: nil) }
-      } else {
-        try writer.appendNulls(keys.createdCount)
-      }
-    }
   }
 
   // MARK: Sets
@@ -172,8 +187,9 @@ struct NodeBuild {
   private func writeKeys() throws {
     let writer = try builder.keyWriter(of: keys.type, keys.storedKind)
     try keys.write(to: writer) { append in
-      var rowCount = 0
-      var keyCount = 0
+      if let present { try keys.visitStored(in: present, append) }
+      var rowCount = keys.storedCount
+      var keyCount = keys.storedCount
       for file in table.files.indices {
         let column = table.files[file].layout.keyColumns[0]
         try runner.run(table.files[file], .read) { chunk in
@@ -201,6 +217,10 @@ struct NodeBuild {
 extension ColumnWriter {
   /// Appends rows of null.
   func appendNulls(_ count: Int) throws {
+    guard kind != .string else {
+      for _ in 0..<count { try append(text: nil) }
+      return
+    }
     let width = kind.byteWidth
     let block = max(1, min(count, (1 << 20) / max(1, width)))
     let zeros = UnsafeMutableRawBufferPointer.allocate(byteCount: block * width, alignment: 16)

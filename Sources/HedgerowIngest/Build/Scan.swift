@@ -57,7 +57,7 @@ struct Scan {
       }
     }
     for (index, profile) in table.profiles.enumerated() {
-      let column = table.fields[file][index]
+      guard let column = table.fields[file][index] else { continue }
       if profile.requirement != .none {
         ColumnCodec(checking: profile.name, profile.declared ?? .string, profile.requirement)
           .checkRequirement(chunk, column: column)
@@ -102,8 +102,8 @@ struct Scan {
       part.texts.append(texts)
       part.isText.append(isText)
     }
-    part.profiles = profiles.enumerated().map { index, profile in
-      profile.part(of: chunk, column: table.fields[file][index])
+    part.profiles = zip(profiles, table.fields[file]).map { profile, column in
+      column.map { profile.part(of: chunk, column: $0) } ?? ColumnProfile.Part()
     }
     return part
   }
@@ -140,7 +140,7 @@ struct Scan {
   /// Scans a node type's files; false when a key is no integer though all were taken to be.
   func scan(nodes table: inout InputTable, keys: NodeKeys) throws -> Bool {
     var isInteger = true
-    var rowCount = 0
+    var rowCount = keys.storedCount
     for file in table.files.indices {
       let snapshot = table
       var profiles = table.profiles
@@ -159,7 +159,7 @@ struct Scan {
         try keys.endRows(at: rowCount, dropping: chunk.faults.lazy.map { first + $0.ordinal })
         guard isInteger else { return }
         func onDuplicate(key: String, earlier: Int, later: Int) throws {
-          try duplicate(key, earlier, later, in: snapshot)
+          try duplicate(key, earlier, later, in: snapshot, after: keys.storedCount)
         }
         func row(_ index: Int) -> Int { first + chunk.ordinal(of: index) }
         switch keys.form {
@@ -209,36 +209,20 @@ struct Scan {
 
   // MARK: Duplicates
 
-  /// Reports a key that two rows have, with both lines.
-  func duplicate(_ key: String, _ earlier: Int, _ later: Int, in table: InputTable) throws {
+  /// Reports a key that two rows have, with both lines; `storedCount` rows come before the files.
+  func duplicate(
+    _ key: String, _ earlier: Int, _ later: Int, in table: InputTable, after storedCount: Int
+  ) throws {
     let key = key.count > 60 ? "\(key.prefix(60))..." : key
-    let places = try places(ofRows: [earlier, later], in: table)
-    try faults.add(
-      "lists the key '\(key)' again: it is on \(places[0]) already", at: places[1])
-  }
-
-  /// `file:line` of rows, by reading the files once more up to them.
-  private func places(ofRows rows: [Int], in table: InputTable) throws -> [String] {
-    struct Found: Error {}
-    var places = [String](repeating: "", count: rows.count)
-    var rowCount = 0
-    do {
-      for file in table.files.indices {
-        let layout = table.files[file].layout
-        try runner.run(table.files[file], .scan) { chunk in
-          chunk.split(delimiter: layout.delimiter, columnCount: layout.columns.count)
-        } consume: { chunk, _ in
-          for row in 0..<chunk.rowCount {
-            let place = rowCount + chunk.ordinal(of: row)
-            for index in rows.indices where rows[index] == place {
-              places[index] = "\(table.files[file].name):\(chunk.line(of: row))"
-            }
-          }
-          rowCount += chunk.totalRowCount
-          if rowCount > rows.max()! { throw Found() }
-        }
+    func line(_ row: Int) throws -> String {
+      try runner.visit(row: row - storedCount, of: table) { file, chunk, row in
+        "\(file.name):\(chunk.line(of: row))"
       }
-    } catch is Found {}
-    return places
+    }
+    try faults.add(
+      earlier < storedCount
+        ? "lists the key '\(key)', which the store has already"
+        : "lists the key '\(key)' again: it is on \(line(earlier)) already",
+      at: line(later))
   }
 }

@@ -14,7 +14,11 @@ package struct ColumnCodec: @unchecked Sendable {
   // Read only once made: the tag of a text is its code.
   private let codes: TextTable?
 
-  package init(_ profile: ColumnProfile, place: String) throws {
+  /// - Parameter present: the categories that the column has in the store; further ones get the codes
+  ///   behind theirs.
+  package init(
+    _ profile: ColumnProfile, place: String, present: [String] = []
+  ) throws {
     name = profile.name
     requirement = profile.requirement
     kind = try profile.kind(place: place)
@@ -24,10 +28,22 @@ package struct ColumnCodec: @unchecked Sendable {
       codes = nil
       return
     }
-    var categories: [String] = []
-    for (code, index) in texts.sortedOrder().enumerated() {
-      texts.setTag(Int(index), UInt32(code))
+    var categories = present
+    let none = UInt32.max
+    for index in 0..<texts.count { texts.setTag(index, none) }
+    for (code, text) in present.enumerated() {
+      let index = Array(text.utf8).withUnsafeBufferPointer { texts.insert($0).index }
+      texts.setTag(index, UInt32(code))
+    }
+    for index in texts.sortedOrder() where texts.tag(Int(index)) == none {
+      texts.setTag(Int(index), UInt32(categories.count))
       categories.append(String(texts.text(Int(index))))
+    }
+    guard categories.count <= ColumnProfile.declaredCategoryLimit else {
+      throw HedgerowError(
+        .badData,
+        "column '\(name)' would have more than \(ColumnProfile.declaredCategoryLimit) categories",
+        at: place)
     }
     self.categories = categories
     codes = texts
@@ -62,6 +78,14 @@ package struct ColumnCodec: @unchecked Sendable {
       bytes.deallocate()
       isValid.deallocate()
     }
+  }
+
+  /// Null for each row of a chunk.
+  package func nulls(_ chunk: TextChunk) -> Values {
+    let values = Values(count: chunk.rowCount, byteWidth: byteWidth)
+    values.bytes.initializeMemory(as: UInt8.self, repeating: 0)
+    values.isValid.initialize(repeating: false)
+    return values
   }
 
   /// Encodes a column of a chunk; rows that cannot be are marked in it. Any number of threads at a

@@ -21,6 +21,8 @@ package struct ColumnProfile {
   package let name: String
   package let declared: PropertyKind?
   package let requirement: ColumnRequirement
+  /// The kind that the column has in the store, when it is there: the one that it must get.
+  package let stored: PropertyKind?
   package private(set) var classes: UInt32 = 0
   package private(set) var rowCount = 0
   /// Distinct texts of the column; nil once there are too many.
@@ -33,10 +35,14 @@ package struct ColumnProfile {
   package static let declaredCategoryLimit = 1 << 22
   package static let declaredCategoryByteLimit = 64 << 20
 
-  package init(_ name: String, declared: PropertyKind?, requirement: ColumnRequirement) {
+  package init(
+    _ name: String, declared: PropertyKind?, requirement: ColumnRequirement,
+    stored: PropertyKind? = nil
+  ) {
     self.name = name
     self.declared = declared
     self.requirement = requirement
+    self.stored = stored
     if let declared, declared != .categorical { texts = nil }
   }
 
@@ -84,8 +90,41 @@ package struct ColumnProfile {
     }
   }
 
+  /// A column of a type that the store has. Fields are read as its kind says; but times that nobody
+  /// declared are seconds, with a fraction or without, which a store keeps as microseconds.
+  ///
+  /// - Throws: `badData` when another kind is declared.
+  package init(
+    continuing name: String, _ kind: PropertyKind, declared: PropertyKind?,
+    requirement: ColumnRequirement, place: String
+  ) throws {
+    if let declared {
+      let isSeconds = requirement == .time && (declared == .int64 || declared == .int32)
+      guard (isSeconds ? .timestamp(.seconds) : declared) == kind else {
+        throw HedgerowError(
+          .badData, "declares column '\(name)' \(declared), but it is \(kind) in the store",
+          at: place)
+      }
+    }
+    let isInferred =
+      requirement == .time && declared == nil && kind == .timestamp(.microseconds)
+    self.init(
+      name, declared: isInferred ? nil : kind, requirement: requirement, stored: kind)
+  }
+
   /// The kind the column will have.
   package func kind(place: String) throws -> PropertyKind {
+    let kind = try inferredKind(place: place)
+    guard stored == nil || stored == kind else {
+      throw HedgerowError(
+        .badData,
+        "column '\(name)' has whole numbers only, and is \(stored!) in the store: write seconds "
+          + "with a point, or declare what they are", at: place)
+    }
+    return kind
+  }
+
+  private func inferredKind(place: String) throws -> PropertyKind {
     switch requirement {
     case .none: break
     case .weight:

@@ -3,9 +3,10 @@ package import HedgerowCore
 
 /// The external keys of one node type while they are gathered, and afterwards the ids they have.
 ///
-/// First come the rows of the type's node files, in order, then the keys that edges mention. A row's
-/// id is its place among the rows that are kept; keys that only edges mention follow, rising. So
-/// without node files ids rise with the keys, and no id depends on memory or threads.
+/// First come the rows: the nodes that the store has, by id, and the lines of the type's node files, in
+/// order; then the keys that edges mention. A row's id is its place among the rows that are kept; keys
+/// that only edges mention follow, rising. So without node files ids rise with the keys, and no id
+/// depends on memory or threads.
 ///
 /// Integer keys are a bitmap as long as the rows, if there are any, are 0, 1, 2, ... and keys are
 /// small enough for the memory. All others are texts (integers as 8 bytes that sort as they do) in a
@@ -16,7 +17,9 @@ package final class NodeKeys {
 
   package let type: NodeType
   package let form: Form
-  /// Rows of the node files, dropped ones included.
+  /// Nodes that the store has: the first rows.
+  package internal(set) var storedCount = 0
+  /// Rows so far, dropped ones included.
   package private(set) var rowCount = 0
   /// Nodes of the type, once sealed.
   package private(set) var count = 0

@@ -24,7 +24,7 @@ public final class ColumnWriter {
   private var offsets: [UInt64] = []
   private var rowByteCount: Int
   private var stride: Int
-  /// Rows appended so far.
+  /// Rows so far: those that were appended, and those of an extended type that were there.
   public private(set) var rowCount: UInt64 = 0
 
   init(
@@ -39,6 +39,33 @@ public final class ColumnWriter {
     name = property.name
     rowByteCount = property.kind.byteWidth
     stride = ColumnLayout.stride(rowByteCount: rowByteCount)
+  }
+
+  /// Goes on behind the rows that the column has in the store. Its full ranges stay as they are; a
+  /// last one that is not full is written anew.
+  func resume(after stored: StoredColumn) throws {
+    require(rowCount == 0 && edgeRanges == nil && stored.kind == kind)
+    let end = stored.rowCount
+    rowCount = end - end % (1 << UInt64(builder.rangeBits))
+    if kind == .string {
+      return try stored.visitTexts(rowCount..<end) { try append(text: $0) }
+    }
+    let block = max(1, min(Int(end - rowCount), (1 << 20) / rowByteCount))
+    let values = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: block * rowByteCount, alignment: 16)
+    let isValid = UnsafeMutableBufferPointer<Bool>.allocate(capacity: block)
+    defer {
+      values.deallocate()
+      isValid.deallocate()
+    }
+    while rowCount < end {
+      let count = min(block, Int(end - rowCount))
+      let part = UnsafeMutableRawBufferPointer(rebasing: values[..<(count * rowByteCount)])
+      let flags = UnsafeMutableBufferPointer(rebasing: isValid[..<count])
+      try stored.copy(rowCount..<rowCount + UInt64(count), into: part, isValid: flags)
+      try append(
+        fixed: UnsafeRawBufferPointer(part), count: count, isValid: UnsafeBufferPointer(flags))
+    }
   }
 
   /// Appends `count` values of the kind's ``PropertyKind/byteWidth``, little-endian: a bool in one

@@ -7,19 +7,19 @@ import Synchronization
 /// One bulk build: segment files written beside the live generation, published by one commit.
 ///
 /// Made by ``GraphStore/beginBuild(waiting:)``. Declare a type, hand its rows to the writers, finish
-/// each writer, then ``publish()``. Until that returns nothing of it can be seen; if it never does,
+/// each writer, then ``publish()``; ``extend(_:to:adding:)`` grows a type that is there. Until that returns nothing of it can be seen; if it never does,
 /// the next build removes what was left. The writers of one builder may each run on a thread of
 /// their own.
 public final class GenerationBuilder: Sendable {
-  private let store: GraphStore
-  private let base: StoreState
+  let store: GraphStore
+  let base: StoreState
   /// The generation that will be published.
   public let generation: UInt64
   /// A directory for scratch files, emptied when a build begins and when it ends.
   public let scratchDirectory: String
   let rangeBits: Int
 
-  private struct Pending {
+  struct Pending {
     var catalog: Catalog
     var nextNodeType: UInt16
     var nextEdgeType: UInt16
@@ -35,7 +35,7 @@ public final class GenerationBuilder: Sendable {
     /// Let go of when the build ends, not when the last reference does.
     var writerLock: FileLock?
   }
-  private let pending: Mutex<Pending>
+  let pending: Mutex<Pending>
 
   init(store: GraphStore, writerLock: FileLock, base: StoreState) throws {
     self.store = store
@@ -143,28 +143,40 @@ public final class GenerationBuilder: Sendable {
     }
   }
 
-  private func records(_ properties: [PropertySchema], of owner: String) throws -> [ColumnRecord] {
-    var names: Set<String> = []
+  /// Records of new columns, behind those that the type has.
+  func records(
+    _ properties: [PropertySchema], of owner: String, after present: [ColumnRecord] = [],
+    from first: UInt16 = 0
+  ) throws -> [ColumnRecord] {
+    var names = Set(present.map(\.name))
     return try properties.enumerated().map { index, property in
       try Identifier.check(property.name, as: "column")
       guard names.insert(property.name).inserted else {
         throw HedgerowError(.usage, "'\(owner)' has two columns named '\(property.name)'")
       }
       return ColumnRecord(
-        id: UInt16(index), name: property.name, kind: property.kind.description)
+        id: first + UInt16(index), name: property.name, kind: property.kind.description)
     }
   }
 
   // MARK: Writers
 
-  /// The writer of one column of a node type; rows go in by id.
+  /// The writer of one column of a node type; rows go in by id. One of a column that an extended
+  /// type had begins behind the rows that are there.
   public func columnWriter(of type: NodeType, _ property: String) throws -> ColumnWriter {
     guard let node = pending.withLock({ $0.catalog.node(type) }) else {
       throw HedgerowError(.usage, "no node type '\(type)' was declared")
     }
     let (column, schema) = try find(property, in: node.columns, of: "\(type)")
-    return ColumnWriter(
+    let writer = ColumnWriter(
       builder: self, type: node.id, column: column, property: schema, edgeRanges: nil)
+    if let stored = base.catalog.node(type)?.columns.first(where: { $0.id == column }) {
+      try writer.resume(
+        after: StoredColumn(
+          store: store, state: base, part: .nodeColumn, type: node.id, column: stored,
+          name: "\(type).\(property)"))
+    }
+    return writer
   }
 
   /// The writer of one column of an edge type; rows go in by out order, each batch after the out
@@ -359,7 +371,10 @@ public final class GenerationBuilder: Sendable {
     self.pending.withLock { $0.isOver = true }
     // Published is published: what cannot be removed now, the next build removes.
     try? FileSystem.removeTree(scratchDirectory)
-    if !pending.removed.isEmpty { try? store.removeUnreferencedSegments() }
+    let written = Set(pending.records.map(\.id))
+    if !pending.removed.isEmpty || base.manifest.contains(where: { written.contains($0.id) }) {
+      try? store.removeUnreferencedSegments()
+    }
     self.pending.withLock { $0.writerLock = nil }
     return record.version
   }

@@ -64,4 +64,17 @@ extension Snapshot {
   public func key(of node: NodeID, of type: NodeType) throws -> String {
     try keys(of: type).key(of: node.rawValue)
   }
+
+  /// The keys of nodes that follow each other, for a type whose keys are integers.
+  public func integerKeys(of nodes: Range<Int>, of type: NodeType) throws -> [Int64] {
+    try keys(of: type).integers(of: nodes)
+  }
+
+  /// The keys of nodes that follow each other, for a type whose keys are texts. They stay as long as
+  /// the snapshot does.
+  public func textKeys(
+    of nodes: Range<Int>, of type: NodeType
+  ) throws -> [UnsafeRawBufferPointer] {
+    try keys(of: type).texts(of: nodes)
+  }
 }

@@ -35,14 +35,15 @@ final class StoredAdjacency: Sendable {
       }
       let segment = try state.openSegment(record, .adjacency, in: store)
       let rows = min(1 << rangeBits, rowCount - number << rangeBits)
-      guard segment.attributes[0] == UInt64(rows), segment.attributes[1] == record.edgeCount,
+      // Nodes that came later have no entries: the file ends before them.
+      guard segment.attributes[0] <= UInt64(rows), segment.attributes[1] == record.edgeCount,
         segment.attributes[2] == UInt64(number), let edges = Int(exactly: record.edgeCount)
       else {
         throw HedgerowError(
           .damaged, "damaged segment: its counts do not fit the catalog", at: segment.path)
       }
       let listed: UnsafeBufferPointer<UInt32>?
-      var entries = rows
+      var entries = Int(segment.attributes[0])
       if segment.attributes[3] == 1 {
         entries = (segment.section(Section.rows)?.count ?? 0) / 4
         guard entries <= rows else {

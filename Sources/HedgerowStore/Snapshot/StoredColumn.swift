@@ -167,17 +167,20 @@ final class StoredColumn: @unchecked Sendable {
     case .vector(let element, let width):
       return .vector((0..<width).map { Float(number(element, at: $0)) })
     case .categorical: return .text(categories[Int(try code(segment, local))])
-    case .string:
-      let offsets = offsets[segment]!
-      let (start, end) = (offsets[local], offsets[local + 1])
-      guard start <= end, end <= UInt64(bytes.count) else {
-        throw HedgerowError(
-          .damaged, "the offsets of row \(row) make no sense", at: segments[segment].path)
-      }
-      return .text(
-        String(
-          decoding: UnsafeRawBufferPointer(rebasing: bytes[Int(start)..<Int(end)]), as: UTF8.self))
+    case .string: return .text(String(decoding: try text(segment, local), as: UTF8.self))
     }
+  }
+
+  private func text(_ segment: Int, _ local: Int) throws -> UnsafeRawBufferPointer {
+    let bytes = values[segment]
+    let offsets = offsets[segment]!
+    let (start, end) = (offsets[local], offsets[local + 1])
+    guard start <= end, end <= UInt64(bytes.count) else {
+      throw HedgerowError(
+        .damaged, "the offsets of row \(starts[segment] + UInt64(local)) make no sense",
+        at: segments[segment].path)
+    }
+    return UnsafeRawBufferPointer(rebasing: bytes[Int(start)..<Int(end)])
   }
 
   private func code(_ segment: Int, _ local: Int) throws -> UInt32 {
@@ -193,6 +196,55 @@ final class StoredColumn: @unchecked Sendable {
         .damaged, "category \(code) of \(categories.count)", at: segments[segment].path)
     }
     return code
+  }
+
+  // MARK: Rows in order
+
+  /// Calls `body` with the text of each row, `nil` for null.
+  func visitTexts(
+    _ rows: Range<UInt64>, _ body: (UnsafeRawBufferPointer?) throws -> Void
+  ) throws {
+    for row in rows {
+      let (segment, local) = locate(row)
+      try body(isNull(row) ? nil : text(segment, local))
+    }
+  }
+
+  /// Copies values of a fixed width, without what pads them; a category as its UInt32 code.
+  func copy(
+    _ rows: Range<UInt64>, into values: UnsafeMutableRawBufferPointer,
+    isValid: UnsafeMutableBufferPointer<Bool>
+  ) throws {
+    let width = kind.byteWidth
+    require(
+      kind != .string && values.count == rows.count * width && isValid.count == rows.count,
+      "\(values.count) bytes for \(rows.count) rows of column \(name)")
+    for row in rows { isValid[Int(row - rows.lowerBound)] = !isNull(row) }
+    var row = rows.lowerBound
+    while row < rows.upperBound {
+      let (segment, local) = locate(row)
+      let count = Int(min(rows.upperBound, starts[segment + 1]) - row)
+      let done = Int(row - rows.lowerBound)
+      let out = values.baseAddress! + done * width
+      if kind == .categorical {
+        for index in 0..<count {
+          // A null row holds code 0, which an empty dictionary lacks.
+          let code = isValid[done + index] ? try code(segment, local + index) : 0
+          out.storeBytes(of: code, toByteOffset: 4 * index, as: UInt32.self)
+        }
+      } else {
+        let start = self.values[segment].baseAddress! + local * stride
+        segments[segment].prefetch(UnsafeRawBufferPointer(start: start, count: count * stride))
+        if stride == width {
+          out.copyMemory(from: start, byteCount: count * width)
+        } else {
+          for index in 0..<count {
+            (out + index * width).copyMemory(from: start + index * stride, byteCount: width)
+          }
+        }
+      }
+      row += UInt64(count)
+    }
   }
 
   // MARK: Many rows

@@ -67,6 +67,18 @@ final class StoredKeys: Sendable {
     }
   }
 
+  /// Integer keys of ids that follow each other.
+  func integers(of ids: Range<Int>) -> [Int64] {
+    require(kind != .string && ids.upperBound <= count, "nodes \(ids) of \(count)")
+    return kind == .identity ? ids.map { Int64($0) } : Array(integers[ids])
+  }
+
+  /// Text keys of ids that follow each other; they stay as long as the dictionary does.
+  func texts(of ids: Range<Int>) throws -> [UnsafeRawBufferPointer] {
+    require(kind == .string && ids.upperBound <= count, "nodes \(ids) of \(count)")
+    return try ids.map { try texts![$0] }
+  }
+
   /// The id of an external key, or `nil`.
   func id(of key: String) throws -> UInt32? {
     if kind == .string {
