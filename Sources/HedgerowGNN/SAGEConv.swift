@@ -90,8 +90,3 @@ public struct SAGEConv: Convolution {
     return rootWeight.map { terms + AffineSum(target, weight: $0) } ?? terms
   }
 }
-
-/// Each row x as x / max(|x|, 1e-12).
-func rowsOfLengthOne(_ x: Tensor) -> Tensor {
-  x / maximum(sqrt(sum(square(x), along: 1, keeping: .one)), Tensor(1e-12))
-}

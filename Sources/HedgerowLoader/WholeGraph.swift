@@ -10,7 +10,7 @@ public struct WholeGraph: Sendable {
   /// By type, every id: what an embedding is asked for.
   public let nodes: PerNode<[UInt32]>
   /// By type, the rows of its inputs; types without inputs are not there.
-  public let features: PerNode<Tensor>
+  public var features: PerNode<Tensor>
   public let block: HeteroBlock
 
   /// Bytes that ``init(_:types:relations:inputs:checkInterruption:)`` will hold, with the reversed

@@ -15,6 +15,7 @@ extension Float: TensorScalar {
     columnSums: hr_column_sums_f32, sum: hr_sum_f32, uniform: hr_uniform_f32,
     softmax: hr_softmax_f32, softmaxBackward: hr_softmax_backward_f32,
     logSoftmax: hr_log_softmax_f32, logSoftmaxBackward: hr_log_softmax_backward_f32,
+    unitRows: hr_unit_rows_f32, unitRowsBackward: hr_unit_rows_backward_f32,
     binaryCrossEntropy: hr_binary_cross_entropy_f32,
     binaryCrossEntropyBackward: hr_binary_cross_entropy_backward_f32,
     crossEntropy: hr_cross_entropy_f32,
@@ -39,6 +40,7 @@ extension Double: TensorScalar {
     columnSums: hr_column_sums_f64, sum: hr_sum_f64, uniform: hr_uniform_f64,
     softmax: hr_softmax_f64, softmaxBackward: hr_softmax_backward_f64,
     logSoftmax: hr_log_softmax_f64, logSoftmaxBackward: hr_log_softmax_backward_f64,
+    unitRows: hr_unit_rows_f64, unitRowsBackward: hr_unit_rows_backward_f64,
     binaryCrossEntropy: hr_binary_cross_entropy_f64,
     binaryCrossEntropyBackward: hr_binary_cross_entropy_backward_f64,
     crossEntropy: hr_cross_entropy_f64,
@@ -80,6 +82,8 @@ public struct Kernels<Scalar>: Sendable {
   let softmaxBackward: @Sendable (Output?, Input?, Input?, Int, Int) -> Void
   let logSoftmax: @Sendable (Output?, Input?, Int, Int) -> Void
   let logSoftmaxBackward: @Sendable (Output?, Input?, Input?, Int, Int) -> Void
+  let unitRows: @Sendable (Output?, Input?, Scalar, Int, Int) -> Void
+  let unitRowsBackward: @Sendable (Output?, Input?, Input?, Scalar, Int, Int) -> Void
   let binaryCrossEntropy: @Sendable (Output?, Input?, Input?, Int) -> Void
   let binaryCrossEntropyBackward: @Sendable (Output?, Input?, Input?, Scalar, Int) -> Void
   let crossEntropy: @Sendable (Output?, Input?, UnsafePointer<Int32>?, Int, Int) -> Void

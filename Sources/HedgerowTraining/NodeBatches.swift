@@ -2,7 +2,6 @@ import HedgerowCore
 import HedgerowGNN
 import HedgerowGraph
 import HedgerowLoader
-import HedgerowRoaring
 import HedgerowStore
 import HedgerowTensor
 
@@ -20,7 +19,7 @@ struct NodeBatch {
 
   /// [rows, classes]
   func logits(_ network: NodeNetwork) -> Tensor {
-    let logits = network(features, blocks, nodes: nodes)
+    let logits = network(whole.features, blocks, nodes: nodes)
     return rows.map { logits.gathered(rows: $0) } ?? logits
   }
 }
@@ -46,14 +45,18 @@ struct NodeBatches {
   }
 
   private var target: NodeType { NodeType(model.specification.targetType) }
+  private var scaling: TrainingOptions.InputScaling { model.specification.options.inputScaling }
 
   /// The batches of a training epoch.
   func training(epoch: Int, from firstBatch: Int) -> Iterator {
-    if let whole { return Iterator(.whole(whole, epoch: epoch, isDone: firstBatch > 0)) }
+    if let whole {
+      return Iterator(.whole(whole, epoch: epoch, isDone: firstBatch > 0), scaling: scaling)
+    }
     let loader = model.loader(
       graph, seeds: .nodes(target, in: "train"), batchSize: batchSize, order: .shuffled,
       resources: resources, labels: model.specification.targetColumn)
-    return Iterator(.sampled(loader.epoch(epoch, from: firstBatch).makeAsyncIterator()))
+    return Iterator(
+      .sampled(loader.epoch(epoch, from: firstBatch).makeAsyncIterator()), scaling: scaling)
   }
 
   struct Iterator {
@@ -62,14 +65,18 @@ struct NodeBatches {
       case whole(WholeNodes, epoch: Int, isDone: Bool)
     }
     private var source: Source
-    init(_ source: Source) { self.source = source }
+    private let scaling: TrainingOptions.InputScaling
+    init(_ source: Source, scaling: TrainingOptions.InputScaling) {
+      self.source = source
+      self.scaling = scaling
+    }
 
     mutating func next() async throws -> NodeBatch? {
       switch source {
       case .sampled(var batches):
         let batch = try await batches.next()
         source = .sampled(batches)
-        return batch.map { NodeBatch($0) }
+        return batch.map { NodeBatch($0, scaling: scaling) }
       case .whole(let whole, let epoch, let isDone):
         if isDone { return nil }
         source = .whole(whole, epoch: epoch, isDone: true)
@@ -99,7 +106,7 @@ struct NodeBatches {
     for try await batch in loader.epoch(0) {
       try resources.checkInterruption()
       let nodes = Array(batch.subgraph.nodes[target].prefix(batch.seedCount))
-      try body(nodes, NodeBatch(batch).logits(model.network), batch.labels)
+      try body(nodes, NodeBatch(batch, scaling: scaling).logits(model.network), batch.labels)
     }
   }
 
@@ -119,10 +126,20 @@ struct NodeBatches {
 }
 
 extension NodeBatch {
-  fileprivate init(_ batch: Batch) {
+  fileprivate init(_ batch: Batch, scaling: TrainingOptions.InputScaling) {
     self.init(
-      features: batch.features, blocks: batch.blocks, nodes: batch.subgraph.nodes, rows: nil,
+      features: scaling.applied(to: batch.features), blocks: batch.blocks,
+      nodes: batch.subgraph.nodes, rows: nil,
       labels: batch.labels, randomness: batch.randomness, seconds: batch.seconds)
+  }
+}
+
+extension TrainingOptions.InputScaling {
+  func applied(to features: PerNode<Tensor>) -> PerNode<Tensor> {
+    switch self {
+    case .none: features
+    case .length: features.mapValues { rowsOfLengthOne($0) }
+    }
   }
 }
 
@@ -148,9 +165,11 @@ final class WholeNodes: Sendable {
     share = try resources.budget.reserve(
       data + perInput + nodes * 4 * 6 * width,
       for: "training on the whole graph (leave out --full-batch to train from samples)")
-    whole = try WholeGraph(
+    var whole = try WholeGraph(
       graph, types: types, relations: relations, inputs: inputs,
       checkInterruption: resources.checkInterruption)
+    whole.features = options.inputScaling.applied(to: whole.features)
+    self.whole = whole
   }
 
   private var target: NodeType { NodeType(specification.targetType) }

@@ -64,6 +64,7 @@ public struct NodeClassificationTrainer: Sendable {
       ("--fanouts", a.fanouts != b.fanouts), ("--batch-size", a.batchSize != b.batchSize),
       ("--layers", a.layerCount != b.layerCount), ("--hidden", a.hiddenWidth != b.hiddenWidth),
       ("--learning-rate", a.learningRate != b.learningRate), ("--dropout", a.dropout != b.dropout),
+      ("--input-scaling", a.inputScaling != b.inputScaling),
       ("--input-dropout", a.inputDropout != b.inputDropout),
       ("--weight-decay", a.weightDecay != b.weightDecay), ("--inputs", a.inputs != b.inputs),
       ("--no-reverse", a.usesReverseRelations != b.usesReverseRelations),

@@ -11,6 +11,13 @@ public struct TrainingOptions: Codable, Hashable, Sendable {
     case fullBatch
   }
 
+  /// What is done to the inputs before a model sees them.
+  public enum InputScaling: String, Codable, Hashable, Sendable, CaseIterable {
+    case none
+    /// Each node's row of features is divided by its Euclidean length.
+    case length
+  }
+
   public var model: NodeNetwork.Architecture
   public var mode: Mode
   /// Neighbors to sample at each hop, one hop a layer; unused in full-batch training.
@@ -22,6 +29,7 @@ public struct TrainingOptions: Codable, Hashable, Sendable {
   public var epochs = 200
   public var learningRate: Float = 0.01
   public var dropout = 0.5
+  public var inputScaling = InputScaling.none
   /// Rate of dropout of the inputs.
   public var inputDropout = 0.0
   public var weightDecay: Float = 5e-4
@@ -39,18 +47,8 @@ public struct TrainingOptions: Codable, Hashable, Sendable {
     self.model = model
     self.mode = mode
     switch (model, mode) {
-    case (.gcn, .fullBatch):
-      dropout = 0.8
-      inputDropout = 0.8
-      weightDecay = 1e-3
-      epochs = 300
-      patience = 100
-    case (.gat, .fullBatch):
-      inputDropout = 0.6
-      dropout = 0.6
-      epochs = 300
-      patience = 100
     case (_, .fullBatch):
+      inputScaling = .length
       inputDropout = 0.5
       epochs = 300
       patience = 100

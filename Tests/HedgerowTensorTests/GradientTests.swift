@@ -116,6 +116,8 @@ import Testing
     let (a, b) = (draw.tensor(n, k), draw.tensor(k, m))
     check([a, b], draw) { matmul($0[0], $0[1]) }
     check([a], draw) { $0[0].transposed() }
+    check([a + 0.1], draw) { rowsOfLengthOne($0[0]) }
+    check([a], draw) { rowsOfLengthOne($0[0], least: 3) }
     let (p, q) = (1 + draw.extent(upTo: 3), 1 + draw.extent(upTo: 3))
     let (c, d) = (draw.tensor(p, q, n, k), draw.tensor(p, q, k, m))
     check([c, d], draw) { matmul($0[0], $0[1]) }

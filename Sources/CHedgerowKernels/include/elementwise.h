@@ -51,6 +51,11 @@ typedef enum {
   void hr_softmax_backward_##S(T *dx, const T *dy, const T *y, size_t rows, size_t columns);      \
   /* Rows of dx = dy - exp(y) (sum of dy). */                                                     \
   void hr_log_softmax_backward_##S(T *dx, const T *dy, const T *y, size_t rows, size_t columns);  \
+  /* Rows of y = x / max(length of x, least). */                                                  \
+  void hr_unit_rows_##S(T *y, const T *x, T least, size_t rows, size_t columns);                  \
+  /* Rows of dx = (dy - y (sum of y dy)) / length of x, or dy / least where the length is less. */ \
+  void hr_unit_rows_backward_##S(T *dx, const T *dy, const T *x, T least, size_t rows,            \
+                                 size_t columns);                                                 \
   /* losses[i] = max(x, 0) - x t + log(1 + exp(-|x|)): binary cross-entropy of logits */          \
   void hr_binary_cross_entropy_##S(T *losses, const T *x, const T *targets, size_t n);            \
   /* dx[i] = factor (sigmoid(x[i]) - targets[i]) */                                               \

@@ -40,6 +40,12 @@ struct TrainCommand: AsyncParsableCommand {
   var learningRate: Float?
   @Option(help: ArgumentHelp("Rate of dropout between layers.", valueName: "rate"))
   var dropout: Double?
+  @Option(
+    help: ArgumentHelp(
+      "Divide each node's inputs by their length, or by nothing: length or none.",
+      valueName: "scaling"),
+    transform: TrainingOptions.InputScaling.parse)
+  var inputScaling: TrainingOptions.InputScaling?
   @Option(help: ArgumentHelp("Rate of dropout of the inputs.", valueName: "rate"))
   var inputDropout: Double?
   @Option(help: ArgumentHelp("L2 penalty.", valueName: "rate"))
@@ -150,6 +156,7 @@ struct TrainCommand: AsyncParsableCommand {
     set(\.learningRate, learningRate)
     set(\.dropout, dropout)
     set(\.inputDropout, inputDropout)
+    set(\.inputScaling, inputScaling)
     set(\.weightDecay, weightDecay)
     set(\.patience, patience)
     set(\.seed, global.givenSeed)
@@ -231,6 +238,15 @@ extension NodeNetwork.Architecture {
       throw ValidationError("unknown model '\(text)': there are \(names)")
     }
     return architecture
+  }
+}
+
+extension TrainingOptions.InputScaling {
+  @Sendable static func parse(_ text: String) throws -> Self {
+    guard let scaling = Self(rawValue: text) else {
+      throw ValidationError("'\(text)' is no scaling of inputs: there are none and length")
+    }
+    return scaling
   }
 }
 

@@ -36,3 +36,29 @@ extension NDTensor {
     return result.recorded(from: self, rows: rows)
   }
 }
+
+/// Each row x of a matrix as x / max(length of x, `least`), the length in the Euclidean sense.
+public func rowsOfLengthOne<Scalar>(
+  _ x: NDTensor<Scalar>, least: Scalar = 1e-12
+) -> NDTensor<Scalar> {
+  require(x.shape.count == 2, "shape \(x.shape) is no matrix")
+  let (rowCount, width) = (x.shape[0], x.shape[1])
+  let size = max(1, Compute.elementsPerPart / max(width, 1))
+  let y = NDTensor<Scalar>(uninitialized: x.shape)
+  Compute.forEachPart(of: rowCount, size: size) { rows in
+    let first = rows.lowerBound * width
+    Scalar.kernels.unitRows(
+      y.storage.base + first, x.storage.base + first, least, rows.count, width)
+  }
+  let input = x.detached
+  return y.recorded(from: x) { dy in
+    let dx = NDTensor<Scalar>(uninitialized: input.shape)
+    Compute.forEachPart(of: rowCount, size: size) { rows in
+      let first = rows.lowerBound * width
+      Scalar.kernels.unitRowsBackward(
+        dx.storage.base + first, dy.storage.base + first, input.storage.base + first, least,
+        rows.count, width)
+    }
+    return dx
+  }
+}
