@@ -19,7 +19,7 @@ struct NodeBatch {
 
   /// [rows, classes]
   func logits(_ network: NodeNetwork) -> Tensor {
-    let logits = network(whole.features, blocks, nodes: nodes)
+    let logits = network(features, blocks, nodes: nodes)
     return rows.map { logits.gathered(rows: $0) } ?? logits
   }
 }
