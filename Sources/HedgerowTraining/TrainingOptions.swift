@@ -29,7 +29,7 @@ public struct TrainingOptions: Codable, Hashable, Sendable {
   public var epochs = 200
   public var learningRate: Float = 0.01
   public var dropout = 0.5
-  public var inputScaling = InputScaling.none
+  public var inputScaling = InputScaling.length
   /// Rate of dropout of the inputs.
   public var inputDropout = 0.0
   public var weightDecay: Float = 5e-4
@@ -41,18 +41,14 @@ public struct TrainingOptions: Codable, Hashable, Sendable {
   public var usesReverseRelations = true
   public var seed: UInt64 = 0
 
-  /// The defaults of a model in a mode. They were chosen on validation sets alone
-  /// (`docs/results.md`).
+  /// The defaults of a mode. They were chosen on validation sets alone (`docs/results.md`).
   public init(model: NodeNetwork.Architecture = .sage, mode: Mode = .sampled) {
     self.model = model
     self.mode = mode
-    switch (model, mode) {
-    case (_, .fullBatch):
-      inputScaling = .length
+    if mode == .fullBatch {
       inputDropout = 0.5
       epochs = 300
       patience = 100
-    case (_, .sampled): break
     }
   }
 }
