@@ -163,7 +163,8 @@ static inline T NAME(row_dot)(const T *a, const T *b, size_t columns) {
 HR_CLONES void NAME(hr_unit_rows)(T *y, const T *x, T least, size_t rows, size_t columns) {
   for (size_t r = 0; r < rows; r++, x += columns, y += columns) {
     T length = __builtin_elementwise_sqrt(NAME(row_dot)(x, x, columns));
-    const T share = 1 / (length < least ? least : length);
+    // A length beyond all numbers must not pass for a row of zeros.
+    const T share = length == (T)INFINITY ? (T)NAN : 1 / (length < least ? least : length);
     for (size_t c = 0; c < columns; c++) y[c] = share * x[c];
   }
 }

@@ -12,6 +12,8 @@ public struct ModelSpecification: Codable, Hashable, Sendable {
     public var width: Int
     /// Nodes of the type when the model was made; an embedding knows no others.
     public var count: Int
+    /// Whether rows are divided by their length.
+    public var isScaled: Bool
   }
 
   public var targetType: String

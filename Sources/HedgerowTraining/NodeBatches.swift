@@ -45,7 +45,7 @@ struct NodeBatches {
   }
 
   private var target: NodeType { NodeType(model.specification.targetType) }
-  private var scaling: TrainingOptions.InputScaling { model.specification.options.inputScaling }
+  private var scaling: InputScaling { InputScaling(model.specification) }
 
   /// The batches of a training epoch.
   func training(epoch: Int, from firstBatch: Int) -> Iterator {
@@ -65,8 +65,8 @@ struct NodeBatches {
       case whole(WholeNodes, epoch: Int, isDone: Bool)
     }
     private var source: Source
-    private let scaling: TrainingOptions.InputScaling
-    init(_ source: Source, scaling: TrainingOptions.InputScaling) {
+    private let scaling: InputScaling
+    init(_ source: Source, scaling: InputScaling) {
       self.source = source
       self.scaling = scaling
     }
@@ -126,7 +126,7 @@ struct NodeBatches {
 }
 
 extension NodeBatch {
-  fileprivate init(_ batch: Batch, scaling: TrainingOptions.InputScaling) {
+  fileprivate init(_ batch: Batch, scaling: InputScaling) {
     self.init(
       features: scaling.applied(to: batch.features), blocks: batch.blocks,
       nodes: batch.subgraph.nodes, rows: nil,
@@ -134,12 +134,20 @@ extension NodeBatch {
   }
 }
 
-extension TrainingOptions.InputScaling {
+/// The node types whose rows are divided by their length.
+struct InputScaling: Sendable {
+  private let types: [NodeType]
+
+  init(_ specification: ModelSpecification) {
+    types = specification.inputs.filter(\.isScaled).map { NodeType($0.type) }
+  }
+
   func applied(to features: PerNode<Tensor>) -> PerNode<Tensor> {
-    switch self {
-    case .none: features
-    case .length: features.mapValues { rowsOfLengthOne($0) }
+    var scaled = features
+    for type in types {
+      if let rows = features[optional: type] { scaled[type] = rowsOfLengthOne(rows) }
     }
+    return scaled
   }
 }
 
@@ -168,7 +176,7 @@ final class WholeNodes: Sendable {
     var whole = try WholeGraph(
       graph, types: types, relations: relations, inputs: inputs,
       checkInterruption: resources.checkInterruption)
-    whole.features = options.inputScaling.applied(to: whole.features)
+    whole.features = InputScaling(specification).applied(to: whole.features)
     self.whole = whole
   }
 

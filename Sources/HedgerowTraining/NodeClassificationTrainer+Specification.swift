@@ -92,7 +92,7 @@ extension NodeClassificationTrainer {
         }
       }
     }
-    return graph.schema.nodes.filter { types.contains($0.type) }.map { node in
+    return try graph.schema.nodes.filter { types.contains($0.type) }.map { node in
       let columns =
         if let inputs = options.inputs {
           inputs[optional: node.type] ?? []
@@ -104,7 +104,27 @@ extension NodeClassificationTrainer {
       let width = columns.reduce(0) { $0 + (graph.width(of: $1, of: node.type) ?? 0) }
       return ModelSpecification.Input(
         type: node.type.name, columns: columns,
-        width: columns.isEmpty ? options.hiddenWidth : width, count: graph.count(of: node.type))
+        width: columns.isEmpty ? options.hiddenWidth : width, count: graph.count(of: node.type),
+        isScaled: try isScaled(columns, of: node.type))
     }
+  }
+
+  /// Whether the rows of a type are to be divided by their length.
+  private func isScaled(_ columns: [String], of type: NodeType) throws -> Bool {
+    guard !columns.isEmpty, options.inputScaling == .automatic else {
+      return !columns.isEmpty && options.inputScaling == .length
+    }
+    // Nodes spread evenly over the type.
+    let count = graph.count(of: type)
+    let nodes = (0..<min(count, 1024)).map { UInt32($0 * count / min(count, 1024)) }
+    for column in columns {
+      let width = graph.width(of: column, of: type) ?? 0
+      var rows = [Float](repeating: 0, count: nodes.count * width)
+      try rows.withUnsafeMutableBufferPointer {
+        try graph.gather(nodes.span, of: type, column: column, into: $0)
+      }
+      if rows.contains(where: { $0 < 0 }) { return false }
+    }
+    return true
   }
 }

@@ -16,6 +16,9 @@ public struct TrainingOptions: Codable, Hashable, Sendable {
     case none
     /// Each node's row of features is divided by its Euclidean length.
     case length
+    /// ``length`` for node types whose features are not negative, as counts of words are; elsewhere
+    /// a row's length may say something, and it stays.
+    case automatic
   }
 
   public var model: NodeNetwork.Architecture
@@ -29,7 +32,7 @@ public struct TrainingOptions: Codable, Hashable, Sendable {
   public var epochs = 200
   public var learningRate: Float = 0.01
   public var dropout = 0.5
-  public var inputScaling = InputScaling.length
+  public var inputScaling = InputScaling.automatic
   /// Rate of dropout of the inputs.
   public var inputDropout = 0.0
   public var weightDecay: Float = 5e-4

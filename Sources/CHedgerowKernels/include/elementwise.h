@@ -51,7 +51,7 @@ typedef enum {
   void hr_softmax_backward_##S(T *dx, const T *dy, const T *y, size_t rows, size_t columns);      \
   /* Rows of dx = dy - exp(y) (sum of dy). */                                                     \
   void hr_log_softmax_backward_##S(T *dx, const T *dy, const T *y, size_t rows, size_t columns);  \
-  /* Rows of y = x / max(length of x, least). */                                                  \
+  /* Rows of y = x / max(length of x, least); NaN where the length overflows. */                  \
   void hr_unit_rows_##S(T *y, const T *x, T least, size_t rows, size_t columns);                  \
   /* Rows of dx = (dy - y (sum of y dy)) / length of x, or dy / least where the length is less. */ \
   void hr_unit_rows_backward_##S(T *dx, const T *dy, const T *x, T least, size_t rows,            \

@@ -42,8 +42,8 @@ struct TrainCommand: AsyncParsableCommand {
   var dropout: Double?
   @Option(
     help: ArgumentHelp(
-      "Divide each node's inputs by their length, or by nothing: length or none.",
-      valueName: "scaling"),
+      "Divide each node's inputs by their length: length, none, or automatic, which does it where "
+        + "none is negative.", valueName: "scaling"),
     transform: TrainingOptions.InputScaling.parse)
   var inputScaling: TrainingOptions.InputScaling?
   @Option(help: ArgumentHelp("Rate of dropout of the inputs.", valueName: "rate"))
@@ -244,7 +244,8 @@ extension NodeNetwork.Architecture {
 extension TrainingOptions.InputScaling {
   @Sendable static func parse(_ text: String) throws -> Self {
     guard let scaling = Self(rawValue: text) else {
-      throw ValidationError("'\(text)' is no scaling of inputs: there are none and length")
+      throw ValidationError(
+        "'\(text)' is no scaling of inputs: there are none, length and automatic")
     }
     return scaling
   }
