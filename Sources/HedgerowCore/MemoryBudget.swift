@@ -15,8 +15,11 @@ public final class MemoryBudget: Sendable {
 
   public init(total: Int) { self.total = total }
 
+  /// The bytes that all shares together may have.
+  public var shareable: Int { max(0, total - Self.overhead) }
+
   /// Bytes that nobody has reserved yet; never negative.
-  public var available: Int { max(0, total - Self.overhead - used.withLock { $0 }) }
+  public var available: Int { max(0, shareable - used.withLock { $0 }) }
 
   /// A share that is given back when the reservation is released.
   ///

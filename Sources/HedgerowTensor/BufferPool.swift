@@ -6,15 +6,16 @@ import Synchronization
 ///
 /// A training step allocates the same few sizes over and over, and pages fresh from the system
 /// cost several times as much as pages used before. So sizes are rounded up to classes (four to
-/// each power of two) and freed buffers wait by class, up to ``idleByteLimit`` bytes in all; past
-/// it the class that has been idle longest gives its buffers back to the system.
+/// each power of two) and freed buffers wait by class, as long as they and those in use are within
+/// ``byteLimit``; past it the class that has been idle longest gives its buffers back to the system.
 public enum BufferPool {
-  /// Bytes that may wait for reuse, in the whole process; 256 MiB unless set.
-  public static var idleByteLimit: Int {
-    get { state.withLock { $0.idleByteLimit } }
+  /// Bytes that tensors and buffers that wait may hold together, in the whole process; 1 GiB unless
+  /// set. Tensors in use may be more: then nothing waits.
+  public static var byteLimit: Int {
+    get { state.withLock { $0.byteLimit } }
     set {
       let surplus = state.withLock { state in
-        state.idleByteLimit = newValue
+        state.byteLimit = newValue
         return state.surplus()
       }
       for buffer in surplus { deallocate(buffer) }
@@ -23,6 +24,8 @@ public enum BufferPool {
 
   /// Bytes of buffers that live tensors hold.
   public static var liveByteCount: Int { state.withLock { $0.liveByteCount } }
+  /// The most that they have held so far.
+  public static var peakLiveByteCount: Int { state.withLock { $0.peakLiveByteCount } }
   /// Bytes of buffers that wait for reuse.
   public static var idleByteCount: Int { state.withLock { $0.idleByteCount } }
 
@@ -35,16 +38,17 @@ public enum BufferPool {
   static func take(byteCount: Int) -> Buffer {
     let sizeClass = SizeClass.holding(byteCount)
     let size = SizeClass.byteCount(of: sizeClass)
-    let reused = state.withLock { state -> Buffer? in
+    let (reused, surplus) = state.withLock { state -> (Buffer?, [Buffer]) in
       state.liveByteCount += size
+      state.peakLiveByteCount = max(state.peakLiveByteCount, state.liveByteCount)
       state.clock += 1
       state.lastUse[sizeClass] = state.clock
-      guard let buffer = state.idle[sizeClass].popLast() else { return nil }
+      guard let buffer = state.idle[sizeClass].popLast() else { return (nil, state.surplus()) }
       state.idleByteCount -= size
-      return buffer
+      return (buffer, [])
     }
-    if let reused { return reused }
-    return Buffer(base: allocate(size), sizeClass: sizeClass)
+    for buffer in surplus { deallocate(buffer) }
+    return reused ?? Buffer(base: allocate(size), sizeClass: sizeClass)
   }
 
   /// Large buffers come from the system and go back to it: the heap would keep what is freed.
@@ -85,13 +89,14 @@ public enum BufferPool {
     var lastUse = [Int](repeating: 0, count: SizeClass.count)
     var clock = 0
     var liveByteCount = 0
+    var peakLiveByteCount = 0
     var idleByteCount = 0
-    var idleByteLimit = 256 << 20
+    var byteLimit = 1 << 30
 
-    /// Removes what is idle past the limit, from the class unused for longest.
+    /// Removes what is idle past the limit, first from the class unused for longest.
     mutating func surplus() -> [Buffer] {
       var removed: [Buffer] = []
-      while idleByteCount > idleByteLimit {
+      while idleByteCount > 0 && liveByteCount + idleByteCount > byteLimit {
         let stalest = idle.indices.filter { !idle[$0].isEmpty }.min { lastUse[$0] < lastUse[$1] }
         guard let stalest else { break }
         removed.append(idle[stalest].removeLast())

@@ -17,10 +17,16 @@ struct NodeBatch {
   let randomness: RandomStream
   let seconds: StageSeconds
 
-  /// [rows, classes]
-  func logits(_ network: NodeNetwork) -> Tensor {
-    let logits = network(features, blocks, nodes: nodes)
-    return rows.map { logits.gathered(rows: $0) } ?? logits
+  /// Shape [rows, classes].
+  ///
+  /// - Parameter check: called after each layer; throws to stop.
+  func logits(_ network: NodeNetwork, _ check: () throws -> Void) throws -> Tensor {
+    var x = network.input(features, nodes: nodes)
+    for (layer, block) in blocks.enumerated() {
+      x = network.apply(layer: layer, x, block)
+      try check()
+    }
+    return rows.map { x[network.target].gathered(rows: $0) } ?? x[network.target]
   }
 }
 
@@ -45,42 +51,36 @@ struct NodeBatches {
   }
 
   private var target: NodeType { NodeType(model.specification.targetType) }
-  private var scaling: InputScaling { InputScaling(model.specification) }
 
   /// The batches of a training epoch.
   func training(epoch: Int, from firstBatch: Int) -> Iterator {
     if let whole {
-      return Iterator(.whole(whole, epoch: epoch, isDone: firstBatch > 0), scaling: scaling)
+      return Iterator(.whole(whole, epoch: epoch, isDone: firstBatch > 0))
     }
     let loader = model.loader(
       graph, seeds: .nodes(target, in: "train"), batchSize: batchSize, order: .shuffled,
       resources: resources, labels: model.specification.targetColumn)
-    return Iterator(
-      .sampled(loader.epoch(epoch, from: firstBatch).makeAsyncIterator()), scaling: scaling)
+    return Iterator(.sampled(loader.epoch(epoch, from: firstBatch).makeAsyncIterator(), model))
   }
 
   struct Iterator {
     enum Source {
-      case sampled(Epoch<Snapshot>.Iterator)
+      case sampled(Epoch<Snapshot>.Iterator, NodeClassifier)
       case whole(WholeNodes, epoch: Int, isDone: Bool)
     }
     private var source: Source
-    private let scaling: InputScaling
-    init(_ source: Source, scaling: InputScaling) {
-      self.source = source
-      self.scaling = scaling
-    }
+    init(_ source: Source) { self.source = source }
 
     mutating func next() async throws -> NodeBatch? {
       switch source {
-      case .sampled(var batches):
+      case .sampled(var batches, let model):
         let batch = try await batches.next()
-        source = .sampled(batches)
-        return batch.map { NodeBatch($0, scaling: scaling) }
+        source = .sampled(batches, model)
+        return batch.map { NodeBatch($0, of: model) }
       case .whole(let whole, let epoch, let isDone):
         if isDone { return nil }
         source = .whole(whole, epoch: epoch, isDone: true)
-        return try whole.training(epoch: epoch)
+        return whole.training(epoch: epoch)
       }
     }
   }
@@ -91,14 +91,11 @@ struct NodeBatches {
     _ body: (_ nodes: [UInt32], _ logits: Tensor, _ labels: [Int32]) throws -> Void
   ) async throws {
     if let whole {
-      let logits = whole.logits(model.network)
-      for members in try whole.members(of: set, partSize: 1 << 16) {
-        try resources.checkInterruption()
-        try body(
-          members, logits.gathered(rows: members),
-          try labels.map { try graph.labels(members.span, of: target, column: $0) } ?? [])
-      }
-      return
+      let members = try whole.members(of: set)
+      let logits = try whole.batch(of: members).logits(model.network, resources.checkTensors)
+      return try body(
+        members, logits,
+        try labels.map { try graph.labels(members.span, of: target, column: $0) } ?? [])
     }
     let loader = model.loader(
       graph, seeds: .nodes(target, in: set), batchSize: batchSize, order: .ascending,
@@ -106,7 +103,8 @@ struct NodeBatches {
     for try await batch in loader.epoch(0) {
       try resources.checkInterruption()
       let nodes = Array(batch.subgraph.nodes[target].prefix(batch.seedCount))
-      try body(nodes, NodeBatch(batch, scaling: scaling).logits(model.network), batch.labels)
+      let logits = try NodeBatch(batch, of: model).logits(model.network, resources.checkTensors)
+      try body(nodes, logits, batch.labels)
     }
   }
 
@@ -126,28 +124,10 @@ struct NodeBatches {
 }
 
 extension NodeBatch {
-  fileprivate init(_ batch: Batch, scaling: InputScaling) {
+  fileprivate init(_ batch: Batch, of model: NodeClassifier) {
     self.init(
-      features: scaling.applied(to: batch.features), blocks: batch.blocks,
-      nodes: batch.subgraph.nodes, rows: nil,
-      labels: batch.labels, randomness: batch.randomness, seconds: batch.seconds)
-  }
-}
-
-/// The node types whose rows are divided by their length.
-struct InputScaling: Sendable {
-  private let types: [NodeType]
-
-  init(_ specification: ModelSpecification) {
-    types = specification.inputs.filter(\.isScaled).map { NodeType($0.type) }
-  }
-
-  func applied(to features: PerNode<Tensor>) -> PerNode<Tensor> {
-    var scaled = features
-    for type in types {
-      if let rows = features[optional: type] { scaled[type] = rowsOfLengthOne(rows) }
-    }
-    return scaled
+      features: model.scaled(batch.features), blocks: batch.blocks, nodes: batch.subgraph.nodes,
+      rows: nil, labels: batch.labels, randomness: batch.randomness, seconds: batch.seconds)
   }
 }
 
@@ -156,6 +136,7 @@ final class WholeNodes: Sendable {
   private let whole: WholeGraph
   private let graph: Snapshot
   private let specification: ModelSpecification
+  private let train: (nodes: [UInt32], labels: [Int32])
   private let share: MemoryBudget.Reservation
 
   init(_ model: NodeClassifier, _ graph: Snapshot, _ resources: TrainingResources) throws {
@@ -165,52 +146,50 @@ final class WholeNodes: Sendable {
     let relations = model.relations(of: graph)
     let inputs = model.inputColumns
     let data = WholeGraph.byteCount(graph, types: types, relations: relations, inputs: inputs)
-    let nodes = types.reduce(0) { $0 + graph.count(of: $1) }
+    let nodeCount = types.reduce(0) { $0 + graph.count(of: $1) }
     // Each layer's sums, results and their gradients; the inputs again when dropout changes them.
     let options = specification.options
     let width = options.hiddenWidth * (options.layerCount - 1) + specification.classes.count
     let perInput = options.inputDropout > 0 ? data : 0
     share = try resources.budget.reserve(
-      data + perInput + nodes * 4 * 6 * width,
+      data + perInput + nodeCount * 4 * 6 * width,
       for: "training on the whole graph (leave out --full-batch to train from samples)")
     var whole = try WholeGraph(
       graph, types: types, relations: relations, inputs: inputs,
       checkInterruption: resources.checkInterruption)
-    whole.features = InputScaling(specification).applied(to: whole.features)
+    whole.features = model.scaled(whole.features)
     self.whole = whole
+    let target = NodeType(specification.targetType)
+    let nodes = try graph.set(named: "train", of: target).map { Array($0) } ?? []
+    train = (
+      nodes, try graph.labels(nodes.span, of: target, column: specification.targetColumn)
+    )
   }
 
-  private var target: NodeType { NodeType(specification.targetType) }
-  private var blocks: [HeteroBlock] {
-    [HeteroBlock](repeating: whole.block, count: specification.options.layerCount)
-  }
-
-  func training(epoch: Int) throws -> NodeBatch {
-    let members = try members(of: "train", partSize: .max).flatMap { $0 }
-    return NodeBatch(
-      features: whole.features, blocks: blocks, nodes: whole.nodes, rows: members,
-      labels: try graph.labels(members.span, of: target, column: specification.targetColumn),
-      randomness: RandomStream(seed: specification.options.seed).derive("training").derive(
-        UInt64(epoch), 0),
+  /// Some nodes of the target's type, with all that reaches them.
+  func batch(
+    of nodes: [UInt32], labels: [Int32] = [], randomness: RandomStream = RandomStream(seed: 0)
+  ) -> NodeBatch {
+    NodeBatch(
+      features: whole.features,
+      blocks: [HeteroBlock](repeating: whole.block, count: specification.options.layerCount),
+      nodes: whole.nodes, rows: nodes, labels: labels, randomness: randomness,
       seconds: StageSeconds())
   }
 
-  /// Of all nodes of the target's type.
-  func logits(_ network: NodeNetwork) -> Tensor {
-    network(whole.features, blocks, nodes: whole.nodes)
+  func training(epoch: Int) -> NodeBatch {
+    let stream = RandomStream(seed: specification.options.seed).derive("training")
+    return batch(
+      of: train.nodes, labels: train.labels, randomness: stream.derive(UInt64(epoch), 0))
   }
 
-  /// The nodes of a set, or all, by rising id, in parts.
-  func members(of set: String?, partSize: Int) throws -> [[UInt32]] {
-    var members = whole.nodes[target]
-    if let set {
-      guard let bitmap = try graph.set(named: set, of: target) else {
-        throw HedgerowError(.usage, "node type '\(target)' has no set named '\(set)'")
-      }
-      members = Array(bitmap)
+  /// The nodes of a set, or all, by rising id.
+  func members(of set: String?) throws -> [UInt32] {
+    let target = NodeType(specification.targetType)
+    guard let set else { return whole.nodes[target] }
+    guard let members = try graph.set(named: set, of: target) else {
+      throw HedgerowError(.usage, "node type '\(target)' has no set named '\(set)'")
     }
-    return stride(from: 0, to: members.count, by: partSize).map {
-      Array(members[$0..<min(members.count, $0 &+ min(partSize, members.count))])
-    }
+    return Array(members)
   }
 }

@@ -214,11 +214,13 @@ private final class TrainingRun {
   private func step(_ batch: NodeBatch) throws {
     let labelled = batch.labels.count { $0 >= 0 }
     if labelled > 0 {
-      let (loss, gradients) = valueWithGradients(
+      let checkTensors = trainer.resources.checkTensors
+      let (loss, gradients) = try valueWithGradients(
         at: model.network, randomness: batch.randomness
       ) {
-        crossEntropy(batch.logits(model.network), batch.labels)
+        crossEntropy(try batch.logits(model.network, checkTensors), batch.labels)
       }
+      try checkTensors()
       let value = Double(loss.scalar)
       guard value.isFinite else {
         throw HedgerowError(

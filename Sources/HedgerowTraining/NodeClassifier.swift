@@ -1,10 +1,11 @@
-public import HedgerowCore
+import HedgerowCore
 public import HedgerowGNN
 import HedgerowGraph
 import HedgerowLoader
 import HedgerowNN
 import HedgerowSampling
 public import HedgerowStore
+import HedgerowTensor
 
 /// A model that tells the classes of one node type apart, with what it needs to run over a store.
 public struct NodeClassifier: Sendable {
@@ -102,6 +103,16 @@ public struct NodeClassifier: Sendable {
     return inputs
   }
 
+  /// What the network takes in: rows of the types that ask for it divided by their length.
+  func scaled(_ features: PerNode<Tensor>) -> PerNode<Tensor> {
+    var scaled = features
+    for input in specification.inputs where input.isScaled {
+      let type = NodeType(input.type)
+      if let rows = features[optional: type] { scaled[type] = rowsOfLengthOne(rows) }
+    }
+    return scaled
+  }
+
   func relations(of graph: Snapshot) -> [Relation] {
     let names = Set(specification.relations)
     return graph.schema.relations().filter { names.contains("\($0.name)") }
@@ -124,22 +135,5 @@ public struct NodeClassifier: Sendable {
     return NeighborLoader(
       graph, seeds: seeds, fanouts: Fanouts(specification.options.fanouts), batchSize: batchSize,
       seed: specification.options.seed, options: options)
-  }
-}
-
-/// What a run may use.
-public struct TrainingResources: Sendable {
-  public var budget: MemoryBudget
-  public var threads: Int
-  /// Called now and then; throws to stop.
-  public var checkInterruption: @Sendable () throws -> Void
-
-  public init(
-    budget: MemoryBudget, threads: Int = ProcessResources.processorCount,
-    checkInterruption: @escaping @Sendable () throws -> Void = {}
-  ) {
-    self.budget = budget
-    self.threads = threads
-    self.checkInterruption = checkInterruption
   }
 }

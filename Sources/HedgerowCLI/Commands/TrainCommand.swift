@@ -268,9 +268,12 @@ extension ClassificationMetrics {
 extension GlobalOptions {
   func trainingResources() -> TrainingResources {
     let budget = makeBudget()
-    BufferPool.idleByteLimit = min(256 << 20, budget.available / 4)
-    return TrainingResources(
+    // The rest is for what is no tensor: sampled neighborhoods and their indices.
+    BufferPool.byteLimit = budget.shareable / 4 * 3
+    var resources = TrainingResources(
       budget: budget, threads: threads ?? ProcessResources.processorCount,
       checkInterruption: { try Interruption.check() })
+    resources.ownsTensors = true
+    return resources
   }
 }
