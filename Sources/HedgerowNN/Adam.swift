@@ -107,17 +107,20 @@ public struct Adam: Optimizer {
     return state
   }
 
-  public mutating func load(_ state: ModelState) throws {
+  public mutating func load(_ state: ModelState, for model: some Module) throws {
     let tensors = Dictionary(state.tensors.map { ($0.name, $0.value) }) { $1 }
-    memories = [:]
+    var loaded: [String: Memory] = [:]
     for (name, mean) in tensors where name.hasSuffix(".mean") {
       let path = String(name.dropLast(".mean".count))
       guard let step = state.metadata["\(path).step"].flatMap(Int.init), step >= 0,
-        let square = tensors["\(path).square"], square.shape == mean.shape
+        let square = tensors["\(path).square"]
       else { throw HedgerowError(.badData, "the optimizer's memory is not whole", at: path) }
-      memories[path] = Memory(
-        step: step, mean: mean, square: square, largestSquare: tensors["\(path).largest_square"])
+      let largest = tensors["\(path).largest_square"]
+      try check(
+        [mean, square, largest].compactMap { $0.map { (path, $0) } }, against: model)
+      loaded[path] = Memory(step: step, mean: mean, square: square, largestSquare: largest)
     }
+    memories = loaded
   }
 }
 

@@ -1,3 +1,4 @@
+import CHedgerowKernels
 import HedgerowCore
 import HedgerowMapped
 public import HedgerowTensor
@@ -22,6 +23,24 @@ public struct ModelState: Sendable {
     file.metadata = metadata
     file.entries = tensors.map { Safetensors.Entry(name: $0.name, $0.value) }
     return try file.encoded()
+  }
+
+  /// Hexadecimal CRC-32C over names, shapes, numbers and metadata, whatever their order.
+  public var checksum: String {
+    var sum: UInt32 = 0
+    func add(_ text: String) {
+      var text = text
+      sum = text.withUTF8 { hr_crc32c(sum, $0.baseAddress, $0.count) }
+    }
+    for (name, value) in tensors.sorted(by: { $0.name < $1.name }) {
+      add("\(name) \(value.shape)\n")
+      sum = value.withUnsafeBufferPointer {
+        let bytes = UnsafeRawBufferPointer($0)
+        return hr_crc32c(sum, bytes.baseAddress, bytes.count)
+      }
+    }
+    for (key, value) in metadata.sorted(by: { $0.key < $1.key }) { add("\(key)=\(value)\n") }
+    return String(sum, radix: 16)
   }
 
   /// Writes the same file, tensor by tensor; it is there whole or not at all.

@@ -1,3 +1,4 @@
+import HedgerowCore
 public import HedgerowTensor
 
 /// Changes a model's parameters along gradients.
@@ -10,10 +11,22 @@ public protocol Optimizer: Sendable {
   /// What it remembers between steps, under names that begin with parameters' paths.
   var state: ModelState { get }
 
-  /// Goes on from a state, as if it had taken the steps itself.
+  /// Goes on from a state, as if it had taken the steps of this model itself.
   ///
-  /// - Throws: `badData` when the state is not whole.
-  mutating func load(_ state: ModelState) throws
+  /// - Throws: `badData` when the state is not whole or of another model.
+  mutating func load(_ state: ModelState, for model: some Module) throws
+}
+
+/// Throws `badData` unless every tensor remembered is of a parameter's shape.
+func check(_ memories: [(path: String, tensor: Tensor)], against model: some Module) throws {
+  let shapes = Dictionary(
+    uniqueKeysWithValues: model.namedParameters.map { ($0.path, $0.parameter.shape) })
+  for (path, tensor) in memories where shapes[path] != tensor.shape {
+    throw HedgerowError(
+      .badData,
+      "the optimizer remembers shape \(tensor.shape), the model has "
+        + (shapes[path].map { "\($0)" } ?? "no such parameter"), at: path)
+  }
 }
 
 extension Parameter {

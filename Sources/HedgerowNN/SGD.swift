@@ -73,7 +73,8 @@ public struct SGD: Optimizer {
     ModelState(tensors: velocities.sorted { $0.key < $1.key }.map { ($0.key, $0.value) })
   }
 
-  public mutating func load(_ state: ModelState) throws {
+  public mutating func load(_ state: ModelState, for model: some Module) throws {
+    try check(state.tensors.map { ($0.name, $0.value) }, against: model)
     velocities = Dictionary(state.tensors.map { ($0.name, $0.value) }) { $1 }
   }
 }

@@ -6,7 +6,7 @@ public import HedgerowStore
 
 /// Training as it stands between two batches: from it a run goes on bit for bit.
 ///
-/// A safetensors file beside the store's data: the weights under `model.`, those of the best epoch
+/// A safetensors file with a checksum beside the store's data: the weights under `model.`, those of the best epoch
 /// under `best.`, what the optimizer remembers under `optimizer.`, and the rest as metadata.
 public struct Checkpoint: Sendable {
   /// How far a run has come.
@@ -36,12 +36,27 @@ public struct Checkpoint: Sendable {
   var model: ModelState
   var best: ModelState?
   var optimizer: ModelState
-
 }
 
 extension Checkpoint {
+  private static func directory(in store: String) -> String { "\(store)/checkpoints" }
+
   private static func path(of name: String, in store: String) -> String {
-    "\(store)/checkpoints/\(name).safetensors"
+    "\(directory(in: store))/\(name).safetensors"
+  }
+
+  /// Keeps other trainings from this name as long as it is held.
+  ///
+  /// - Throws: `locked` when one is under way.
+  static func lock(_ name: String, in store: String) throws -> FileLock {
+    try FileSystem.makeDirectory(directory(in: store))
+    guard let lock = try FileLock(at: "\(directory(in: store))/\(name).lock", exclusive: true)
+    else {
+      throw HedgerowError(
+        .locked, "a training named '\(name)' is under way: wait for it, or choose another name",
+        at: store)
+    }
+    return lock
   }
 
   /// Writes it, in place of an earlier one of the name; a crash leaves one of the two.
@@ -57,7 +72,7 @@ extension Checkpoint {
     file.metadata["specification"] = String(decoding: try specification.encoded(), as: UTF8.self)
     file.metadata["progress"] = String(decoding: try JSONEncoder().encode(progress), as: UTF8.self)
     file.metadata["data"] = dataIdentity
-    try FileSystem.makeDirectory("\(store)/checkpoints")
+    file.metadata["checksum"] = file.checksum
     try file.write(to: Self.path(of: name, in: store))
   }
 
@@ -65,7 +80,7 @@ extension Checkpoint {
   public init(named name: String, in graph: Snapshot) throws {
     let path = Self.path(of: name, in: graph.path)
     guard FileSystem.exists(path) else {
-      let names = ((try? FileSystem.names(in: "\(graph.path)/checkpoints")) ?? [])
+      let names = ((try? FileSystem.names(in: Self.directory(in: graph.path))) ?? [])
         .filter { $0.hasSuffix(".safetensors") }.map { $0.dropLast(".safetensors".count) }
       throw HedgerowError(
         .usage,
@@ -73,7 +88,12 @@ extension Checkpoint {
           + (names.isEmpty
             ? "train with --save NAME keeps one" : "there are \(names.joined(separator: ", "))"))
     }
-    let file = try ModelState(contentsOf: path)
+    var file = try ModelState(contentsOf: path)
+    let checksum = file.metadata.removeValue(forKey: "checksum")
+    guard checksum == file.checksum else {
+      throw HedgerowError(
+        .damaged, "its bytes are not those that were written: train anew", at: path)
+    }
     func part(_ prefix: String) -> ModelState {
       ModelState(
         tensors: file.tensors.filter { $0.name.hasPrefix("\(prefix).") }
@@ -84,7 +104,8 @@ extension Checkpoint {
     }
     guard let specification = file.metadata["specification"],
       let text = file.metadata["progress"], let dataIdentity = file.metadata["data"],
-      let progress = try? JSONDecoder().decode(Progress.self, from: Data(text.utf8))
+      let progress = try? JSONDecoder().decode(Progress.self, from: Data(text.utf8)),
+      progress.epoch >= 0, progress.batch >= 0
     else { throw HedgerowError(.damaged, "not the state of a training", at: path) }
     self.specification = try ModelSpecification(decoding: Array(specification.utf8), name: name)
     guard dataIdentity == graph.dataIdentity else {
@@ -99,10 +120,5 @@ extension Checkpoint {
     let best = part("best")
     self.best = best.tensors.isEmpty ? nil : best
     optimizer = part("optimizer")
-  }
-
-  /// Removes what a training of this name has left behind.
-  public static func remove(named name: String, in store: String) throws {
-    try FileSystem.removeFile(path(of: name, in: store))
   }
 }

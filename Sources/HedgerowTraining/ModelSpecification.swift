@@ -38,16 +38,26 @@ extension ModelSpecification {
     return Array(try encoder.encode(self))
   }
 
+  /// - Throws: `damaged` when no model can be built from the bytes.
   public init(decoding bytes: [UInt8], name: String) throws {
-    do {
-      self = try JSONDecoder().decode(Self.self, from: Data(bytes))
-    } catch {
+    let decoded = try? JSONDecoder().decode(Self.self, from: Data(bytes))
+    guard let decoded, decoded.isSound else {
       throw HedgerowError(.damaged, "the specification of model '\(name)' cannot be read")
     }
+    self = decoded
   }
 
-  /// The network's own part of the options.
-  var network: NodeNetwork.Options { options.network }
+  /// Whether a network can be built: whoever wrote the bytes, they must not end the program.
+  private var isSound: Bool {
+    let triples = relations.map { try? EdgeType(validating: $0) }
+    guard options.isSound, !triples.contains(nil), !classes.isEmpty,
+      inputs.allSatisfy({ $0.width >= 0 && $0.count >= 0 && !$0.type.isEmpty }),
+      options.mode == .fullBatch || options.fanouts.count == options.layerCount
+    else { return false }
+    let reached = NodeNetwork.reach(
+      of: NodeType(targetType), along: triples.compactMap { $0 }, options: options.network)
+    return Set(reached.types.map(\.name)).isSubset(of: inputs.map(\.type))
+  }
 }
 
 extension TrainingOptions {

@@ -91,6 +91,7 @@ struct NodeBatches {
     _ body: (_ nodes: [UInt32], _ logits: Tensor, _ labels: [Int32]) throws -> Void
   ) async throws {
     if let whole {
+      try resources.checkInterruption()
       let members = try whole.members(of: set)
       let logits = try whole.batch(of: members).logits(model.network, resources.checkTensors)
       return try body(

@@ -16,9 +16,10 @@ extension NodeClassificationTrainer {
         .usage, "\(options.fanouts.count) hops of fanouts for \(options.layerCount) layers")
     }
     if options.mode == .fullBatch { options.fanouts = [] }
-    guard options.model != .gat || options.hiddenWidth.isMultiple(of: 8) else {
+    let heads = options.network.heads
+    guard options.model != .gat || options.hiddenWidth.isMultiple(of: heads) else {
       throw HedgerowError(
-        .usage, "gat has 8 heads: a width of \(options.hiddenWidth) is no multiple")
+        .usage, "gat has \(heads) heads: a width of \(options.hiddenWidth) is no multiple")
     }
     guard let schema = graph.schema.node(target.type) else {
       let types = graph.schema.nodes.map(\.type.name).joined(separator: ", ")

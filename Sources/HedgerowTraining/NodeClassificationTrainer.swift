@@ -2,6 +2,7 @@ public import HedgerowCore
 import HedgerowGNN
 import HedgerowGraph
 import HedgerowLoader
+import HedgerowMapped
 import HedgerowNN
 public import HedgerowStore
 import HedgerowTensor
@@ -94,6 +95,8 @@ private final class TrainingRun {
   private var lastCheckpoint: ContinuousClock.Instant
   private var checkpointSeconds = 0.0
   private let dataIdentity: String
+  /// On the checkpoints' name.
+  private let lock: FileLock?
 
   private var options: TrainingOptions { trainer.options }
 
@@ -103,6 +106,7 @@ private final class TrainingRun {
     self.trainer = trainer
     self.model = model
     let (graph, target) = (trainer.graph, trainer.target)
+    lock = try trainer.checkpointName.map { try Checkpoint.lock($0, in: graph.path) }
     // Weights, their gradients and Adam's two moments, and the best epoch's copy.
     share = try trainer.resources.budget.reserve(
       5 * 4 * model.parameterCount, for: "a model of \(model.parameterCount) parameters")
@@ -123,7 +127,7 @@ private final class TrainingRun {
     dataIdentity = trainer.checkpointName == nil ? "" : graph.dataIdentity
     if let checkpoint {
       try model.network.load(checkpoint.model)
-      try optimizer.load(checkpoint.optimizer)
+      try optimizer.load(checkpoint.optimizer, for: model.network)
       progress = checkpoint.progress
       best = checkpoint.best
     }

@@ -14,6 +14,11 @@ public struct NodeClassifier: Sendable {
 
   /// The network that a specification asks for, with its weights drawn from the seed.
   public init(_ specification: ModelSpecification) throws {
+    try self.init(withoutWeights: specification)
+    _ = network.initialized(seed: specification.options.seed)
+  }
+
+  private init(withoutWeights specification: ModelSpecification) throws {
     self.specification = specification
     var inputs = PerNode<NodeNetwork.Input>()
     for input in specification.inputs {
@@ -24,13 +29,13 @@ public struct NodeClassifier: Sendable {
     network = NodeNetwork(
       inputs: inputs, relations: try specification.relations.map { try EdgeType(validating: $0) },
       target: NodeType(specification.targetType), outputs: specification.classes.count,
-      options: specification.options.network
-    ).initialized(seed: specification.options.seed)
+      options: specification.options.network)
   }
 
   /// A model that a store keeps.
   ///
-  /// - Throws: `usage` when there is none of that name, or the store's schema is another one.
+  /// - Throws: `usage` when there is none of that name, or the store's schema is another one;
+  ///   `damaged` when what it keeps is no model.
   public init(named name: String, in graph: Snapshot) throws {
     guard let record = try graph.model(named: name) else {
       let names = try graph.modelNames()
@@ -39,7 +44,7 @@ public struct NodeClassifier: Sendable {
         "no model named '\(name)': "
           + (names.isEmpty ? "none was saved" : "there are \(names.joined(separator: ", "))"))
     }
-    try self.init(ModelSpecification(decoding: record.specification, name: name))
+    try self.init(withoutWeights: ModelSpecification(decoding: record.specification, name: name))
     try network.load(try ModelState(decoding: record.weights))
     try checkSchema(of: graph, name: name)
   }

@@ -54,4 +54,12 @@ public struct TrainingOptions: Codable, Hashable, Sendable {
       patience = 100
     }
   }
+
+  /// Whether a network can be built of these.
+  var isSound: Bool {
+    (1...64).contains(layerCount) && (1...65536).contains(hiddenWidth)
+      && (0..<1).contains(dropout) && (0..<1).contains(inputDropout)
+      && (model != .gat || hiddenWidth.isMultiple(of: network.heads))
+      && fanouts.allSatisfy { $0 >= -1 }
+  }
 }

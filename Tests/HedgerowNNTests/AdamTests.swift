@@ -113,7 +113,7 @@ import Testing
           if step == stop {
             let state = try ModelState(decoding: optimizer.state.encoded())
             optimizer = variant
-            try optimizer.load(state)
+            try optimizer.load(state, for: model)
           }
           let (_, gradients) = valueWithGradients(at: model) {
             sum(square(model.a.value.gathered(rows: [UInt32(step), 0])))
@@ -126,5 +126,26 @@ import Testing
       let expected = try run(stoppingAfter: -1)
       for stop in 0..<8 { #expect(try run(stoppingAfter: stop) == expected) }
     }
+  }
+
+  @Test func theMemoryOfAnotherModelIsRefused() throws {
+    func trained(_ shape: [Int], _ optimizer: some Optimizer) -> (Model, ModelState) {
+      var optimizer = optimizer
+      let model = Model(a: Parameter(.random(shape, seed: 1)), b: Parameter(.random([5], seed: 2)))
+      let (_, gradients) = valueWithGradients(at: model) { sum(square(model.a.value)) }
+      optimizer.update(model, along: gradients)
+      return (model, optimizer.state)
+    }
+    func check<Variant: Optimizer>(_ variant: Variant) throws {
+      let (model, state) = trained([3, 4], variant)
+      var other = variant
+      let error = #expect(throws: HedgerowError.self) {
+        try other.load(trained([3, 5], variant).1, for: model)
+      }
+      #expect(error?.code == .badData && error?.place == "a")
+      try other.load(state, for: model)
+    }
+    try check(Adam(learningRate: 0.1))
+    try check(SGD(learningRate: 0.1, momentum: .plain(0.9)))
   }
 }

@@ -1,6 +1,7 @@
 import HedgerowCore
 import HedgerowGNN
 import HedgerowGraph
+import HedgerowMapped
 import HedgerowNN
 import HedgerowStore
 import HedgerowTensor
@@ -140,20 +141,55 @@ private let node = BlockStore.node
     #expect(try StoreVerifier.verify(store).isClean)
   }
 
-  @Test func damagedCheckpointsAreSeen() async throws {
+  @Test func anyFlippedBitOfACheckpointIsSeen() async throws {
     let seed = printedSeed()
     let directory = TemporaryDirectory()
     let store = try BlockStore(nodes: 200).make(at: directory("s"), seed: seed)
     _ = try await trainer(store, options(.sampled, seed: seed), named: "m").run()
     let path = "\(store.path)/checkpoints/m.safetensors"
-    let state = try ModelState(contentsOf: path)
-    var cut = state
-    cut.metadata["progress"] = nil
-    try cut.write(to: path)
-    let error = #expect(throws: HedgerowError.self) {
-      try Checkpoint(named: "m", in: store.snapshot())
+    let bytes = try FileSystem.contents(of: path)
+    var random = RandomStream(seed: seed)
+    for round in 0..<400 {
+      var damaged = bytes
+      switch round {
+      case 0: damaged = []
+      case 1: damaged.removeLast()
+      default:
+        // Half of them in the header.
+        let bound = round % 2 == 0 ? bytes.count : 2000
+        damaged[Int(random.next(below: UInt64(bound)))] ^= 1 << UInt8(random.next(below: 8))
+      }
+      try FileSystem.replaceFile(path) { try damaged.withUnsafeBytes($0) }
+      do {
+        let read = try Checkpoint(named: "m", in: store.snapshot())
+        // A space of the header's padding, or the case of an escape, changes nothing that is read.
+        let whole = try checkpoint(bytes, at: path, store)
+        #expect(read.progress == whole.progress && read.specification == whole.specification)
+      } catch let error as HedgerowError {
+        #expect(error.code == .damaged || error.code == .badData, "\(error)")
+        #expect(error.place != nil)
+      }
     }
-    #expect(error?.code == .damaged && error?.place == path)
+  }
+
+  private func checkpoint(
+    _ bytes: [UInt8], at path: String, _ store: GraphStore
+  ) throws -> Checkpoint {
+    try FileSystem.replaceFile(path) { try bytes.withUnsafeBytes($0) }
+    return try Checkpoint(named: "m", in: store.snapshot())
+  }
+
+  @Test func aNameServesOneTrainingAtATime() async throws {
+    let directory = TemporaryDirectory()
+    let store = try BlockStore(nodes: 100).make(at: directory("s"), seed: 1)
+    try FileSystem.makeDirectory("\(store.path)/checkpoints")
+    let other = try FileLock(at: "\(store.path)/checkpoints/m.lock", exclusive: true)
+    let error = await #expect(throws: HedgerowError.self) {
+      try await trainer(store, options(.sampled, seed: 1), named: "m").run()
+    }
+    #expect(error?.code == .locked && error?.message.contains("'m'") == true)
+    _ = try await trainer(store, options(.sampled, seed: 1), named: "n").run()
+    withExtendedLifetime(other) {}
   }
 }
 

@@ -44,7 +44,23 @@ private let node = BlockStore.node
     #expect(specification.inputs.map(\.columns) == [["x"], []])
     #expect(specification.inputs.map(\.count) == [150, 30])
     #expect(specification.relations == ["node:links:node", "node:has:tag", "tag:rev_has:node"])
-    for damaged in [[], Array(bytes.dropLast()), Array("{}".utf8), Array("[]".utf8)] {
+    /// Such as no training writes, but somebody might.
+    func changed(_ change: (inout ModelSpecification) -> Void) throws -> [UInt8] {
+      var other = specification
+      change(&other)
+      return try other.encoded()
+    }
+    let hostile = try [
+      changed { $0.options.layerCount = 0 }, changed { $0.options.layerCount = 1 << 40 },
+      changed { $0.options.hiddenWidth = -1 }, changed { $0.options.dropout = 1 },
+      changed { $0.inputs = [] }, changed { $0.inputs[0].width = -3 }, changed { $0.classes = [] },
+      changed { $0.relations.append("no triple") }, changed { $0.options.fanouts = [] },
+      changed {
+        $0.options.model = .gat
+        $0.options.hiddenWidth = 9
+      },
+    ]
+    for damaged in [[], Array(bytes.dropLast()), Array("{}".utf8), Array("[]".utf8)] + hostile {
       let error = #expect(throws: HedgerowError.self) {
         try ModelSpecification(decoding: damaged, name: "m")
       }
