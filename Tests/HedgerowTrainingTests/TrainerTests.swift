@@ -133,6 +133,7 @@ func train(
   }
 
   @Test func nodesWithoutALabelAreLeftOut() async throws {
+    let seed = printedSeed()
     let directory = TemporaryDirectory()
     var blocks = BlockStore(nodes: 300)
     blocks.changeLabels = { labels in
@@ -140,10 +141,13 @@ func train(
         labels[index] = index % 2 == 0 ? nil : -5
       }
     }
-    let store = try blocks.make(at: directory("s"), seed: printedSeed())
+    let store = try blocks.make(at: directory("s"), seed: seed)
+    let graph = try StochasticBlock(blocks.options, seed: seed)
     let report = try await train(store, quickOptions(epochs: 1)).report
-    let labelled = report.metrics.map(\.metrics.count).reduce(0, +)
-    #expect(labelled > 60 && labelled < 180 * 3 / 4)
+    for (set, split) in [("valid", StochasticBlock.Split.valid), ("test", .test)] {
+      let metrics = try #require(report.metrics.first { $0.set == set }).metrics
+      #expect(metrics.count == (0..<300).count { $0 % 3 != 0 && graph.split(of: $0) == split })
+    }
   }
 }
 
