@@ -25,11 +25,23 @@ import Testing
     for name in Self.files {
       let bytes = try Data(contentsOf: URL(filePath: "\(Self.folder!)/\(name)"))
       let file = try GoldenFile(name: name, Safetensors(decoding: [UInt8](bytes)))
-      try check(file) ? checked.append(name) : others.append(name)
+      let isChecked = Self.operations.contains(file.op) ? try check(file) : false
+      isChecked ? checked.append(name) : others.append(name)
     }
     print("golden: \(checked.count) agree or are reported: \(checked)")
     print("golden: \(others.count) of operations or settings not built yet: \(others)")
+    #expect(!checked.isEmpty, "no file is of an operation that there is")
   }
+
+  /// The operations that there are so far, as PyTorch Geometric and PyTorch name them.
+  static let operations: Set = [
+    "SAGEConv", "GATConv", "GCNConv", "HeteroConv",
+    "SumAggregation", "MeanAggregation", "MaxAggregation", "MinAggregation",
+    "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "sigmoid", "tanh", "softplus", "softmax",
+    "log_softmax",
+    "cross_entropy", "binary_cross_entropy_with_logits",
+    "SGD", "Adam", "AdamW",
+  ]
 
   /// Compares, and says whether the operation is one that there is.
   func check(_ file: GoldenFile) throws -> Bool {
@@ -245,14 +257,32 @@ extension Adam {
 private struct Nothing: Module {}
 private struct One: Module { let w: Parameter }
 
-extension SAGEConv {
-  /// The layer of PyTorch Geometric's constructor arguments; `nil` when we have no such variant.
-  fileprivate init?(golden settings: [String: JSON]) {
+/// A layer's constructor arguments in PyTorch Geometric.
+private struct LayerArguments {
+  /// One width, or those of sources and targets.
+  let inputs: [Int]
+  let output: Int
+  let named: [String: JSON]
+
+  init?(_ settings: [String: JSON]) {
     guard case .array(let arguments)? = settings["args"], arguments.count == 2,
       case .object(let named)? = settings["kwargs"], case .number(let output) = arguments[1]
     else { return nil }
+    let widths: [JSON] = if case .array(let both) = arguments[0] { both } else { [arguments[0]] }
+    inputs = widths.compactMap { if case .number(let width) = $0 { Int(width) } else { nil } }
+    guard inputs.count == widths.count, (1...2).contains(inputs.count) else { return nil }
+    self.output = Int(output)
+    self.named = named
+  }
+}
+
+// Each is `nil` when we have no such variant.
+
+extension SAGEConv {
+  fileprivate init?(golden settings: [String: JSON]) {
+    guard let arguments = LayerArguments(settings) else { return nil }
     var options = Options()
-    for (name, value) in named {
+    for (name, value) in arguments.named {
       switch (name, value) {
       case ("aggr", .string(let name)):
         guard let aggregation = Aggregation(rawValue: name == "add" ? "sum" : name) else {
@@ -266,26 +296,17 @@ extension SAGEConv {
       default: return nil
       }
     }
-    switch arguments[0] {
-    case .number(let width): self.init(Int(width), Int(output), options: options)
-    case .array(let widths):
-      guard widths.count == 2, case .number(let source) = widths[0],
-        case .number(let target) = widths[1]
-      else { return nil }
-      self.init(source: Int(source), target: Int(target), to: Int(output), options: options)
-    default: return nil
-    }
+    self.init(
+      source: arguments.inputs.first!, target: arguments.inputs.last!, to: arguments.output,
+      options: options)
   }
 }
 
 extension GCNConv {
   fileprivate init?(golden settings: [String: JSON]) {
-    guard case .array(let arguments)? = settings["args"], arguments.count == 2,
-      case .object(let named)? = settings["kwargs"], case .number(let input) = arguments[0],
-      case .number(let output) = arguments[1]
-    else { return nil }
+    guard let arguments = LayerArguments(settings), arguments.inputs.count == 1 else { return nil }
     var options = Options()
-    for (name, value) in named {
+    for (name, value) in arguments.named {
       switch (name, value) {
       case ("add_self_loops", .bool(let selfLoops)): options.selfLoops = selfLoops
       case ("normalize", .bool(let normalization)): options.normalization = normalization
@@ -296,18 +317,18 @@ extension GCNConv {
       }
     }
     // Without normalization there are no self-loops, unless asked for.
-    if !options.normalization && named["add_self_loops"] == nil { options.selfLoops = false }
-    self.init(Int(input), Int(output), options: options)
+    if !options.normalization && arguments.named["add_self_loops"] == nil {
+      options.selfLoops = false
+    }
+    self.init(arguments.inputs[0], arguments.output, options: options)
   }
 }
 
 extension GATConv {
   fileprivate init?(golden settings: [String: JSON]) {
-    guard case .array(let arguments)? = settings["args"], arguments.count == 2,
-      case .object(let named)? = settings["kwargs"], case .number(let output) = arguments[1]
-    else { return nil }
+    guard let arguments = LayerArguments(settings) else { return nil }
     var options = Options()
-    for (name, value) in named {
+    for (name, value) in arguments.named {
       switch (name, value) {
       case ("heads", .number(let heads)): options.heads = Int(heads)
       case ("concat", .bool(let isConcatenated)):
@@ -319,14 +340,12 @@ extension GATConv {
       default: return nil
       }
     }
-    switch arguments[0] {
-    case .number(let width): self.init(Int(width), Int(output), options: options)
-    case .array(let widths):
-      guard widths.count == 2, case .number(let source) = widths[0],
-        case .number(let target) = widths[1]
-      else { return nil }
-      self.init(source: Int(source), target: Int(target), to: Int(output), options: options)
-    default: return nil
+    if arguments.inputs.count == 1 {
+      self.init(arguments.inputs[0], arguments.output, options: options)
+    } else {
+      self.init(
+        source: arguments.inputs[0], target: arguments.inputs[1], to: arguments.output,
+        options: options)
     }
   }
 }
