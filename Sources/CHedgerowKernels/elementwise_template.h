@@ -1,5 +1,6 @@
 // The loops of elementwise.h for one element type: T, its suffix in NAME, its functions of libm in
 // FUNCTION.
+#include "dot_template.h"
 
 static const T NAME(selu_scale) = (T)1.0507009873554804934193349852946;
 static const T NAME(selu_alpha) = (T)1.6732632423543772848170429916717;
@@ -149,20 +150,9 @@ HR_CLONES void NAME(hr_log_softmax_backward)(T *restrict dx, const T *restrict d
   }
 }
 
-// The sum of products, in 16 interleaved lanes.
-static inline T NAME(row_dot)(const T *a, const T *b, size_t columns) {
-  T lanes[16] = {0}, sum = 0;
-  size_t c = 0;
-  for (; c + 16 <= columns; c += 16)
-    for (size_t k = 0; k < 16; k++) lanes[k] += a[c + k] * b[c + k];
-  for (size_t k = 0; c < columns; c++, k++) lanes[k] += a[c] * b[c];
-  for (size_t k = 0; k < 16; k++) sum += lanes[k];
-  return sum;
-}
-
 HR_CLONES void NAME(hr_unit_rows)(T *y, const T *x, T least, size_t rows, size_t columns) {
   for (size_t r = 0; r < rows; r++, x += columns, y += columns) {
-    T length = __builtin_elementwise_sqrt(NAME(row_dot)(x, x, columns));
+    T length = __builtin_elementwise_sqrt(NAME(dot)(x, x, columns));
     // A length beyond all numbers must not pass for a row of zeros.
     const T share = length == (T)INFINITY ? (T)NAN : 1 / (length < least ? least : length);
     for (size_t c = 0; c < columns; c++) y[c] = share * x[c];
@@ -173,11 +163,11 @@ HR_CLONES void NAME(hr_unit_rows_backward)(T *restrict dx, const T *restrict dy,
                                            const T *restrict x, T least, size_t rows,
                                            size_t columns) {
   for (size_t r = 0; r < rows; r++, x += columns, dx += columns, dy += columns) {
-    T length = __builtin_elementwise_sqrt(NAME(row_dot)(x, x, columns)), along = 0;
+    T length = __builtin_elementwise_sqrt(NAME(dot)(x, x, columns)), along = 0;
     if (length < least)
       length = least;
     else
-      along = NAME(row_dot)(x, dy, columns) / (length * length);
+      along = NAME(dot)(x, dy, columns) / (length * length);
     const T share = 1 / length;
     for (size_t c = 0; c < columns; c++) dx[c] = share * (dy[c] - along * x[c]);
   }

@@ -1,4 +1,5 @@
 // The loops of graph.h for one element type: T, with its suffix in NAME.
+#include "dot_template.h"
 
 static inline void NAME(prefetch_row)(const T *row, size_t width) {
   const char *line = (const char *)row;
@@ -106,16 +107,8 @@ HR_CLONES void NAME(hr_segment_dot)(T *restrict out, const T *restrict x, const 
     for (size_t e = offsets[t]; e < offsets[t + 1]; e++) {
       if (e + AHEAD < last) NAME(prefetch_row)(x + SOURCE(e + AHEAD) * width, width);
       const T *a = x + SOURCE(e) * width, *b = y + t * width;
-      for (size_t h = 0; h < heads; h++, a += stretch, b += stretch) {
-        // Lanes, so that it vectorizes; added up in one order.
-        T lanes[16] = {0}, sum = 0;
-        size_t c = 0;
-        for (; c + 16 <= stretch; c += 16)
-          for (size_t k = 0; k < 16; k++) lanes[k] += a[c + k] * b[c + k];
-        for (size_t k = 0; c < stretch; c++, k++) lanes[k] += a[c] * b[c];
-        for (size_t k = 0; k < 16; k++) sum += lanes[k];
-        out[e * heads + h] = sum;
-      }
+      for (size_t h = 0; h < heads; h++, a += stretch, b += stretch)
+        out[e * heads + h] = NAME(dot)(a, b, stretch);
     }
 }
 
