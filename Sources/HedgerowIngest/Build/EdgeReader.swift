@@ -198,12 +198,12 @@ final class EdgeReader {
     _ chunk: TextChunk, file: Int, into records: UnsafeMutableRawBufferPointer
   ) throws {
     guard let heap else { return }
-    for (index, codec) in layout.codecs.enumerated() where codec.kind == .string {
+    for (index, codec) in layout.codecs.enumerated() where codec.kind.hasVariableLength {
       guard let field = table.fields[file][index] else { continue }
       for row in 0..<chunk.rowCount {
         let record = records.baseAddress! + row * layout.width
         guard layout.isValid(record, index) else { continue }
-        let place = try heap.append(chunk.field(row, field))
+        let place = try codec.withStored(chunk.field(row, field)) { try heap.append($0) }
         (record + layout.offsets[index]).copyMemory(from: [place], byteCount: 8)
       }
     }

@@ -264,6 +264,7 @@ struct IngestRun {
   private mutating func open(_ feature: IngestOptions.FeatureFile) throws {
     let build = try FeatureBuild(
       feature.column, path: feature.path, normalization: options.normalization,
+      element: feature.element,
       stored: present.schema.node(feature.type)?.property(feature.column)?.kind)
     features[feature.type] = (features[optional: feature.type] ?? []) + [build]
     guard !hasFile(feature.type) else { return }

@@ -21,8 +21,6 @@ struct Scan {
     var isText: [Bool] = []
   }
 
-  static let longestKey = 65535
-
   let runner: PassRunner
   let faults: Faults
 
@@ -40,8 +38,8 @@ struct Scan {
       for row in 0..<chunk.rowCount {
         let field = chunk.fields[row * chunk.columnCount + column]
         let length = Int(hr_field_end(field) - field.begin)
-        // A short field that begins with no space is a key.
-        if length > 0, length <= longestKey, chunk.bytes[Int(field.begin)] > UInt8(ascii: " "),
+        // A field that begins with no space is a key.
+        if length > 0, chunk.bytes[Int(field.begin)] > UInt8(ascii: " "),
           !mustBeInteger
         {
           continue
@@ -49,8 +47,6 @@ struct Scan {
         let key = chunk.key(row, column)
         if key.isEmpty {
           chunk.mark(row, "has no key in column \(column + 1)")
-        } else if key.count > longestKey {
-          chunk.mark(row, "has a key longer than \(longestKey) bytes in column \(column + 1)")
         } else if mustBeInteger, hr_classify(key.baseAddress!, key.count) != HR_CLASS_INTEGER {
           chunk.mark(row, "has \(chunk.quote(row, column)) where an integer key belongs")
         }

@@ -189,7 +189,7 @@ extension TextLayout {
       throw HedgerowError(
         .badData,
         "'\(text[text.index(after: colon)...])' in the header is no type of a column: "
-          + "use int, float, bool, string, categorical, timestamp or float32[N]",
+          + "use int, float, bool, string, bytes, categorical, timestamp or float32[N]",
         at: place)
     }
     return Column(name: cleanName(name), kind: kind)
@@ -249,8 +249,17 @@ struct FileStart {
   init(path: String, byteCount: Int) throws {
     let source = try ByteSource(path: path)
     var buffer = [UInt8](repeating: 0, count: byteCount)
-    let count = try buffer.withUnsafeMutableBytes { try source.read(into: $0) }
-    isWhole = count < byteCount
+    var count = try buffer.withUnsafeMutableBytes { try source.read(into: $0) }
+    // A row with a long key or text may go on beyond the sample.
+    while count == buffer.count, count < TextChunk.longestRow,
+      !buffer.contains(UInt8(ascii: "\n"))
+    {
+      buffer += [UInt8](repeating: 0, count: count)
+      count += try buffer.withUnsafeMutableBytes {
+        try source.read(into: UnsafeMutableRawBufferPointer(rebasing: $0[count...]))
+      }
+    }
+    isWhole = count < buffer.count
     markByteCount = buffer[..<count].starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
     bytes = Array(buffer[markByteCount..<count])
   }

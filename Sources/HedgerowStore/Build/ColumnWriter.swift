@@ -47,7 +47,7 @@ public final class ColumnWriter {
     require(rowCount == 0 && edgeRanges == nil && stored.kind == kind)
     let end = stored.rowCount
     rowCount = end - end % (1 << UInt64(builder.rangeBits))
-    if kind == .string {
+    if kind.hasVariableLength {
       return try stored.visitTexts(rowCount..<end) { try append(text: $0) }
     }
     let block = max(1, min(Int(end - rowCount), (1 << 20) / rowByteCount))
@@ -69,11 +69,12 @@ public final class ColumnWriter {
   }
 
   /// Appends `count` values of the kind's ``PropertyKind/byteWidth``, little-endian: a bool in one
-  /// byte, a category as its UInt32 code, a vector as its elements. Null rows must hold zeros.
+  /// byte, a category as its UInt32 code, codes with a scale as the codes, a vector as its elements.
+  /// Null rows must hold zeros.
   public func append(
     fixed values: UnsafeRawBufferPointer, count: Int, isValid: UnsafeBufferPointer<Bool>? = nil
   ) throws {
-    require(kind != .string, "text goes in by append(text:)")
+    require(!kind.hasVariableLength, "\(kind) go in by append(text:)")
     require(
       values.count == count * rowByteCount && (isValid.map { $0.count == count } ?? true),
       "\(values.count) bytes for \(count) values of \(rowByteCount)")
@@ -94,9 +95,9 @@ public final class ColumnWriter {
     }
   }
 
-  /// Appends one text, or null.
+  /// Appends one text, or one value of a column of bytes, or null.
   public func append(text: UnsafeRawBufferPointer?) throws {
-    require(kind == .string, "a column of \(kind) takes no text")
+    require(kind.hasVariableLength, "a column of \(kind) takes no text")
     _ = try roomInRange()
     if let text { try segment!.append(text) }
     offsets.append(offsets[offsets.count - 1] + UInt64(text?.count ?? 0))
@@ -154,7 +155,7 @@ public final class ColumnWriter {
     if kind != .categorical {
       try segment.beginSection(
         StoreLayout.ColumnSection.values,
-        elementByteCount: kind == .string ? 1 : kind.element.byteWidth)
+        elementByteCount: kind.hasVariableLength ? 1 : kind.element.byteWidth)
     }
     self.segment = segment
     rangeRowCount = 0
@@ -176,7 +177,7 @@ public final class ColumnWriter {
       default: try segment.append(codes)
       }
     }
-    if kind == .string {
+    if kind.hasVariableLength {
       try segment.beginSection(StoreLayout.ColumnSection.offsets, elementByteCount: 8)
       try segment.append(offsets)
     }
@@ -184,7 +185,7 @@ public final class ColumnWriter {
       try segment.beginSection(StoreLayout.ColumnSection.validity, elementByteCount: 8)
       try segment.append(validity)
     }
-    let isFixed = kind != .string && kind != .categorical
+    let isFixed = !kind.hasVariableLength && kind != .categorical
     let byteCount = try segment.finish(
       attributes: [UInt64(rangeRowCount), UInt64(isFixed ? stride : 0), nullCount, UInt64(range)])
     builder.add(

@@ -52,7 +52,7 @@ final class StoredColumn: @unchecked Sendable {
       }
       guard let bytes = segment.section(Section.values) else { throw damaged("no values") }
       switch kind {
-      case .string:
+      case .string, .bytes:
         offsets.append(try segment.elements(Section.offsets, as: UInt64.self, count: rows + 1))
       case .categorical:
         let width = segment.elementByteCount(of: Section.values)
@@ -155,6 +155,8 @@ final class StoredColumn: @unchecked Sendable {
       case .int32: Double(load(Int32.self, at: index))
       case .int64: Double(load(Int64.self, at: index))
       case .float16: Double(hr_half_to_float(load(UInt16.self, at: index)))
+      case .bfloat16: Double(Float(BFloat16(bitPattern: load(UInt16.self, at: index))))
+      case .scaledInt8(let scale): Double(Float(load(Int8.self, at: index)) * scale)
       case .float32: Double(load(Float.self, at: index))
       default: load(Double.self, at: index)
       }
@@ -163,11 +165,12 @@ final class StoredColumn: @unchecked Sendable {
     case .bool: return .bool(load(UInt8.self) != 0)
     case .int8, .int16, .int32, .uint8: return .int(Int64(number(kind, at: 0)))
     case .int64, .timestamp: return .int(load(Int64.self))
-    case .float16, .float32, .float64: return .float(number(kind, at: 0))
+    case .float16, .bfloat16, .float32, .float64, .scaledInt8: return .float(number(kind, at: 0))
     case .vector(let element, let width):
       return .vector((0..<width).map { Float(number(element, at: $0)) })
     case .categorical: return .text(categories[Int(try code(segment, local))])
     case .string: return .text(String(decoding: try text(segment, local), as: UTF8.self))
+    case .bytes: return .bytes(Array(try text(segment, local)))
     }
   }
 
@@ -200,7 +203,7 @@ final class StoredColumn: @unchecked Sendable {
 
   // MARK: Rows in order
 
-  /// Calls `body` with the text of each row, `nil` for null.
+  /// Calls `body` with the text, or the bytes, of each row; `nil` for null.
   func visitTexts(
     _ rows: Range<UInt64>, _ body: (UnsafeRawBufferPointer?) throws -> Void
   ) throws {
@@ -217,7 +220,7 @@ final class StoredColumn: @unchecked Sendable {
   ) throws {
     let width = kind.byteWidth
     require(
-      kind != .string && values.count == rows.count * width && isValid.count == rows.count,
+      !kind.hasVariableLength && values.count == rows.count * width && isValid.count == rows.count,
       "\(values.count) bytes for \(rows.count) rows of column \(name)")
     for row in rows { isValid[Int(row - rows.lowerBound)] = !isNull(row) }
     var row = rows.lowerBound
@@ -254,8 +257,9 @@ final class StoredColumn: @unchecked Sendable {
     switch kind.element {
     case .float32: hr_float32
     case .float16: hr_float16
+    case .bfloat16: hr_bfloat16
     case .uint8: hr_uint8
-    case .int8: hr_int8
+    case .int8, .scaledInt8: hr_int8
     case .float64: hr_float64
     case .int16: hr_int16
     case .int32: hr_int32
@@ -276,9 +280,10 @@ final class StoredColumn: @unchecked Sendable {
     require(
       out.count == rows.count * kind.width, "\(out.count) places for \(rows.count) x \(kind.width)")
     if rows.isEmpty { return }
+    let scale: Float = if case .scaledInt8(let scale) = kind.element { scale } else { 1 }
     let bad = rows.withUnsafeBufferPointer { rows in
       hr_gather_rows(
-        matrix.baseAddress, matrix.count, UInt32(rangeBits), stride, element, kind.width,
+        matrix.baseAddress, matrix.count, UInt32(rangeBits), stride, element, scale, kind.width,
         rows.baseAddress, rows.count, out.baseAddress)
     }
     require(bad < 0, "row \(rows[bad]) of \(rowCount) in column \(name)")
@@ -306,7 +311,9 @@ final class StoredColumn: @unchecked Sendable {
 
   /// Checks what hot paths do not: every offset, every code. For `verify`.
   func verifyContents() throws {
-    for row in 0..<rowCount where kind == .string || kind == .categorical { _ = try value(row) }
+    for row in 0..<rowCount where kind.hasVariableLength || kind == .categorical {
+      _ = try value(row)
+    }
   }
 }
 
