@@ -121,7 +121,7 @@ struct NPYHeader {
     guard let element = Self.kinds[fields.description] else {
       let what = fields.description.contains("O") ? "Python objects" : "'\(fields.description)'"
       throw refuse(
-        "holds \(what): float32, float16, uint8, int8 and int64, little-endian, are read")
+        "holds \(what): little-endian float32, float16, uint8, int8 and int64 are read")
     }
     guard (1...2).contains(fields.shape.count) else {
       throw refuse("has \(fields.shape.count) dimensions: arrays of one or two are read")

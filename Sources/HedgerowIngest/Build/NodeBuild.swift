@@ -200,14 +200,10 @@ struct NodeBuild {
           Scan.prepare(chunk, table, file: file)
         } consume: { chunk, _ in
           for row in keptRows(of: chunk, from: rowCount).joined() {
-            let key = chunk.key(row, column)
             keyCount += 1
-            if keys.form == .texts {
+            try keys.withEncoded(field: chunk.key(row, column)) { key in
+              guard let key else { throw changedFile(table.files[file]) }
               try append(key)
-            } else {
-              var integer: Int64 = 0
-              _ = hr_parse_int64(key.baseAddress!, key.count, &integer)
-              try keys.withEncoded(integer, append)
             }
           }
           rowCount += chunk.totalRowCount

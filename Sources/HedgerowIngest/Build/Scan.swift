@@ -17,7 +17,8 @@ struct Scan {
     /// For each key column: the new keys, or all of them for a node file.
     var integers: [[Int64]] = []
     var texts: [[UnsafeBufferPointer<UInt8>]] = []
-    /// Where a key is no integer and all must be.
+    var uuids: [[UUIDKey]] = []
+    /// Where a key is no integer, or no UUID, and all must be.
     var isText: [Bool] = []
   }
 
@@ -78,6 +79,7 @@ struct Scan {
     for (column, keyColumn) in zip(layout.keyColumns, keyColumns) {
       var integers: [Int64] = []
       var texts: [UnsafeBufferPointer<UInt8>] = []
+      var uuids: [UUIDKey] = []
       var isText = false
       if keyColumn.isGathered {
         switch keyColumn.keys.form {
@@ -86,6 +88,14 @@ struct Scan {
           isText = integers.count < chunk.rowCount
           if onlyNew && !isText {
             integers = integers.withUnsafeBufferPointer { keyColumn.keys.unknown(integers: $0) }
+          }
+        case .uuids:
+          for row in 0..<chunk.rowCount {
+            guard let key = UUIDKey(chunk.key(row, column)) else {
+              isText = true
+              break
+            }
+            if !onlyNew || keyColumn.keys.isUnknown(uuid: key) { uuids.append(key) }
           }
         case .texts:
           for row in 0..<chunk.rowCount {
@@ -96,6 +106,7 @@ struct Scan {
       }
       part.integers.append(integers)
       part.texts.append(texts)
+      part.uuids.append(uuids)
       part.isText.append(isText)
     }
     part.profiles = zip(profiles, table.fields[file]).map { profile, column in
@@ -133,7 +144,8 @@ struct Scan {
 
   // MARK: Files
 
-  /// Scans a node type's files; false when a key is no integer though all were taken to be.
+  /// Scans a node type's files; false when a key is no integer, or no UUID, though all were taken to
+  /// be.
   func scan(nodes table: inout InputTable, keys: NodeKeys) throws -> Bool {
     var isInteger = true
     var rowCount = keys.storedCount
@@ -163,6 +175,10 @@ struct Scan {
           try part.integers[0].withUnsafeBufferPointer {
             try keys.addRows(integers: $0, row: row, onDuplicate: onDuplicate)
           }
+        case .uuids:
+          try NodeKeys.withEncoded(part.uuids[0]) {
+            try keys.addRows(texts: $0, row: row, onDuplicate: onDuplicate)
+          }
         case .texts: try keys.addRows(texts: part.texts[0], row: row, onDuplicate: onDuplicate)
         }
       }
@@ -171,8 +187,8 @@ struct Scan {
     return isInteger
   }
 
-  /// Scans an edge type's files; says for each end whether all its keys were integers, if they had
-  /// to be.
+  /// Scans an edge type's files; says for each end whether all its keys were integers, or UUIDs, if
+  /// they had to be.
   func scan(edges table: inout InputTable, _ keyColumns: [KeyColumn]) throws -> [Bool] {
     var isInteger = [true, true]
     var rowCount = 0
@@ -193,6 +209,10 @@ struct Scan {
           guard keyColumns[end].isGathered, isInteger[end] else { continue }
           switch keyColumns[end].keys.form {
           case .integers: try keyColumns[end].keys.addMentions(integers: part.integers[end])
+          case .uuids:
+            try NodeKeys.withEncoded(part.uuids[end]) {
+              try keyColumns[end].keys.addMentions(texts: $0)
+            }
           case .texts: try keyColumns[end].keys.addMentions(texts: part.texts[end])
           }
         }

@@ -24,6 +24,10 @@ package struct TextLayout {
   package var keyColumns: [Int]
   /// Whether each key column of the first lines holds integers only.
   package var looksInteger: [Bool]
+  /// And whether each holds UUIDs only.
+  package var looksUUID: [Bool]
+  /// Whether the first lines hold any rows.
+  package var hasRows: Bool
 
   /// The columns that become properties.
   package var propertyColumns: [Int] {
@@ -95,6 +99,12 @@ extension TextLayout {
         row.count <= column || Self.classify(row[column]) == HR_CLASS_INTEGER
       }
     }
+    hasRows = rows.count > (hasHeader ? 1 : 0)
+    looksUUID = keyColumns.map { column in
+      rows.dropFirst(hasHeader ? 1 : 0).allSatisfy { row in
+        row.count <= column || row[column].withUnsafeBufferPointer { UUIDKey($0) } != nil
+      }
+    }
     try checkNames(place)
   }
 
@@ -159,7 +169,12 @@ extension TextLayout {
     let next = rows.dropFirst().filter { $0.count == names.count }
     return names.indices.contains { column in
       let isText = !rows[0][column].isEmpty && !isNumber(rows[0][column])
-      return isText && !next.isEmpty && next.allSatisfy { isNumber($0[column]) }
+      func isUUID(_ row: [[UInt8]]) -> Bool {
+        row[column].withUnsafeBufferPointer { UUIDKey($0) } != nil
+      }
+      return isText && !next.isEmpty
+        && (next.allSatisfy { isNumber($0[column]) }
+          || (!isUUID(rows[0]) && next.allSatisfy(isUUID)))
     }
   }
 
