@@ -69,6 +69,11 @@ public protocol FeatureSource: Sendable {
   /// Class labels of these nodes: the codes of a categorical column or the values of an integer
   /// one; null, empty and negative labels are -1.
   func labels(_ nodes: Span<UInt32>, of type: NodeType, column: String) throws -> [Int32]
+
+  /// The nodes that a filter takes, by the values of their columns.
+  ///
+  /// - Throws: `usage` for a column that is not there or whose kind has no such comparison.
+  func nodes(of type: NodeType, where filter: Filter) throws -> RoaringBitmap
 }
 
 extension Topology {

@@ -11,9 +11,9 @@ final class StoredColumn: @unchecked Sendable {
   let categories: [String]
   private let segments: [MappedSegment]
   /// The first row of each segment, and the end.
-  private let starts: [UInt64]
-  private let values: [UnsafeRawBufferPointer]
-  private let validity: [UnsafeBufferPointer<UInt64>?]
+  let starts: [UInt64]
+  let values: [UnsafeRawBufferPointer]
+  let validity: [UnsafeBufferPointer<UInt64>?]
   private let offsets: [UnsafeBufferPointer<UInt64>?]
   private let stride: Int
   private let rangeBits: Int
@@ -104,6 +104,24 @@ final class StoredColumn: @unchecked Sendable {
   deinit { matrix.deallocate() }
 
   var rowCount: UInt64 { starts[starts.count - 1] }
+  var segmentCount: Int { segments.count }
+
+  /// Starts reading rows of a segment that are about to be looked at in order.
+  func prefetch(_ segment: Int, _ local: Range<Int>) {
+    var bytes: Range<Int>
+    if let offsets = offsets[segment] {
+      segments[segment].prefetch(
+        UnsafeRawBufferPointer(
+          UnsafeBufferPointer(rebasing: offsets[local.lowerBound...local.upperBound])))
+      let end = Int(clamping: offsets[local.upperBound])
+      bytes = min(Int(clamping: offsets[local.lowerBound]), end)..<end
+    } else {
+      let width = values[segment].count / max(1, Int(starts[segment + 1] - starts[segment]))
+      bytes = local.lowerBound * width..<local.upperBound * width
+    }
+    bytes = bytes.clamped(to: 0..<values[segment].count)
+    segments[segment].prefetch(UnsafeRawBufferPointer(rebasing: values[segment][bytes]))
+  }
 
   private static func dictionary(
     _ store: GraphStore, _ state: StoreState, _ part: SegmentID.Part, _ type: UInt16,
@@ -174,7 +192,7 @@ final class StoredColumn: @unchecked Sendable {
     }
   }
 
-  private func text(_ segment: Int, _ local: Int) throws -> UnsafeRawBufferPointer {
+  func text(_ segment: Int, _ local: Int) throws -> UnsafeRawBufferPointer {
     let bytes = values[segment]
     let offsets = offsets[segment]!
     let (start, end) = (offsets[local], offsets[local + 1])
@@ -186,7 +204,7 @@ final class StoredColumn: @unchecked Sendable {
     return UnsafeRawBufferPointer(rebasing: bytes[Int(start)..<Int(end)])
   }
 
-  private func code(_ segment: Int, _ local: Int) throws -> UInt32 {
+  func code(_ segment: Int, _ local: Int) throws -> UInt32 {
     let bytes = values[segment]
     let code: UInt32
     switch segments[segment].elementByteCount(of: StoreLayout.ColumnSection.values) {

@@ -124,7 +124,7 @@ final class StoredKeys: Sendable {
     return nil
   }
 
-  private static func compare(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer) -> Int {
+  static func compare(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer) -> Int {
     let shared = min(a.count, b.count)
     if shared > 0 {
       let order = memcmp(a.baseAddress!, b.baseAddress!, shared)
