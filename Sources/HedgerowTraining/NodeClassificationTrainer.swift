@@ -48,7 +48,8 @@ public struct NodeClassificationTrainer: Sendable {
       try check(checkpoint, against: specification)
       specification.dataVersion = checkpoint.specification.dataVersion
     }
-    let run = try await TrainingRun(self, NodeClassifier(specification), checkpoint)
+    let run = try await TrainingRun(
+      self, NodeClassifier(withoutWeights: specification), checkpoint)
     return try await run.finish(onEpoch: onEpoch)
   }
 
@@ -100,6 +101,7 @@ private final class TrainingRun {
 
   private var options: TrainingOptions { trainer.options }
 
+  /// - Parameter model: without weights, which are made when there is memory for them.
   init(
     _ trainer: NodeClassificationTrainer, _ model: NodeClassifier, _ checkpoint: Checkpoint?
   ) async throws {
@@ -126,10 +128,13 @@ private final class TrainingRun {
     lastCheckpoint = clock.now
     dataIdentity = trainer.checkpointName == nil ? "" : graph.dataIdentity
     if let checkpoint {
-      try model.network.load(checkpoint.model)
-      try optimizer.load(checkpoint.optimizer, for: model.network)
+      let numbers = try checkpoint.numbers()
+      try model.network.load(numbers.model)
+      try optimizer.load(numbers.optimizer, for: model.network)
       progress = checkpoint.progress
-      best = checkpoint.best
+      best = numbers.best
+    } else {
+      model.initialize()
     }
   }
 
@@ -256,10 +261,11 @@ private final class TrainingRun {
   private func saveCheckpoint() throws {
     guard let name = trainer.checkpointName else { return }
     let start = clock.now
-    try Checkpoint(
-      specification: model.specification, progress: progress, dataIdentity: dataIdentity,
-      model: model.network.state, best: best, optimizer: optimizer.state
-    ).save(named: name, in: trainer.graph.path)
+    let numbers = Checkpoint.Numbers(
+      model: model.network.state, best: best, optimizer: optimizer.state)
+    try Checkpoint.save(
+      numbers, model.specification, progress, dataIdentity: dataIdentity, named: name,
+      in: trainer.graph.path)
     lastCheckpoint = clock.now
     checkpointSeconds = (lastCheckpoint - start).seconds
   }
