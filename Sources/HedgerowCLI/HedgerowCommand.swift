@@ -1,5 +1,4 @@
 import ArgumentParser
-import Glibc
 import Hedgerow
 
 /// `hedgerow COMMAND STORE ...`
@@ -39,9 +38,6 @@ struct HedgerowCommand: AsyncParsableCommand {
   /// Ends the process as an error asks for. Asking for help is none.
   private static func exit(reporting error: any Error) -> Never {
     if exitCode(for: error).isSuccess { exit(withError: error) }
-    let failure = Failure(error) { (message(for: error), exitCode(for: error).rawValue) }
-    fflush(nil)
-    StandardError.write(failure.line + "\n")
-    Glibc.exit(failure.status)
+    Failure(error) { (message(for: error), exitCode(for: error).rawValue) }.exit()
   }
 }

@@ -18,15 +18,9 @@ struct NodeBatch {
   let seconds: StageSeconds
 
   /// Shape [rows, classes].
-  ///
-  /// - Parameter check: called after each layer; throws to stop.
-  func logits(_ network: NodeNetwork, _ check: () throws -> Void) throws -> Tensor {
-    var x = network.input(features, nodes: nodes)
-    for (layer, block) in blocks.enumerated() {
-      x = network.apply(layer: layer, x, block)
-      try check()
-    }
-    return rows.map { x[network.target].gathered(rows: $0) } ?? x[network.target]
+  func logits(_ network: NodeNetwork) -> Tensor {
+    let logits = network(features, blocks, nodes: nodes)
+    return rows.map { logits.gathered(rows: $0) } ?? logits
   }
 }
 
@@ -93,7 +87,7 @@ struct NodeBatches {
     if let whole {
       try resources.checkInterruption()
       let members = try whole.members(of: set)
-      let logits = try whole.batch(of: members).logits(model.network, resources.checkTensors)
+      let logits = whole.batch(of: members).logits(model.network)
       return try body(
         members, logits,
         try labels.map { try graph.labels(members.span, of: target, column: $0) } ?? [])
@@ -104,7 +98,7 @@ struct NodeBatches {
     for try await batch in loader.epoch(0) {
       try resources.checkInterruption()
       let nodes = Array(batch.subgraph.nodes[target].prefix(batch.seedCount))
-      let logits = try NodeBatch(batch, of: model).logits(model.network, resources.checkTensors)
+      let logits = NodeBatch(batch, of: model).logits(model.network)
       try body(nodes, logits, batch.labels)
     }
   }

@@ -223,13 +223,11 @@ private final class TrainingRun {
   private func step(_ batch: NodeBatch) throws {
     let labelled = batch.labels.count { $0 >= 0 }
     if labelled > 0 {
-      let checkTensors = trainer.resources.checkTensors
-      let (loss, gradients) = try valueWithGradients(
+      let (loss, gradients) = valueWithGradients(
         at: model.network, randomness: batch.randomness
       ) {
-        crossEntropy(try batch.logits(model.network, checkTensors), batch.labels)
+        crossEntropy(batch.logits(model.network), batch.labels)
       }
-      try checkTensors()
       let value = Double(loss.scalar)
       guard value.isFinite else {
         throw HedgerowError(

@@ -54,7 +54,9 @@ public struct NodeClassifier: Sendable {
 
   /// As the store keeps it.
   public func record(named name: String) throws -> ModelRecord {
-    ModelRecord(
+    // The weights are copied to be written: room for that.
+    BufferPool.releaseIdle()
+    return ModelRecord(
       name: name, specification: try specification.encoded(),
       weights: try network.state.encoded())
   }
