@@ -191,6 +191,7 @@ private final class TrainingRun {
       report.seconds.wait += (ready - before).seconds
       report.seconds.stages += batch.seconds
       try trainer.resources.checkInterruption()
+      try Task.checkCancellation()
       try step(batch)
       report.seconds.compute += (clock.now - ready).seconds
       try saveCheckpointIfDue()

@@ -206,6 +206,21 @@ func train(
     #expect(error.code == .badData && error.message.contains("loss"), "\(error)")
   }
 
+  @Test func aCancelledTaskIsNoShortEpoch() async throws {
+    let directory = TemporaryDirectory()
+    let store = try BlockStore(nodes: 150).make(at: directory("s"), seed: 5)
+    for mode in [TrainingOptions.Mode.sampled, .fullBatch] {
+      let training = Task {
+        var options = quickOptions(epochs: 100_000)
+        (options.mode, options.patience) = (mode, 100_000)
+        return try await train(store, options)
+      }
+      try await Task.sleep(for: .milliseconds(50))
+      training.cancel()
+      await #expect(throws: CancellationError.self) { try await training.value }
+    }
+  }
+
   @Test func inputsAndModelsThatAreNotThere() async throws {
     var options = quickOptions()
     options.inputs = [node: ["y"]]
