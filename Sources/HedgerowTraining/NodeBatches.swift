@@ -88,6 +88,7 @@ struct NodeBatches {
       try resources.checkInterruption()
       let members = try whole.members(of: set)
       let logits = whole.batch(of: members).logits(model.network)
+      try check(logits, of: members)
       return try body(
         members, logits,
         try labels.map { try graph.labels(members.span, of: target, column: $0) } ?? [])
@@ -99,7 +100,20 @@ struct NodeBatches {
       try resources.checkInterruption()
       let nodes = Array(batch.subgraph.nodes[target].prefix(batch.seedCount))
       let logits = NodeBatch(batch, of: model).logits(model.network)
+      try check(logits, of: nodes)
       try body(nodes, logits, batch.labels)
+    }
+  }
+
+  /// - Throws: `badData` naming the first node whose outputs are not finite: no class can be told.
+  private func check(_ logits: Tensor, of nodes: [UInt32]) throws {
+    if sum(logits).scalar.isFinite { return }
+    for (row, node) in nodes.enumerated() {
+      if logits.gathered(rows: [UInt32(row)]).scalars.allSatisfy(\.isFinite) { continue }
+      throw HedgerowError(
+        .badData,
+        "what the model says of it is no number: look for NaN or huge values among its features and "
+          + "its neighbors'", at: "\(target) \(try graph.key(of: NodeID(node), of: target))")
     }
   }
 
@@ -108,11 +122,11 @@ struct NodeBatches {
     let classCount = model.specification.classes.count
     var metrics = ClassificationMetrics(classCount: classCount)
     try await forEachPart(of: set, labels: model.specification.targetColumn) { _, logits, labels in
-      let labels = labels.map { $0 < classCount ? $0 : -1 }
-      guard labels.contains(where: { $0 >= 0 }) else { return }
+      // The model gives classes that it does not know no probability.
+      let known = labels.map { $0 < classCount ? $0 : -1 }
       metrics.add(
         predictions: argMax(logits), labels: labels,
-        loss: Double(crossEntropy(logits, labels).scalar))
+        loss: Double(crossEntropy(logits, known).scalar))
     }
     return metrics
   }

@@ -233,8 +233,8 @@ private final class TrainingRun {
       guard value.isFinite else {
         throw HedgerowError(
           .badData,
-          "the loss is \(value) in epoch \(progress.epoch + 1): look for NaN or huge values among "
-            + "the features, or lower --learning-rate")
+          "the loss is \(value.isNaN ? "no number" : "infinite") in epoch \(progress.epoch + 1): look "
+            + "for NaN or huge values among the features, or lower --learning-rate")
       }
       optimizer.update(model.network, along: gradients)
       progress.lossSum += value * Double(labelled)
