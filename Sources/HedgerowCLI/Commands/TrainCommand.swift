@@ -269,7 +269,7 @@ extension GlobalOptions {
   func trainingResources() -> TrainingResources {
     let budget = makeBudget()
     // The rest is for what is no tensor: sampled neighborhoods and their indices.
-    BufferPool.byteLimit = budget.shareable / 4 * 3
+    BufferPool.byteLimit = budget.shareable / 8 * 7
     let limit = budget.shareable / 16 * 15
     BufferPool.limitTensors(to: limit) {
       Failure(
