@@ -48,6 +48,8 @@ import HedgerowTestSupport
       return try CrashImages(laboratory()).draw(number(0, 10_000))
     case "all-images":
       return try CrashImages(laboratory()).enumerate(length: number(0, 3), limit: number(1, 500))
+    case "errors":
+      return try InjectedErrors(laboratory()).run(every: max(1, number(0, 1)))
     default:
       throw HedgerowError(.usage, "there is no experiment '\(experiment)'")
     }

@@ -157,7 +157,9 @@ struct Workload: Sendable {
       var random = random(step)
       func draw(_ bound: Int) -> Int { Int(random.next(below: UInt64(bound))) }
       let count = 70 + draw(80)
-      let keys = (0..<count).map { "key-\(isNew || step == 0 ? 0 : step)-\($0 * 7919 % 1009)" }
+      let keys = (0..<count).map {
+        "key-\(operation == .append || operation == .refused ? step + 1 : 0)-\($0 * 7919 % 1009)"
+      }
       var nodes = [
         "id\tname:string\tkind:categorical\tage:int16\tscore:float32\tday:timestamp[s]\tx:float32[9]"
           + "\tflag:bool\tsplit:categorical"

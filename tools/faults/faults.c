@@ -99,7 +99,8 @@ __attribute__((constructor)) static void begin(void) {
     int fd = (int)syscall(SYS_openat, AT_FDCWD, text, O_RDWR | O_CLOEXEC, 0600);
     if (fd < 0) abort();
     void *place =
-        (void *)syscall(SYS_mmap, NULL, sizeof *counts, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        (void *)syscall(SYS_mmap, NULL, sizeof *counts, (long)(PROT_READ | PROT_WRITE),
+                        (long)MAP_SHARED, (long)fd, 0L);
     syscall(SYS_close, fd);
     if (place == MAP_FAILED) abort();
     counts = place;
@@ -392,9 +393,7 @@ DIR *opendir(const char *path) {
 
 static ssize_t read_bytes(int fd, void *bytes, size_t count, int64_t offset) {
   if (tracked(fd)) {
-    enum failure failure = count_call("read", NULL, fd, may_eio | may_eintr | may_short);
-    if (failure == fail_short && count > 1) count /= 2;
-    else if (failure && failure != fail_short) return -1;
+    if (count_call("read", NULL, fd, may_eio | may_eintr)) return -1;
   }
   return offset < 0 ? syscall(SYS_read, fd, bytes, count)
                     : syscall(SYS_pread64, fd, bytes, count, offset);
@@ -432,7 +431,8 @@ static void *map(void *address, size_t length, int protection, int flags, int fd
       leave();
     }
   }
-  return (void *)syscall(SYS_mmap, address, length, protection, flags, fd, offset);
+  return (void *)syscall(
+      SYS_mmap, address, length, (long)protection, (long)flags, (long)fd, (long)offset);
 }
 void *mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset) {
   return map(address, length, protection, flags, fd, offset);
@@ -578,7 +578,8 @@ int sync_file_range(int fd, off64_t offset, off64_t length, unsigned flags) {
 
 ssize_t copy_file_range(int from, off64_t *from_offset, int to, off64_t *to_offset, size_t count,
                         unsigned flags) {
-  ssize_t done = syscall(SYS_copy_file_range, from, from_offset, to, to_offset, count, flags);
+  ssize_t done = syscall(SYS_copy_file_range, from, from_offset, to, to_offset, count,
+                         (long)flags);
   if (done > 0 && tracked(to)) {
     enter();
     note_unseen("copy_file_range", to);
