@@ -68,6 +68,41 @@ final class CrashImages: Sendable {
     return report("drawn")
   }
 
+  /// Looks at `count` images of workloads in which one call fails, and which go on with the next
+  /// operation all the same: what failed may be there or not until then.
+  func drawAfterFailures(_ count: Int, atATime: Int = 40) throws -> Bool {
+    let workloads = (count + atATime - 1) / atATime
+    try laboratory.concurrently(workloads) { [self] in
+      let judge = Judge(laboratory)
+      return { [self] number in
+        var random = RandomStream(seed: laboratory.seed).derive(UInt64(number), 2)
+        var operations: [Operation] = [.ingest]
+        for _ in 0..<2 {
+          operations.append(
+            Operation.following[Int(random.next(below: UInt64(Operation.following.count)))])
+        }
+        let workload = Workload(size: .rich, seed: random.next(), operations: operations)
+        let whole = try Recorded(workload, laboratory, judge)
+        // Half of them where it matters most: the write that is the commit.
+        let isCommit = random.next(below: 2) == 0
+        let calls = isCommit ? operations.count + 1 : whole.callCount
+        let fault = Recorded.Fault(
+          kind: ["EIO", "late", "late", "ENOSPC"][Int(random.next(below: 4))],
+          call: 1 + Int(random.next(below: UInt64(calls))),
+          only: isCommit ? "synchronous write" : nil)
+        let recorded = try Recorded(workload, laboratory, judge, failing: fault, else: whole)
+        for draw in 0..<min(atATime, count - number * atATime) {
+          var choices = Drawn(random.derive(UInt64(draw)))
+          let call = Int(random.next(below: UInt64(recorded.disk.callCount + 1)))
+          let image = recorded.disk.image(during: call, &choices)
+          try look(at: image, call, recorded, judge, draw % 4 == 0 ? .write : .look)
+        }
+        results.withLock { $0.workloads += 1 }
+      }
+    }
+    return report("drawn after failures")
+  }
+
   /// Looks at every image of every workload of up to `length` operations, as far as a crash point
   /// has at most `limit`; of one that has more, at so many that are drawn.
   func enumerate(length: Int, limit: Int) throws -> Bool {
@@ -134,7 +169,7 @@ final class CrashImages: Sendable {
     }
     if !isRight && count <= 10 {
       say("\(verdict), and not one of \(allowed.map(\.description).sorted())")
-      say("  workload: \(recorded.workload.arguments.joined(separator: " "))")
+      say("  workload: \(recorded.workload.arguments.joined(separator: " "))\(recorded.failure)")
       let calls = recorded.disk.recording.calls
       for index in max(0, call - 3)..<min(calls.count, call + 2) {
         say("  \(index == call ? "during" : "      ") call \(index): \(calls[index])")
@@ -167,29 +202,57 @@ final class CrashImages: Sendable {
 
 /// A workload that was run once, and what its store was after each operation.
 private final class Recorded {
+  /// A call that failed in a workload that went on.
+  struct Fault {
+    var kind: String
+    var call: Int
+    /// The calls that count.
+    var only: String?
+  }
+
   let workload: Workload
   let disk: Disk
   /// For files of this workload; removed with it.
   let directory: String
+  /// Calls that could have failed.
+  let callCount: Int
+  /// Which one did.
+  let failure: String
   /// Before the first operation, and after each.
   private let states: [Verdict]
+  /// What the operation that failed would have made.
+  private let missed: Verdict?
 
-  init(_ workload: Workload, _ laboratory: Laboratory, _ judge: Judge) throws {
+  /// - Parameter whole: the same workload without the failure.
+  init(
+    _ workload: Workload, _ laboratory: Laboratory, _ judge: Judge, failing fault: Fault? = nil,
+    else whole: Recorded? = nil
+  ) throws {
     self.workload = workload
     directory = laboratory.directory("recorded-\(UInt64.random(in: 0...UInt64.max))")
     let root = "\(directory)/root"
     let inputs = "\(directory)/inputs"
     for path in [directory, root, inputs] { try FileSystem.makeDirectory(path) }
     let log = "\(directory)/log"
+    let calls = try CallCount(in: directory)
+    var environment = [
+      "LD_PRELOAD": laboratory.shim, "HEDGEROW_FAULTS_ROOT": root, "HEDGEROW_FAULTS_LOG": log,
+      "HEDGEROW_FAULTS_COUNT": calls.path,
+    ]
+    if let fault {
+      environment["HEDGEROW_FAULTS_AT"] = "\(fault.call)"
+      environment["HEDGEROW_FAULTS_AS"] = fault.kind
+      environment["HEDGEROW_FAULTS_ONLY"] = fault.only
+    }
     let run = try Run(
-      laboratory.program, ["run", "\(root)/s", inputs] + workload.arguments,
-      [
-        "LD_PRELOAD": laboratory.shim, "HEDGEROW_FAULTS_ROOT": root, "HEDGEROW_FAULTS_LOG": log,
-      ])
+      laboratory.program,
+      [fault == nil ? "run" : "run-on", "\(root)/s", inputs] + workload.arguments, environment)
     guard run.status == 0 else {
       throw HedgerowError(
         .badData, "the workload \(workload.arguments) ended with \(run.status): \(run.errors)")
     }
+    callCount = calls.callCount
+    failure = fault.map { "; \($0.kind) of call \($0.call), \(calls.failedCall)" } ?? ""
     let inode = try FileManager.default.attributesOfItem(atPath: root)[.systemFileNumber] as? UInt64
     disk = try Disk(Recording(log: log), root: inode ?? 0)
 
@@ -217,22 +280,27 @@ private final class Recorded {
       throw HedgerowError(.badData, "\(disk.marks.count) of \(workload.operations) were marked")
     }
     self.states = states
+    missed = disk.failedOperation.flatMap { whole?.states[$0] }
   }
 
   deinit { try? FileSystem.removeTree(directory) }
 
   /// What a reader may find after a crash. A first ingest makes an empty store before it fills it.
   func allowed(during call: Int, _ empty: Verdict) -> Set<Verdict> {
-    let done = disk.acknowledged(before: call)
+    let done = disk.operationsOver(before: call)
     var allowed = Set(states[done..<min(states.count, done + 2)])
     if states[done] == .absent { allowed.insert(empty) }
+    if let failed = disk.failedOperation, let missed, (failed - 1...failed).contains(done) {
+      allowed.insert(missed)
+    }
     return allowed
   }
 
   func name(of verdict: Verdict, during call: Int, _ empty: Verdict) -> String {
-    let done = disk.acknowledged(before: call)
+    let done = disk.operationsOver(before: call)
     if verdict == states[done] { return verdict == .absent ? "absent" : "old" }
     if done + 1 < states.count && verdict == states[done + 1] { return "new" }
-    return verdict == empty && states[done] == .absent ? "empty" : "wrong"
+    if !allowed(during: call, empty).contains(verdict) { return "wrong" }
+    return verdict == empty ? "empty" : "of a failed operation"
   }
 }

@@ -43,8 +43,10 @@ struct Disk {
   let recording: Recording
   private var nodes = [Node(isDirectory: true)]
   private var renamings: [Renaming] = []
-  /// The call before which the number of acknowledged operations changed.
+  /// The calls at which operations were over.
   private(set) var marks: [(call: Int, count: Int)] = []
+  /// The first operation that failed, from 1.
+  private(set) var failedOperation: Int?
 
   var callCount: Int { recording.calls.count }
 
@@ -109,7 +111,9 @@ struct Disk {
       case .rename(let path, let to): try rename([(path, nil), (to, node(path))])
       case .exchange(let path, let with): try rename([(path, node(with)), (with, node(path))])
       case .remove(let path): try rename([(path, nil)])
-      case .mark(let count): marks.append((call, count))
+      case .mark(let count):
+        marks.append((call, abs(count)))
+        if count < 0 && failedOperation == nil { failedOperation = -count }
       case .unseen(let what): throw HedgerowError(.badData, "not seen in the recording: \(what)")
       }
     }
@@ -126,8 +130,8 @@ struct Disk {
     return node
   }
 
-  /// Operations that had been acknowledged when a call was made.
-  func acknowledged(before call: Int) -> Int {
+  /// Operations that were over when a call was made.
+  func operationsOver(before call: Int) -> Int {
     marks.last { $0.call < call }?.count ?? 0
   }
 

@@ -36,18 +36,30 @@ import HedgerowTestSupport
     case "judge":
       Judge.serve()
       return true
-    case "run":
+    case "run", "run-on":
       guard arguments.count > 2 else { throw HedgerowError(.usage, "run PATH INPUTS WORKLOAD") }
       typealias Mark = @convention(c) (Int64) -> Void
       let mark = dlsym(nil, "hedgerow_faults_mark").map { unsafeBitCast($0, to: Mark.self) }
       try Workload(arguments.dropFirst(2))
-        .run(at: arguments[0], inputs: arguments[1]) { mark?(Int64($0)) }
+        .run(at: arguments[0], inputs: arguments[1], experiment == "run" ? .stop : .goOn) {
+          mark?(Int64($0))
+        }
       return true
     // Experiments.
     case "drawn-images":
       return try CrashImages(laboratory()).draw(number(0, 10_000))
+    case "images-after-failures":
+      return try CrashImages(laboratory()).drawAfterFailures(number(0, 2000))
     case "all-images":
       return try CrashImages(laboratory()).enumerate(length: number(0, 3), limit: number(1, 500))
+    case "flips":
+      return try Flips(laboratory()).run(number(0, 1000))
+    case "full-disk":
+      guard FullDisk.isPossible else {
+        print("skipped: only root may mount small file systems")
+        return true
+      }
+      return try FullDisk(laboratory()).run(max(1, number(0, 50)))
     case "errors":
       return try InjectedErrors(laboratory()).run(every: max(1, number(0, 1)))
     default:

@@ -81,7 +81,7 @@ final class InjectedErrors: Sendable {
     guard run.status == 0 else {
       throw HedgerowError(.badData, "\(step.name) ended with \(run.status): \(run.errors)")
     }
-    return trial.callCount
+    return trial.calls.callCount
   }
 
   private func run(
@@ -93,8 +93,8 @@ final class InjectedErrors: Sendable {
         "HEDGEROW_FAULTS_AS": fault.kind, "HEDGEROW_FAULTS_AT": "\(call)",
         "HEDGEROW_FAULTS_TIMES": fault.isLasting ? "1000000" : "1",
       ])
-    let failed = trial.failedCall
-    guard trial.failureCount > 0 || run.status != 0 else { return }
+    let failed = trial.calls.failedCall
+    guard trial.calls.failureCount > 0 || run.status != 0 else { return }
     let lines = run.errors.split(separator: "\n")
     let verdict = try judge.judge(trial.store, .write)
     var complaint: String?
@@ -200,35 +200,27 @@ struct Step: Sendable {
 private final class Trial {
   private let laboratory: Laboratory
   private let directory: String
-  private let counts: String
+  let calls: CallCount
   private var root: String { "\(directory)/root" }
   var store: String { "\(root)/s" }
 
   init(_ laboratory: Laboratory) throws {
     self.laboratory = laboratory
     directory = laboratory.directory("trial-\(UInt64.random(in: 0...UInt64.max))")
-    counts = "\(directory)/counts"
     try FileSystem.makeDirectory(directory)
+    calls = try CallCount(in: directory)
   }
 
   func run(_ step: Step, _ faults: [String: String]) throws -> Run {
     try FileSystem.removeTree(root)
     try step.base.write(to: root)
-    try Data(count: 4096).write(to: URL(fileURLWithPath: counts))
+    try calls.reset()
     var environment = [
       "LD_PRELOAD": laboratory.shim, "HEDGEROW_FAULTS_ROOT": root,
-      "HEDGEROW_FAULTS_COUNT": counts,
+      "HEDGEROW_FAULTS_COUNT": calls.path,
     ]
     environment.merge(faults) { $1 }
     return try Run(
       step.program, step.arguments.map { $0 == "PATH" ? store : $0 }, environment)
   }
-
-  private var bytes: [UInt8] { TemporaryDirectory.contents(counts) }
-  private func number(_ offset: Int) -> Int {
-    bytes.withUnsafeBytes { Int($0.loadUnaligned(fromByteOffset: offset, as: UInt64.self)) }
-  }
-  var callCount: Int { number(0) }
-  var failureCount: Int { number(8) }
-  var failedCall: String { String(decoding: bytes[16...].prefix { $0 != 0 }, as: UTF8.self) }
 }

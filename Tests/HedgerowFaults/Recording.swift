@@ -13,7 +13,7 @@ struct Recording {
     case rename(path: [Substring], to: [Substring])
     case exchange(path: [Substring], with: [Substring])
     case remove(path: [Substring])
-    /// So many operations of the workload have been acknowledged.
+    /// So many operations of the workload are over; negative when the last one failed.
     case mark(Int)
     /// A change whose bytes are not known.
     case unseen(String)
@@ -86,7 +86,8 @@ extension Recording.Call: CustomStringConvertible {
     case .rename(let path, let to): "rename \(text(path)) to \(text(to))"
     case .exchange(let path, let with): "exchange \(text(path)) with \(text(with))"
     case .remove(let path): "remove \(text(path))"
-    case .mark(let number): "\(number) operations acknowledged"
+    case .mark(let number):
+      "\(abs(number)) operations are over\(number < 0 ? ", the last one failed" : "")"
     case .unseen(let what): "unseen: \(what)"
     }
   }

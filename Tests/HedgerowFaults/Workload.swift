@@ -48,15 +48,25 @@ struct Workload: Sendable {
   static let item: NodeType = "item"
   static let related = EdgeType("item", "related", "item")
 
+  /// What to do when the disk fails an operation.
+  enum Perseverance { case stop, goOn }
+
   /// - Parameters:
   ///   - inputs: a directory for the files that are ingested.
-  ///   - onDone: called with the number of operations that have been acknowledged.
-  func run(at path: String, inputs: String, onDone: (Int) -> Void) throws {
+  ///   - onDone: called after each operation with the number of those that are over, which is
+  ///     negative when the last one failed.
+  func run(
+    at path: String, inputs: String, _ perseverance: Perseverance = .stop, onDone: (Int) -> Void
+  ) throws {
     for (step, operation) in operations.enumerated() {
       do {
         try run(operation, step, path, inputs)
-      } catch let error as HedgerowError where operation == .refused && error.code == .badData {}
-      onDone(step + 1)
+        onDone(step + 1)
+      } catch let error as HedgerowError where operation == .refused && error.code == .badData {
+        onDone(step + 1)
+      } catch is HedgerowError where perseverance == .goOn {
+        onDone(-step - 1)
+      }
     }
   }
 

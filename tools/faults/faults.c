@@ -7,6 +7,7 @@
 // data, when it has returned: see `struct record`. Or one call fails:
 //
 //   HEDGEROW_FAULTS_COUNT   a file of `struct count`, 4096 bytes: how many calls there were
+//   HEDGEROW_FAULTS_ONLY    the name of a call, as "fdatasync": others do not count
 //   HEDGEROW_FAULTS_AT      the number of the first call that fails, from 1
 //   HEDGEROW_FAULTS_TIMES   how many fail from there on (1)
 //   HEDGEROW_FAULTS_AS      EIO, ENOSPC, EINTR, short (half of a write is done), or late (the call
@@ -69,6 +70,7 @@ static char root[PATH_MAX];
 static size_t root_length;
 static int log_file = -1;
 static struct count *counts;
+static const char *only;
 static uint64_t fail_at, fail_times;
 enum failure { fail_eio = 1, fail_enospc, fail_eintr, fail_short, fail_late };
 static enum failure fail_as;
@@ -105,6 +107,7 @@ __attribute__((constructor)) static void begin(void) {
     if (place == MAP_FAILED) abort();
     counts = place;
   }
+  if ((text = getenv("HEDGEROW_FAULTS_ONLY"))) only = strdup(text);
   if ((text = getenv("HEDGEROW_FAULTS_AT"))) fail_at = strtoull(text, NULL, 10);
   text = getenv("HEDGEROW_FAULTS_TIMES");
   fail_times = text ? strtoull(text, NULL, 10) : 1;
@@ -246,7 +249,7 @@ enum { may_eio = 1, may_enospc = 2, may_eintr = 4, may_short = 8, may_late = 16 
 
 // Counts a call below the root; what it is to do.
 static enum failure count_call(const char *call, const char *path, int fd, int may) {
-  if (!counts) return 0;
+  if (!counts || (only && strcmp(only, call))) return 0;
   uint64_t number = __atomic_add_fetch(&counts->calls, 1, __ATOMIC_RELAXED);
   if (!fail_at || number < fail_at || number - fail_at >= fail_times) return 0;
   if (!(may & 1 << (fail_as - 1))) return 0;
