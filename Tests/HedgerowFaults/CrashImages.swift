@@ -11,6 +11,7 @@ import Synchronization
 /// of the next one.
 final class CrashImages: Sendable {
   private let laboratory: Laboratory
+  private let honesty: Disk.Honesty
   private let empty: Verdict
   private let results = Mutex(Results())
 
@@ -24,9 +25,10 @@ final class CrashImages: Sendable {
     var workloads = 0
   }
 
-  init(_ laboratory: Laboratory) throws {
+  init(_ laboratory: Laboratory, _ honesty: Disk.Honesty = .honest) throws {
     self.laboratory = laboratory
-    let directory = laboratory.directory("empty")
+    self.honesty = honesty
+    let directory = laboratory.directory("empty-\(honesty.rawValue)")
     try FileSystem.makeDirectory(directory)
     try Workload(size: .tiny, seed: 0, operations: [.create])
       .run(at: "\(directory)/s", inputs: directory, onDone: { _ in })
@@ -48,7 +50,7 @@ final class CrashImages: Sendable {
             Operation.following[Int(random.next(below: UInt64(Operation.following.count)))])
         }
         let workload = Workload(size: .rich, seed: random.next(), operations: operations)
-        let recorded = try Recorded(workload, laboratory, judge)
+        let recorded = try Recorded(workload, laboratory, judge, honesty)
         var seen: Set<Int> = []
         var images = 0
         let wanted = min(atATime, count - number * atATime)
@@ -66,6 +68,16 @@ final class CrashImages: Sendable {
       }
     }
     return report("drawn")
+  }
+
+  /// Whether images of disks that do not keep what was synced are found to be bad.
+  static func findsDishonesty(_ laboratory: Laboratory, _ count: Int) throws -> Bool {
+    try Disk.Honesty.allCases.filter { $0 != .honest }.allSatisfy { honesty in
+      let images = try CrashImages(laboratory, honesty)
+      let isClean = try images.draw(count, atATime: (count + 3) / 4)
+      if isClean { say("nothing was bad on a disk that \(honesty.rawValue)") }
+      return !isClean
+    }
   }
 
   /// Looks at `count` images of workloads in which one call fails, and which go on with the next
@@ -160,14 +172,16 @@ final class CrashImages: Sendable {
     try image.write(to: directory)
     let verdict = try judge.judge("\(directory)/s", depth)
     let allowed = recorded.allowed(during: call, empty)
-    let isRight = allowed.contains(verdict)
+    let isInDoubt = recorded.isInDoubt(verdict)
+    let isRight = allowed.contains(verdict) || isInDoubt
     let count = results.withLock { results in
       results.images += 1
-      results.verdicts[recorded.name(of: verdict, during: call, empty), default: 0] += 1
+      let name = isInDoubt ? "in doubt" : recorded.name(of: verdict, during: call, empty)
+      results.verdicts[name, default: 0] += 1
       if !isRight { results.failures += 1 }
       return results.failures
     }
-    if !isRight && count <= 10 {
+    if !isRight && count <= 10 && honesty == .honest {
       say("\(verdict), and not one of \(allowed.map(\.description).sorted())")
       say("  workload: \(recorded.workload.arguments.joined(separator: " "))\(recorded.failure)")
       let calls = recorded.disk.recording.calls
@@ -188,7 +202,9 @@ final class CrashImages: Sendable {
     results.withLock { results in
       let verdicts = results.verdicts.sorted { $0.key < $1.key }
         .map { "\($0.value) \($0.key)" }.joined(separator: ", ")
-      var line = "\(results.images) images \(kind) of \(results.workloads) workloads: \(verdicts)"
+      let disk = honesty == .honest ? "" : " of a disk that \(honesty.rawValue),"
+      var line =
+        "\(results.images) images \(kind)\(disk) of \(results.workloads) workloads: \(verdicts)"
       if results.crashPoints > 0 {
         line +=
           "; \(results.crashPoints) crash points, \(results.largeCrashPoints) of them too large"
@@ -225,7 +241,8 @@ private final class Recorded {
 
   /// - Parameter whole: the same workload without the failure.
   init(
-    _ workload: Workload, _ laboratory: Laboratory, _ judge: Judge, failing fault: Fault? = nil,
+    _ workload: Workload, _ laboratory: Laboratory, _ judge: Judge,
+    _ honesty: Disk.Honesty = .honest, failing fault: Fault? = nil,
     else whole: Recorded? = nil
   ) throws {
     self.workload = workload
@@ -254,7 +271,7 @@ private final class Recorded {
     callCount = calls.callCount
     failure = fault.map { "; \($0.kind) of call \($0.call), \(calls.failedCall)" } ?? ""
     let inode = try FileManager.default.attributesOfItem(atPath: root)[.systemFileNumber] as? UInt64
-    disk = try Disk(Recording(log: log), root: inode ?? 0)
+    disk = try Disk(Recording(log: log), root: inode ?? 0, honesty)
 
     // What was recorded is all that happened. LMDB writes its lock file through a mapping.
     var everything = Everything()
@@ -294,6 +311,13 @@ private final class Recorded {
       allowed.insert(missed)
     }
     return allowed
+  }
+
+  /// A disk that failed the write which is the commit, and then lost its power before that page was
+  /// put back: nobody can tell this from a flipped bit, and `verify` says so.
+  func isInDoubt(_ verdict: Verdict) -> Bool {
+    guard case .damage(let what) = verdict else { return false }
+    return failure.contains("synchronous write") && what.hasSuffix("its writing failed at the end")
   }
 
   func name(of verdict: Verdict, during call: Int, _ empty: Verdict) -> String {

@@ -40,6 +40,16 @@ struct Disk {
     var isEmpty: Bool
   }
 
+  /// How well a disk keeps what it said it would. Only an honest one will do; with the others an
+  /// experiment shows that it would find a sync that is missing.
+  enum Honesty: String, CaseIterable, Sendable {
+    case honest = "is honest"
+    /// Syncing a directory does nothing.
+    case losesNames = "loses names"
+    /// Syncing a segment file does nothing.
+    case losesSegments = "loses segments"
+  }
+
   let recording: Recording
   private var nodes = [Node(isDirectory: true)]
   private var renamings: [Renaming] = []
@@ -51,8 +61,9 @@ struct Disk {
   var callCount: Int { recording.calls.count }
 
   /// - Parameter root: the directory that was recorded, which was empty.
-  init(_ recording: Recording, root: UInt64) throws {
+  init(_ recording: Recording, root: UInt64, _ honesty: Honesty = .honest) throws {
     self.recording = recording
+    var segments: Set<Int> = []
     var numbers: [UInt64: Int] = [root: 0]
     func node(_ path: some Collection<Substring>) throws -> Int {
       var node = 0
@@ -88,6 +99,7 @@ struct Disk {
       switch what {
       case .make(let path, let file, let isDirectory):
         nodes.append(Node(isDirectory: isDirectory))
+        if path.contains("segments") && !isDirectory { segments.insert(nodes.count - 1) }
         numbers[file] = nodes.count - 1
         try rename([(path, nodes.count - 1)])
       case .write(let file, let offset, let bytes, let isSynchronous):
@@ -99,6 +111,8 @@ struct Disk {
         nodes[try numbered(file)].changes.append(Change(call: call, kind: .resize(byteCount)))
       case .sync(let file):
         let synced = try numbered(file)
+        if honesty == .losesSegments && segments.contains(synced) { continue }
+        if honesty == .losesNames && nodes[synced].isDirectory { continue }
         for index in nodes[synced].changes.indices
         where nodes[synced].changes[index].sureAfter == .max {
           nodes[synced].changes[index].sureAfter = call

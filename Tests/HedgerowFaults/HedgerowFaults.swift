@@ -48,6 +48,8 @@ import HedgerowTestSupport
     // Experiments.
     case "drawn-images":
       return try CrashImages(laboratory()).draw(number(0, 10_000))
+    case "dishonest-images":
+      return try CrashImages.findsDishonesty(laboratory(), number(0, 1000))
     case "images-after-failures":
       return try CrashImages(laboratory()).drawAfterFailures(number(0, 2000))
     case "all-images":

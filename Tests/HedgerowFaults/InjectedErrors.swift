@@ -15,6 +15,8 @@ final class InjectedErrors: Sendable {
     var kind: String
     /// One call, or all from there on.
     var isLasting = false
+    /// The calls that count; all of them when there is no name.
+    var only: String?
 
     static let all = [
       Fault(kind: "EIO"), Fault(kind: "EIO", isLasting: true), Fault(kind: "ENOSPC"),
@@ -22,7 +24,17 @@ final class InjectedErrors: Sendable {
       Fault(kind: "short", isLasting: true), Fault(kind: "late"),
       Fault(kind: "late", isLasting: true),
     ]
-    var description: String { isLasting ? "\(kind) from then on" : kind }
+    /// Where most depends on it: the write that is a commit, and files that are made on a full disk.
+    static let always = [
+      Fault(kind: "EIO", only: "synchronous write"),
+      Fault(kind: "short", isLasting: true, only: "synchronous write"),
+      Fault(kind: "late", only: "synchronous write"),
+      Fault(kind: "ENOSPC", only: "create"),
+    ]
+
+    var description: String {
+      (isLasting ? "\(kind) from then on" : kind) + (only.map { " of each \($0)" } ?? "")
+    }
   }
 
   private let laboratory: Laboratory
@@ -44,7 +56,8 @@ final class InjectedErrors: Sendable {
     steps = try Step.all(laboratory, in: directory)
   }
 
-  /// Lets every `stride`-th call of each step fail in each way. Says whether all was well.
+  /// Lets every `stride`-th call of each step fail in each way, and those that matter most all.
+  /// Says whether all was well.
   func run(every stride: Int) throws -> Bool {
     let counts = try steps.map { try count($0) }
     var jobs: [(step: Int, fault: Fault, call: Int)] = []
@@ -54,6 +67,12 @@ final class InjectedErrors: Sendable {
         for call in Swift.stride(from: first, through: count, by: stride) {
           jobs.append((step, fault, call))
         }
+      }
+    }
+    for fault in Fault.always {
+      for step in steps.indices where steps[step].old != steps[step].new {
+        let calls = fault.only == "create" ? steps[step].name == "ingest" ? 20 : 0 : 2
+        for call in 0..<calls { jobs.append((step, fault, call + 1)) }
       }
     }
     let all = jobs
@@ -87,12 +106,12 @@ final class InjectedErrors: Sendable {
   private func run(
     _ step: Step, _ fault: Fault, _ call: Int, _ trial: Trial, _ judge: Judge
   ) throws {
-    let run = try trial.run(
-      step,
-      [
-        "HEDGEROW_FAULTS_AS": fault.kind, "HEDGEROW_FAULTS_AT": "\(call)",
-        "HEDGEROW_FAULTS_TIMES": fault.isLasting ? "1000000" : "1",
-      ])
+    var faults = [
+      "HEDGEROW_FAULTS_AS": fault.kind, "HEDGEROW_FAULTS_AT": "\(call)",
+      "HEDGEROW_FAULTS_TIMES": fault.isLasting ? "1000000" : "1",
+    ]
+    faults["HEDGEROW_FAULTS_ONLY"] = fault.only
+    let run = try trial.run(step, faults)
     let failed = trial.calls.failedCall
     guard trial.calls.failureCount > 0 || run.status != 0 else { return }
     let lines = run.errors.split(separator: "\n")
