@@ -12,26 +12,26 @@ import Testing
   }
 
   @Test func everyImageOfAPowerFailureIsTheOldStoreOrTheNew() throws {
-    try experiment("drawn-images", "300")
+    try experiment("drawn-images", "250")
   }
 
   @Test func everyImageAfterAFailedCallIsTheOldStoreOrTheNew() throws {
-    try experiment("images-after-failures", "160")
+    try experiment("images-after-failures", "120")
   }
 
   @Test func disksThatLoseWhatWasSyncedAreFoundOut() throws {
-    try experiment("dishonest-images", "400")
+    try experiment("dishonest-images", "120")
   }
 
   @Test func aFailedFileCallIsAnErrorAndLeavesTheStoreWhole() throws {
-    try experiment("errors", "211")
+    try experiment("errors", "307")
   }
 
   @Test func aFlippedBitIsReportedOrHarmless() throws {
-    try experiment("flips", "150")
+    try experiment("flips", "120")
   }
 
   @Test func aFullDiskIsAnErrorAndLeavesTheStoreWhole() throws {
-    try experiment("full-disk", "5")
+    try experiment("full-disk", "4")
   }
 }
