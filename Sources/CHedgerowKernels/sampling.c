@@ -25,35 +25,136 @@ static uint32_t find_row(const hr_range *range, uint32_t row) {
   return low < range->entry_count && range->rows[low] == row ? low : range->entry_count;
 }
 
+/// Touches what the extent of a row will read.
+static inline void look_ahead(const hr_range *ranges, size_t range_count, unsigned shift,
+                              uint64_t row) {
+  if (row >> shift >= range_count) return;
+  const hr_range *range = &ranges[row >> shift];
+  uint64_t place = row & (((uint64_t)1 << shift) - 1);
+  if (place >= range->entry_count || range->rows) return;
+  __builtin_prefetch(range->deltas + place);
+  __builtin_prefetch(range->bases + (place >> 6));
+}
+
+/// False when the row is out of range or its offsets make no sense.
+static inline bool find_extent(const hr_range *ranges, size_t range_count, unsigned shift,
+                               uint32_t wanted, hr_extent *extent) {
+  uint64_t number = (uint64_t)wanted >> shift;
+  uint32_t row = (uint32_t)(wanted & (((uint64_t)1 << shift) - 1));
+  if (number >= range_count || row >= ranges[number].row_count) return false;
+  const hr_range *range = &ranges[number];
+  if (range->rows) row = find_row(range, row);
+  if (row >= range->entry_count) {
+    *extent = (hr_extent){number << hr_position_bits, 0};
+    return true;
+  }
+  uint64_t start = range->bases[row >> 6] + range->deltas[row];
+  uint64_t end = range->bases[(row + 1) >> 6] + range->deltas[row + 1];
+  if (start > end || end > range->edge_count || end - start > UINT32_MAX) return false;
+  *extent = (hr_extent){number << hr_position_bits | start, (uint32_t)(end - start)};
+  return true;
+}
+
 ptrdiff_t hr_extents(const hr_range *ranges, size_t range_count, unsigned shift,
                      const uint32_t *rows, size_t count, hr_extent *extents) {
-  const uint64_t low = ((uint64_t)1 << shift) - 1;
   for (size_t i = 0; i < count; i++) {
-    if (i + ahead_offsets < count) {
-      uint64_t next = rows[i + ahead_offsets];
-      if (next >> shift < range_count) {
-        const hr_range *r = &ranges[next >> shift];
-        if ((next & low) < r->entry_count && !r->rows) {
-          __builtin_prefetch(r->deltas + (next & low));
-          __builtin_prefetch(r->bases + ((next & low) >> 6));
-        }
-      }
-    }
-    uint64_t number = (uint64_t)rows[i] >> shift;
-    uint32_t row = (uint32_t)(rows[i] & low);
-    if (number >= range_count || row >= ranges[number].row_count) return (ptrdiff_t)i;
-    const hr_range *range = &ranges[number];
-    if (range->rows) row = find_row(range, row);
-    if (row >= range->entry_count) {
-      extents[i] = (hr_extent){number << hr_position_bits, 0};
-      continue;
-    }
-    uint64_t start = range->bases[row >> 6] + range->deltas[row];
-    uint64_t end = range->bases[(row + 1) >> 6] + range->deltas[row + 1];
-    if (start > end || end > range->edge_count || end - start > UINT32_MAX) return (ptrdiff_t)i;
-    extents[i] = (hr_extent){number << hr_position_bits | start, (uint32_t)(end - start)};
+    if (i + ahead_offsets < count)
+      look_ahead(ranges, range_count, shift, rows[i + ahead_offsets]);
+    if (!find_extent(ranges, range_count, shift, rows[i], &extents[i])) return (ptrdiff_t)i;
   }
   return -1;
+}
+
+static inline uint64_t first_slot(const hr_patch *patch, uint32_t row) {
+  return ((uint64_t)row * gamma_ >> 20) & patch->mask;
+}
+
+uint32_t hr_patch_find(const hr_patch *patch, uint32_t row) {
+  for (uint64_t at = first_slot(patch, row);; at = (at + 1) & patch->mask) {
+    uint64_t slot = patch->slots[at];
+    if (slot == UINT64_MAX) return UINT32_MAX;
+    if (slot >> 32 == row) return (uint32_t)slot;
+  }
+}
+
+ptrdiff_t hr_patched_extents(const hr_range *ranges, size_t range_count, unsigned shift,
+                             const hr_patch *patch, uint64_t base_row_count, uint64_t row_count,
+                             const uint32_t *rows, size_t count, hr_extent *extents) {
+  for (size_t i = 0; i < count; i++) {
+    if (i + ahead_offsets < count) {
+      look_ahead(ranges, range_count, shift, rows[i + ahead_offsets]);
+      __builtin_prefetch(patch->slots + first_slot(patch, rows[i + ahead_offsets]));
+    }
+    if (rows[i] >= row_count) return (ptrdiff_t)i;
+    uint32_t place = hr_patch_find(patch, rows[i]);
+    if (place != UINT32_MAX) {
+      const hr_patch_row *row = &patch->rows[place];
+      extents[i] = (hr_extent){hr_patch_mark | (uint64_t)place << 32,
+                               row->base_count + row->added_count - row->removed_count};
+    } else if (rows[i] >= base_row_count) {
+      extents[i] = (hr_extent){0, 0};
+    } else if (!find_extent(ranges, range_count, shift, rows[i], &extents[i])) {
+      return (ptrdiff_t)i;
+    }
+  }
+  return -1;
+}
+
+/// How many of `count` rising values are below the bound, or, when `orEqual`, at most it.
+static inline uint32_t count_below(const uint32_t *values, uint32_t count, uint32_t bound,
+                                   bool orEqual) {
+  uint32_t low = 0, high = count;
+  while (low < high) {
+    uint32_t middle = low + (high - low) / 2;
+    if (values[middle] < bound || (orEqual && values[middle] == bound)) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+static inline uint64_t resolve(const hr_patch *patch, uint64_t address) {
+  if (!(address & hr_patch_mark)) return address;
+  const hr_patch_row *row = &patch->rows[(address & ~hr_patch_mark) >> 32];
+  uint32_t place = (uint32_t)address;
+  const uint32_t *added = patch->added_places + row->added;
+  uint32_t before = count_below(added, row->added_count, place, false);
+  if (before < row->added_count && added[before] == place)
+    return hr_patch_mark | (row->added + before);
+  place -= before;
+  place += count_below(patch->removed_places + row->removed, row->removed_count, place, true);
+  return row->base + place;
+}
+
+void hr_patch_resolve(const hr_patch *patch, const uint64_t *addresses, size_t count,
+                      uint64_t *origins) {
+  for (size_t i = 0; i < count; i++) origins[i] = resolve(patch, addresses[i]);
+}
+
+uint32_t hr_read_patched(const hr_range *ranges, size_t range_count, const hr_patch *patch,
+                         const uint64_t *addresses, size_t count, uint32_t *neighbors) {
+  (void)range_count;
+  enum { block = 256 };
+  const uint64_t low = ((uint64_t)1 << hr_position_bits) - 1;
+  uint64_t origins[block];
+  uint32_t largest = 0;
+  for (size_t start = 0; start < count; start += block) {
+    size_t size = count - start < block ? count - start : block;
+    for (size_t i = 0; i < size; i++) {
+      uint64_t at = origins[i] = resolve(patch, addresses[start + i]);
+      __builtin_prefetch(at & hr_patch_mark
+                             ? patch->added_neighbors + (at & ~hr_patch_mark)
+                             : ranges[at >> hr_position_bits].neighbors + (at & low));
+    }
+    for (size_t i = 0; i < size; i++) {
+      uint64_t at = origins[i];
+      uint32_t n = at & hr_patch_mark
+                       ? patch->added_neighbors[at & ~hr_patch_mark]
+                       : ranges[at >> hr_position_bits].neighbors[at & low];
+      neighbors[start + i] = n;
+      if (n > largest) largest = n;
+    }
+  }
+  return largest;
 }
 
 uint32_t hr_read_neighbors(const hr_range *ranges, size_t range_count, const uint64_t *addresses,

@@ -161,7 +161,9 @@ public struct GraphSchema: Hashable, Sendable {
   public var nodes: [NodeSchema]
   public var edges: [EdgeSchema]
 
-  public init(nodes: [NodeSchema] = [], edges: [EdgeSchema] = []) {
+  public init() { self.init(nodes: []) }
+
+  public init(nodes: [NodeSchema], edges: [EdgeSchema] = []) {
     self.nodes = nodes
     self.edges = edges
   }

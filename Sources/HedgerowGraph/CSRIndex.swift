@@ -14,6 +14,12 @@ public final class CSRIndex: @unchecked Sendable {
   private let rowCount: Int
   private let neighborCount: Int
   private let place: @Sendable (_ range: Int) -> String
+  private let patch: CSRPatch?
+  /// Rows that the ranges know; those beyond have added entries only.
+  private let baseRowCount: Int
+  /// Entries before each range.
+  private let rangeStarts: [UInt64]
+  private let ownsRanges: Bool
   public let edgeCount: Int
 
   /// One node range of an index, over memory that the index's owners keep alive.
@@ -62,19 +68,53 @@ public final class CSRIndex: @unchecked Sendable {
     self.rowCount = rowCount
     self.neighborCount = neighborCount
     self.place = place
+    patch = nil
+    baseRowCount = rowCount
+    ownsRanges = true
+    var starts: [UInt64] = [0]
+    for range in ranges { starts.append(starts[starts.count - 1] + (range?.raw.edge_count ?? 0)) }
+    rangeStarts = starts
     edgeCount = ranges.reduce(0) { $0 + Int($1?.raw.edge_count ?? 0) }
   }
 
-  deinit { ranges.deallocate() }
+  /// An index and changes over it, which is read like one that was built from both.
+  ///
+  /// - Parameters:
+  ///   - rowCount: at least the index's; rows beyond those have added entries only.
+  ///   - neighborCount: at least the index's.
+  public init(_ base: CSRIndex, patchedBy patch: CSRPatch, rowCount: Int, neighborCount: Int) {
+    require(base.patch == nil && rowCount >= base.rowCount, "a patch lies over an index")
+    ranges = base.ranges
+    owners = [base, patch]
+    rangeBits = base.rangeBits
+    self.rowCount = rowCount
+    self.neighborCount = neighborCount
+    place = base.place
+    self.patch = patch
+    baseRowCount = base.rowCount
+    ownsRanges = false
+    rangeStarts = base.rangeStarts
+    edgeCount = base.edgeCount + patch.netCount
+  }
+
+  deinit { if ownsRanges { ranges.deallocate() } }
 
   /// See ``Topology/extents(of:along:into:)``.
   public func extents(of rows: Span<UInt32>, into extents: inout MutableSpan<Extent>) throws {
     require(extents.count == rows.count, "\(extents.count) extents for \(rows.count) rows")
     let bad = rows.withUnsafeBufferPointer { rows in
       extents.withUnsafeMutableBytes { bytes in
-        hr_extents(
-          ranges.baseAddress, ranges.count, UInt32(rangeBits), rows.baseAddress, rows.count,
-          bytes.assumingMemoryBound(to: hr_extent.self).baseAddress)
+        let extents = bytes.assumingMemoryBound(to: hr_extent.self).baseAddress
+        guard let patch else {
+          return hr_extents(
+            ranges.baseAddress, ranges.count, UInt32(rangeBits), rows.baseAddress, rows.count,
+            extents)
+        }
+        return withUnsafePointer(to: patch.raw) {
+          hr_patched_extents(
+            ranges.baseAddress, ranges.count, UInt32(rangeBits), $0, UInt64(baseRowCount),
+            UInt64(rowCount), rows.baseAddress, rows.count, extents)
+        }
       }
     }
     guard bad < 0 else {
@@ -92,17 +132,81 @@ public final class CSRIndex: @unchecked Sendable {
     if addresses.isEmpty { return }
     let largest = addresses.withUnsafeBufferPointer { addresses in
       neighbors.withUnsafeMutableBufferPointer { neighbors in
-        hr_read_neighbors(
-          ranges.baseAddress, ranges.count, addresses.baseAddress, addresses.count,
-          neighbors.baseAddress)
+        guard let patch else {
+          return hr_read_neighbors(
+            ranges.baseAddress, ranges.count, addresses.baseAddress, addresses.count,
+            neighbors.baseAddress)
+        }
+        return withUnsafePointer(to: patch.raw) {
+          hr_read_patched(
+            ranges.baseAddress, ranges.count, $0, addresses.baseAddress, addresses.count,
+            neighbors.baseAddress)
+        }
       }
     }
     guard Int(largest) < neighborCount else {
       let at = (0..<addresses.count).first { neighbors[$0] == largest }!
       throw HedgerowError(
         .damaged, "neighbor \(largest) is not below \(neighborCount)",
-        at: place(Int(addresses[at] >> UInt64(hr_position_bits))))
+        at: place(Int(base(of: addresses[at]) >> UInt64(hr_position_bits))))
     }
+  }
+
+  /// The address in the ranges of an entry that is not an added one.
+  private func base(of address: UInt64) -> UInt64 {
+    guard let patch, case .base(let base) = patch.origin(of: address) else { return address }
+    return base
+  }
+
+  /// The addresses that a read-ahead over the ranges must know; added entries are in memory.
+  public func baseAddresses(of addresses: Span<UInt64>) -> [UInt64] {
+    guard let patch else { return addresses.withUnsafeBufferPointer { Array($0) } }
+    var origins = [UInt64](repeating: 0, count: addresses.count)
+    withUnsafePointer(to: patch.raw) { patch in
+      addresses.withUnsafeBufferPointer {
+        hr_patch_resolve(patch, $0.baseAddress, $0.count, &origins)
+      }
+    }
+    return origins.filter { $0 & CSRPatch.mark == 0 }
+  }
+
+  /// How many entries the ranges hold before the one at an address of theirs.
+  public func position(of address: UInt64) -> UInt64 {
+    let (range, place) = Self.split(address)
+    return rangeStarts[range] + place
+  }
+
+  /// The range that holds the entry with so many before it.
+  public func range(of position: UInt64) -> Int {
+    require(position < rangeStarts[ranges.count], "entry \(position) of \(rangeStarts[ranges.count])")
+    var (low, high) = (0, ranges.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if rangeStarts[middle + 1] <= position { low = middle + 1 } else { high = middle }
+    }
+    return low
+  }
+
+  /// How many entries the ranges hold in rows before this one, whether it has entries or not.
+  public func entryCount(before row: Int) -> UInt64 {
+    let number = row >> rangeBits
+    guard number < ranges.count else { return rangeStarts[ranges.count] }
+    let range = ranges[number]
+    guard let bases = range.bases, let deltas = range.deltas else { return rangeStarts[number] }
+    var place = row & (1 << rangeBits - 1)
+    let count = Int(range.entry_count)
+    if let rows = range.rows {
+      var (low, high) = (0, count)
+      while low < high {
+        let middle = (low + high) / 2
+        if Int(rows[middle]) < place { low = middle + 1 } else { high = middle }
+      }
+      place = low
+    }
+    place = min(place, count)
+    // An offset that makes no sense is found when its row is read.
+    return rangeStarts[number]
+      + min(range.edge_count, bases[place >> 6] + UInt64(deltas[place]))
   }
 
   /// Bits of an address below the range's number.

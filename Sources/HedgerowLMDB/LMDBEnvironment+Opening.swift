@@ -15,7 +15,7 @@ extension LMDBEnvironment {
   /// - Throws: `noInput` when there is nothing at `path`, `damaged` when it is no LMDB database or
   ///   not a whole one, `io` when the file system cannot be trusted with one.
   public static func open(
-    _ path: String, _ access: Access, maxTables: Int = 16
+    _ path: String, _ access: Access, maxTables: Int = 32
   ) throws -> LMDBEnvironment {
     let shared = try OpenEnvironments.open(path, access, maxTables: maxTables)
     return LMDBEnvironment(path: path, access: access, shared: shared)

@@ -34,6 +34,9 @@ extension Transaction where Self: ~Copyable {
     }
   }
 
+  /// Which commit left the state that this transaction reads; one that writes has the next number.
+  public var number: Int { mdb_txn_id(handle.state.transaction) }
+
   /// Entries in a table. O(1).
   public func count<K, V>(in table: Table<K, V>) throws -> Int {
     let state = handle.state

@@ -13,6 +13,36 @@ public struct WriteTransaction: ~Copyable, Transaction {
   public let handle: TransactionHandle
 }
 
+/// A transaction that can be kept: for whoever sees to it that what keeps it is gone before the
+/// transaction is. Writes only what the transaction that it is of may write.
+package struct KeptTransaction: Transaction {
+  package let handle: TransactionHandle
+
+  package init(_ handle: TransactionHandle) { self.handle = handle }
+
+  /// See ``WriteTransaction/put(_:for:in:)``.
+  package func put<K, V>(_ value: V, for key: K, in table: Table<K, V>) throws {
+    try handle.store(value, key, table, flags: 0)
+  }
+
+  /// See ``WriteTransaction/append(_:for:in:)``.
+  package func append<K, V>(_ value: V, for key: K, in table: Table<K, V>) throws {
+    try handle.store(value, key, table, flags: MDB_APPEND)
+  }
+
+  /// See ``WriteTransaction/remove(_:in:)``.
+  @discardableResult
+  package func remove<K, V>(_ key: K, in table: Table<K, V>) throws -> Bool {
+    try handle.remove(key, in: table)
+  }
+
+  /// See ``WriteTransaction/removeAll(in:prefix:)``.
+  @discardableResult
+  package func removeAll<K, V>(in table: Table<K, V>, prefix: [UInt8]) throws -> Int {
+    try handle.removeAll(in: table, prefix: prefix)
+  }
+}
+
 /// LMDB's side of a transaction: for this module's eyes only.
 public struct TransactionHandle {
   let state: State
@@ -21,11 +51,16 @@ public struct TransactionHandle {
     let transaction: OpaquePointer
     let path: String
     var tables: [String: MDB_dbi]
+    /// A table's handle would not outlive a nested transaction that is given up.
+    let isNested: Bool
 
-    init(_ transaction: OpaquePointer, tables: [String: MDB_dbi], path: String) {
+    init(
+      _ transaction: OpaquePointer, tables: [String: MDB_dbi], path: String, isNested: Bool = false
+    ) {
       self.transaction = transaction
       self.tables = tables
       self.path = path
+      self.isNested = isNested
     }
 
     /// Opens a handle for every table that this state has.
@@ -45,6 +80,7 @@ public struct TransactionHandle {
     }
 
     @discardableResult func open(_ name: String, flags: Int32) throws -> MDB_dbi {
+      require(!isNested, "table \(name) must be there before a nested transaction writes to it")
       var table: MDB_dbi = 0
       let status = mdb_dbi_open(transaction, name, UInt32(flags), &table)
       guard status == 0 else { throw failure(status, "open table \(name)", path) }
@@ -65,9 +101,38 @@ public struct TransactionHandle {
 // MARK: - Writing
 
 extension WriteTransaction {
+  /// Makes a table that is not there yet.
+  public func create<K, V>(_ table: Table<K, V>) throws {
+    if handle.state.tables[table.name] == nil {
+      try handle.state.open(table.name, flags: MDB_CREATE)
+    }
+  }
+
+  /// Runs `body` in a transaction inside this one: what it wrote stays only when it returns. Tables
+  /// that it writes to must be there. This one must not be used meanwhile.
+  public func nested<T>(_ body: (borrowing WriteTransaction) throws -> T) throws -> T {
+    let state = handle.state
+    var made: OpaquePointer?
+    let begun = mdb_txn_begin(mdb_txn_env(state.transaction), state.transaction, 0, &made)
+    guard begun == 0, let made else { throw failure(begun, "begin", state.path) }
+    let result: T
+    do {
+      result = try body(
+        WriteTransaction(
+          handle: TransactionHandle(
+            state: .init(made, tables: state.tables, path: state.path, isNested: true))))
+    } catch {
+      mdb_txn_abort(made)
+      throw error
+    }
+    let status = mdb_txn_commit(made)
+    guard status == 0 else { throw failure(status, "write", state.path) }
+    return result
+  }
+
   /// Sets the value of a key, which may have one already.
   public func put<K, V>(_ value: V, for key: K, in table: Table<K, V>) throws {
-    try store(value, key, table, flags: 0)
+    try handle.store(value, key, table, flags: 0)
   }
 
   /// Adds an entry whose key follows all keys of the table: faster than ``put(_:for:in:)`` and
@@ -75,19 +140,13 @@ extension WriteTransaction {
   ///
   /// - Throws: `badData` when the key does not follow.
   public func append<K, V>(_ value: V, for key: K, in table: Table<K, V>) throws {
-    try store(value, key, table, flags: MDB_APPEND)
+    try handle.store(value, key, table, flags: MDB_APPEND)
   }
 
   /// Removes an entry; says whether there was one.
   @discardableResult
   public func remove<K, V>(_ key: K, in table: Table<K, V>) throws -> Bool {
-    try table.withKey(key) { key in
-      guard let number = handle.state.tables[table.name] else { return false }
-      let status = mdb_del(handle.state.transaction, number, &key, nil)
-      if status == MDB_NOTFOUND { return false }
-      guard status == 0 else { throw failure(status, "remove", handle.state.path) }
-      return true
-    }
+    try handle.remove(key, in: table)
   }
 
   /// Empties a table.
@@ -100,24 +159,40 @@ extension WriteTransaction {
   /// Removes the entries whose keys begin with `prefix`; returns how many.
   @discardableResult
   public func removeAll<K, V>(in table: Table<K, V>, prefix: [UInt8]) throws -> Int {
-    guard let number = handle.state.tables[table.name] else { return 0 }
-    return try handle.state.withCursor(number) { cursor in
+    try handle.removeAll(in: table, prefix: prefix)
+  }
+}
+
+extension TransactionHandle {
+  fileprivate func remove<K, V>(_ key: K, in table: Table<K, V>) throws -> Bool {
+    try table.withKey(key) { key in
+      guard let number = state.tables[table.name] else { return false }
+      let status = mdb_del(state.transaction, number, &key, nil)
+      if status == MDB_NOTFOUND { return false }
+      guard status == 0 else { throw failure(status, "remove", state.path) }
+      return true
+    }
+  }
+
+  fileprivate func removeAll<K, V>(in table: Table<K, V>, prefix: [UInt8]) throws -> Int {
+    guard let number = state.tables[table.name] else { return 0 }
+    let reader = KeptTransaction(self)
+    return try state.withCursor(number) { cursor in
       var count = 0
-      var found = try seek(cursor, prefix)
+      var found = try reader.seek(cursor, prefix)
       while let entry = found, entry.hasPrefix(prefix) {
         let status = mdb_cursor_del(cursor, 0)
-        guard status == 0 else { throw failure(status, "remove", handle.state.path) }
+        guard status == 0 else { throw failure(status, "remove", state.path) }
         count += 1
-        found = try seek(cursor, prefix)
+        found = try reader.seek(cursor, prefix)
       }
       return count
     }
   }
 
-  private func store<K, V>(
+  fileprivate func store<K, V>(
     _ value: V, _ key: K, _ table: Table<K, V>, flags: Int32
   ) throws {
-    let state = handle.state
     let number = try state.tables[table.name] ?? state.open(table.name, flags: MDB_CREATE)
     try table.withKey(key) { key in
       let keyBytes = UnsafeRawBufferPointer(start: key.mv_data, count: key.mv_size)

@@ -14,6 +14,15 @@ struct StoreRecord: Codable, Sendable {
   var rangeBits: Int
   var nextNodeType: UInt16
   var nextEdgeType: UInt16
+  /// The version whose changes are all in segments; later ones are in the tables of changes. The
+  /// version itself when it is not there.
+  var foldedVersion: UInt64?
+  /// The version that changed data last; those that only keep a model or what it wrote do not.
+  var dataVersion: UInt64?
+  /// The version that changed types or columns last.
+  var schemaVersion: UInt64?
+  /// Grows whenever the catalog or the manifest changes.
+  var layout: UInt64?
 
   var identity: StoreIdentity { StoreIdentity(bytes: uuid)! }
 }
@@ -31,6 +40,8 @@ struct ColumnRecord: Codable, Hashable, Sendable {
   var kind: String
   /// For a column that a model wrote: its name and hash, and the version it had read.
   var provenance: Provenance?
+  /// The value of rows that no segment and no change gives one, as a cell; null when it is not there.
+  var defaultCell: [UInt8]?
 }
 
 /// Where a written-back column comes from.
@@ -51,8 +62,11 @@ public struct Provenance: Codable, Hashable, Sendable {
 struct NodeTypeRecord: Codable, Sendable {
   var id: UInt16
   var name: String
+  /// Rows when the last build or compaction ended; ``Counts`` has those of now.
   var count: UInt64
   var keys: KeyKind
+  /// Keys in the dictionary segment, those of the first nodes; `count` when it is not there.
+  var keyCount: UInt64?
   var nextColumn: UInt16
   var columns: [ColumnRecord]
 }
@@ -62,6 +76,7 @@ struct EdgeTypeRecord: Codable, Sendable {
   var source: String
   var relation: String
   var target: String
+  /// Edges in the segments; ``Counts`` has those of now.
   var count: UInt64
   var isUndirected: Bool
   var timeColumn: String?
@@ -70,6 +85,19 @@ struct EdgeTypeRecord: Codable, Sendable {
   var columns: [ColumnRecord]
 
   var type: EdgeType { EdgeType(NodeType(source), relation, NodeType(target)) }
+}
+
+extension NodeTypeRecord {
+  /// Nodes whose keys are in the dictionary.
+  var dictionaryCount: UInt64 { keyCount ?? count }
+}
+
+/// How many nodes or edges a type has now.
+struct Counts: Equatable, Sendable {
+  /// Nodes that ever were, which is the next id; edges that are there.
+  var total: UInt64 = 0
+  /// Nodes that were deleted; of edges, the number that the next added one gets.
+  var other: UInt64 = 0
 }
 
 /// All types of a store at one version.

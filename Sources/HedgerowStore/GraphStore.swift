@@ -19,12 +19,17 @@ public final class GraphStore: Sendable {
   public let path: String
   public let access: Access
   let environment: LMDBEnvironment
+  var files: StoreFiles { StoreFiles(path: path) }
+  private let cache = Mutex(Cache())
+  let writers = WriterQueue()
 
-  private init(path: String, access: Access, environment: LMDBEnvironment) {
-    self.path = path
-    self.access = access
-    self.environment = environment
+  /// What was read last, good as long as nobody commits.
+  private struct Cache {
+    var commit = -1
+    var state: StoreState?
+    var generation: Generation?
   }
+
 
   /// Makes an empty store.
   ///
@@ -54,8 +59,9 @@ public final class GraphStore: Sendable {
         let environment = try LMDBEnvironment.open(draft, .readWrite)
         let record = StoreRecord(
           format: StoreLayout.format, uuid: StoreIdentity().bytes, version: 0, generation: 0,
-          rangeBits: rangeBits, nextNodeType: 0, nextEdgeType: 0)
+          rangeBits: rangeBits, nextNodeType: 0, nextEdgeType: 0, foldedVersion: 0, layout: 0)
         try environment.write { txn in
+          try StoreTables().create(in: txn)
           try txn.put(JSON(record), for: StoreTables.storeKey, in: StoreTables().store)
         }
       }
@@ -102,17 +108,23 @@ public final class GraphStore: Sendable {
   /// - Throws: `noInput` when there is no store, `newerFormat` when this build is too old for it,
   ///   `damaged` when its records do not hold.
   public static func open(at path: String, _ access: Access = .readWrite) throws -> GraphStore {
-    try requireStore(at: path)
+    try GraphStore(opening: path, access)
+  }
+
+  /// Whether there is something at a path that could be a store.
+  static func exists(at path: String) -> Bool { FileSystem.exists(path) }
+
+  init(opening path: String, _ access: Access) throws {
+    try Self.requireStore(at: path)
     // A store appears with its first commit in it; LMDB would begin an empty file anew.
     let data = "\(path)/\(StoreLayout.dataFile)"
     guard try FileSystem.byteCount(of: data) > 0 else {
       throw HedgerowError(.damaged, "is empty: restore a copy", at: data)
     }
-    let environment = try LMDBEnvironment.open(
-      path, access == .readOnly ? .readOnly : .readWrite)
-    let store = GraphStore(path: path, access: access, environment: environment)
-    _ = try store.state()
-    return store
+    self.path = path
+    self.access = access
+    environment = try LMDBEnvironment.open(path, access == .readOnly ? .readOnly : .readWrite)
+    _ = try state()
   }
 
   /// Throws `noInput` where there is nothing that could be a store.
@@ -132,46 +144,60 @@ public final class GraphStore: Sendable {
   /// The number of the newest commit; 0 for an empty store.
   public var version: UInt64 { get throws { try state().record.version } }
 
-  /// Begins a bulk build, as the store's one writer.
+  /// Begins a bulk build, as the store's one writer. Changes that are not in segments yet are folded
+  /// into them first.
   ///
   /// - Parameter seconds: how long to wait for another writer.
   /// - Throws: `locked` when another writer is still at work then.
   public func beginBuild(waiting seconds: Double = 0) throws -> GenerationBuilder {
-    guard access == .readWrite else {
-      throw HedgerowError(.usage, "the store was opened for reading only", at: path)
-    }
-    let file = "\(path)/\(StoreLayout.writerLock)"
-    var waited = 0.0
-    while true {
-      if let lock = try FileLock(at: file, exclusive: true) {
-        return try GenerationBuilder(store: self, writerLock: lock, base: state())
-      }
-      guard waited < seconds else {
-        throw HedgerowError(
-          .locked, "another process is writing to this store: try again, or wait with --wait",
-          at: path)
-      }
-      usleep(50_000)
-      waited += 0.05
-    }
+    try requireWritable()
+    let locks = [
+      try lock(StoreLayout.buildLock, waiting: seconds), try lockWriter(waiting: seconds),
+    ]
+    try fold(locks)
+    return try GenerationBuilder(store: self, locks: locks, base: state())
   }
 
   /// The newest version as a value that never changes, however much is written afterwards.
   ///
   /// Takes a pin, so that no file of it is removed while the snapshot lives.
   public func snapshot() throws -> Snapshot {
-    // A compaction may retire the generation between the look and the pin: then look again.
-    while true {
-      let state = try state()
-      let pin = try pinGeneration(state.record.generation)
-      let again = try self.state()
-      if again.record.generation == state.record.generation {
-        return try Snapshot(store: self, state: again, pin: pin)
-      }
+    try withGeneration { txn, state, generation in
+      try Snapshot(store: self, state: state, generation: generation, txn)
     }
   }
 
-  func segmentPath(_ name: String) -> String { "\(path)/\(StoreLayout.segmentsDirectory)/\(name)" }
+  /// Runs `body` over the newest state and the segments of its generation.
+  func withGeneration<T>(
+    _ body: (borrowing ReadTransaction, StoreState, Generation) throws -> T
+  ) throws -> T {
+    // A build may retire the generation between the look and the pin: then look again.
+    while true {
+      let generation = try generation(of: state())
+      let result = try environment.read { txn -> T? in
+        let state = try state(in: txn)
+        guard state.record.generation == generation.number else { return nil }
+        return try body(txn, state, generation)
+      }
+      if let result { return result }
+    }
+  }
+
+  /// The generation of a state, pinned. It may be gone already: whoever uses it looks again.
+  func generation(of state: StoreState) throws -> Generation {
+    if let known = cache.withLock({ $0.generation }), known.number == state.record.generation {
+      return known
+    }
+    let made = Generation(
+      files: files, state: state, pin: try pinGeneration(state.record.generation))
+    cache.withLock { $0.generation = made }
+    return made
+  }
+
+  /// Lets go of the generation that was read last, so that its files may go.
+  func forgetGeneration() { cache.withLock { $0.generation = nil } }
+
+  func segmentPath(_ name: String) -> String { files.segmentPath(name) }
 
   private func pinPath(_ generation: UInt64) -> String {
     "\(path)/\(StoreLayout.generationsDirectory)/\(generation).lock"
@@ -235,9 +261,33 @@ public final class GraphStore: Sendable {
   }
 
   /// The record, catalog and manifest of one moment.
-  func state() throws -> StoreState {
+  func state() throws -> StoreState { try environment.read { try state(in: $0) } }
+
+  func state(in txn: borrowing ReadTransaction) throws -> StoreState {
+    try state(KeptTransaction(txn.handle), commit: txn.number)
+  }
+
+  /// The state that the transaction began from: what it changed itself is not in it.
+  func state(in txn: borrowing WriteTransaction) throws -> StoreState {
+    try state(KeptTransaction(txn.handle), commit: txn.number - 1)
+  }
+
+  private func state(_ txn: KeptTransaction, commit: Int) throws -> StoreState {
+    let known = cache.withLock { $0 }
+    if known.commit == commit, let state = known.state { return state }
+    let state = try readState(in: txn, known: known.state)
+    cache.withLock { cache in
+      if cache.commit < commit { (cache.commit, cache.state) = (commit, state) }
+    }
+    return state
+  }
+
+  /// - Parameter known: an earlier state, of which types and segments may still hold.
+  private func readState(
+    in txn: KeptTransaction, known: StoreState?
+  ) throws -> StoreState {
     let tables = StoreTables()
-    return try environment.read { txn in
+    do {
       // Of a newer format nothing else is known: the rest of its record may be of another shape.
       guard let format = try txn.value(for: StoreTables.storeKey, in: tables.format)?.value.format
       else { throw HedgerowError(.noInput, "not a store: data.mdb has no store record", at: path) }
@@ -251,12 +301,20 @@ public final class GraphStore: Sendable {
       guard record.uuid.count == 16, (6...20).contains(record.rangeBits) else {
         throw HedgerowError(.damaged, "the store record makes no sense", at: path)
       }
+      var counts: [OwnerKey: Counts] = [:]
+      try txn.forEach(in: tables.counts) { counts[$0] = $1 }
+      if let known, let layout = record.layout, known.record.layout == layout,
+        known.record.uuid == record.uuid
+      {
+        return StoreState(
+          record: record, catalog: known.catalog, manifest: known.manifest, counts: counts)
+      }
       var catalog = Catalog()
       try txn.forEach(in: tables.nodes) { _, node in catalog.nodes.append(node.value) }
       try txn.forEach(in: tables.edges) { _, edge in catalog.edges.append(edge.value) }
       var manifest: [SegmentRecord] = []
       try txn.forEach(in: tables.manifest) { _, segment in manifest.append(segment) }
-      return StoreState(record: record, catalog: catalog, manifest: manifest)
+      return StoreState(record: record, catalog: catalog, manifest: manifest, counts: counts)
     }
   }
 }
@@ -267,6 +325,22 @@ struct StoreState: Sendable {
   var catalog: Catalog
   /// In the order of part, type, column and range.
   var manifest: [SegmentRecord]
+  /// Types that nothing came to since the last build may be left out.
+  var counts: [OwnerKey: Counts]
+
+  func count(_ key: OwnerKey) -> Counts {
+    if let counts = counts[key] { return counts }
+    let stored =
+      key.owner == .node
+      ? catalog.nodes.first { $0.id == key.type }?.count
+      : catalog.edges.first { $0.id == key.type }?.count
+    return Counts(total: stored ?? 0)
+  }
+  func count(of node: NodeTypeRecord) -> Counts { count(OwnerKey(.node, node.id)) }
+  func count(of edge: EdgeTypeRecord) -> Counts { count(OwnerKey(.edge, edge.id)) }
+
+  /// Whether there are changes that are not in segments.
+  var hasChanges: Bool { (record.foldedVersion ?? record.version) < record.version }
 
   /// The records of one part, by range.
   func segments(

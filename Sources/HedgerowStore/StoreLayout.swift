@@ -16,7 +16,10 @@ enum StoreLayout {
   static let segmentsDirectory = "segments"
   static let generationsDirectory = "generations"
   static let scratchDirectory = "scratch"
+  /// Held by whoever commits: a write for a moment, a build from its beginning to its end.
   static let writerLock = "writer.lock"
+  /// Held by whoever makes segment files: builds, compactions and changes of the schema.
+  static let buildLock = "build.lock"
   static let dataFile = "data.mdb"
 
   enum AdjacencySection {

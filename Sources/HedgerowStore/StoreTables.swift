@@ -6,8 +6,7 @@ import HedgerowRoaring
 
 /// The tables of `data.mdb`: few, and prefixed by type ids, never one for each type.
 ///
-/// Later tables for live writes (`keys`, `delta`, `log`, `cells`) join these; a store without them
-/// has none of those writes.
+/// Those from `counts` on hold what came since the segments were written.
 struct StoreTables: Sendable {
   let store = Table<String, JSON<StoreRecord>>("meta")
   let format = Table<String, JSON<StoreFormat>>("meta")
@@ -16,10 +15,40 @@ struct StoreTables: Sendable {
   let manifest = Table<SegmentID, SegmentRecord>("manifest")
   let sets = Table<SetKey, StoredSet>("sets")
   let models = Table<String, StoredModel>("models")
+  let counts = Table<OwnerKey, Counts>("counts")
+  /// From an external key to the ids that may have it.
+  let keys = Table<ExternalKeyEntry, NodeIDs>("keys")
+  /// From an id to its external key's bytes.
+  let keysByID = Table<NodeKey, [UInt8]>("keys.ids")
+  let deleted = Table<BlockKey, StoredSet>("deleted")
+  let delta = Table<DeltaKey, [UInt8]>("delta")
+  let cells = Table<CellKey, [UInt8]>("cells")
+  let categories = Table<CategoryKey, String>("categories")
+  let log = Table<LogKey, [UInt8]>("log")
 
   /// What a store of this format may hold: a table of another name is a damaged one.
   var names: Set<String> {
-    [store.name, nodes.name, edges.name, manifest.name, sets.name, models.name]
+    [
+      store.name, nodes.name, edges.name, manifest.name, sets.name, models.name, counts.name,
+      keys.name, keysByID.name, deleted.name, delta.name, cells.name, categories.name, log.name,
+    ]
+  }
+
+  /// Makes the tables that changes go to, so that nested transactions find them.
+  func create(in txn: borrowing WriteTransaction) throws {
+    try txn.create(sets)
+    try txn.create(models)
+    try txn.create(manifest)
+    try txn.create(nodes)
+    try txn.create(edges)
+    try txn.create(counts)
+    try txn.create(keys)
+    try txn.create(keysByID)
+    try txn.create(deleted)
+    try txn.create(delta)
+    try txn.create(cells)
+    try txn.create(categories)
+    try txn.create(log)
   }
 
   static let storeKey = "store"
@@ -51,29 +80,43 @@ struct JSON<Value: Codable & Sendable>: ValueCodec {
 struct TypeKey: KeyCodec {
   var id: UInt16
   init(_ id: UInt16) { self.id = id }
-  func encode(into bytes: inout [UInt8]) { withUnsafeBytes(of: id.bigEndian) { bytes += $0 } }
+  func encode(into bytes: inout [UInt8]) { appendBigEndian(id, to: &bytes) }
   init(decoding bytes: RawSpan) throws {
     guard bytes.byteCount == 2 else { throw HedgerowError(.damaged, "not a type's number") }
     id = UInt16(bigEndian: bytes.unsafeLoadUnaligned(as: UInt16.self))
   }
 }
 
-/// The node type's number and the set's name.
+/// The node type's number, the set's name, and which 65,536 ids; without that, the set whole, as
+/// format 0 kept it.
 struct SetKey: KeyCodec, Hashable {
   var type: UInt16
   var name: String
-  init(type: UInt16, name: String) {
+  var block: UInt16?
+  init(type: UInt16, name: String, block: UInt16? = nil) {
     self.type = type
     self.name = name
+    self.block = block
   }
   func encode(into bytes: inout [UInt8]) {
-    withUnsafeBytes(of: type.bigEndian) { bytes += $0 }
+    appendBigEndian(type, to: &bytes)
     bytes += name.utf8
+    if let block {
+      bytes.append(0)
+      appendBigEndian(block, to: &bytes)
+    }
   }
   init(decoding bytes: RawSpan) throws {
     guard bytes.byteCount > 2 else { throw HedgerowError(.damaged, "not a set's key") }
     type = UInt16(bigEndian: bytes.unsafeLoadUnaligned(as: UInt16.self))
-    name = bytes.withUnsafeBytes { String(decoding: $0.dropFirst(2), as: UTF8.self) }
+    let rest = bytes.withUnsafeBytes { [UInt8]($0.dropFirst(2)) }
+    if let end = rest.firstIndex(of: 0) {
+      guard end == rest.count - 3 else { throw HedgerowError(.damaged, "not a set's key") }
+      block = UInt16(rest[end + 1]) << 8 | UInt16(rest[end + 2])
+      name = String(decoding: rest[..<end], as: UTF8.self)
+    } else {
+      name = String(decoding: rest, as: UTF8.self)
+    }
   }
 }
 
@@ -128,8 +171,8 @@ struct StoredModel: ValueCodec {
 extension SegmentID: KeyCodec {
   func encode(into bytes: inout [UInt8]) {
     bytes.append(part.rawValue)
-    for number in [type, column] { withUnsafeBytes(of: number.bigEndian) { bytes += $0 } }
-    withUnsafeBytes(of: range.bigEndian) { bytes += $0 }
+    for number in [type, column] { appendBigEndian(number, to: &bytes) }
+    appendBigEndian(range, to: &bytes)
   }
   init(decoding bytes: RawSpan) throws {
     guard bytes.byteCount == 9, let part = Part(rawValue: bytes.unsafeLoad(as: UInt8.self)) else {

@@ -166,7 +166,7 @@ private typealias G = ReferenceGraph
     }
     #expect(try StoreVerifier.verify(store).isClean)
     let edge = try #require(snapshot.state.catalog.edges.first)
-    let out = try snapshot.adjacency(edge, .out).segments
+    let out = try snapshot.adjacency(edge, .out).base.segments
     let isListed = out.map { segment in segment.map { $0.attributes[3] == 1 } }
     #expect(isListed == [false, true, nil, true, nil])
     // That is what it is for: 4 bytes for each of 4,096 rows are saved.
@@ -208,7 +208,7 @@ private typealias G = ReferenceGraph
     var seen: Set<Int> = []
     for (target, extent) in zip(targets, extents) {
       for entry in 0..<UInt64(extent.count) {
-        let position = try #require(try into.position(at: extent.start + entry))
+        let position = try #require(try into.base.position(at: extent.start + entry))
         let addresses = [extent.start + entry]
         var source: [UInt32] = [0]
         do {

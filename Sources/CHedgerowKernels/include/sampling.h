@@ -37,6 +37,47 @@ ptrdiff_t hr_extents(const hr_range *ranges, size_t range_count, unsigned shift,
 uint32_t hr_read_neighbors(const hr_range *ranges, size_t range_count, const uint64_t *addresses,
                            size_t count, uint32_t *neighbors);
 
+/// One row whose entries changed: where they lie in the index, and what was added and removed.
+typedef struct {
+  uint64_t base;       // the address of the row's first entry in the index
+  uint64_t added;      // the place of its first added entry in the patch's arrays
+  uint64_t removed;    // the place of its first removed entry
+  uint32_t base_count; // entries in the index
+  uint32_t added_count;
+  uint32_t removed_count;
+} hr_patch_row;
+
+/// Changes over an index. `slots` is an open-addressing table of mask + 1 words, row << 32 | the
+/// row's place in `rows`, all ones when empty. Entries of a changed row have the addresses
+/// hr_patch_mark | place in `rows` << 32 | place in the merged row.
+typedef struct {
+  const uint64_t *slots;
+  uint64_t mask;
+  const hr_patch_row *rows;
+  const uint32_t *added_places;    // in the merged row, rising
+  const uint32_t *added_neighbors;
+  const uint32_t *removed_places;  // in the index's row, less the removed entries before it, rising
+} hr_patch;
+
+#define hr_patch_mark ((uint64_t)1 << 63)
+
+/// The place of a row among the changed ones, or UINT32_MAX.
+uint32_t hr_patch_find(const hr_patch *patch, uint32_t row);
+
+/// As hr_extents, over an index and its changes. Rows at or beyond those of the index, below
+/// `row_count`, have no entries but added ones.
+ptrdiff_t hr_patched_extents(const hr_range *ranges, size_t range_count, unsigned shift,
+                             const hr_patch *patch, uint64_t base_row_count, uint64_t row_count,
+                             const uint32_t *rows, size_t count, hr_extent *extents);
+
+/// Where entries come from: an address in the index, or hr_patch_mark | place of an added entry.
+void hr_patch_resolve(const hr_patch *patch, const uint64_t *addresses, size_t count,
+                      uint64_t *origins);
+
+/// As hr_read_neighbors, over an index and its changes.
+uint32_t hr_read_patched(const hr_range *ranges, size_t range_count, const hr_patch *patch,
+                         const uint64_t *addresses, size_t count, uint32_t *neighbors);
+
 /// Chooses min(fanout, row's count) distinct entries of each row, uniformly (all when fanout is
 /// negative), by Floyd's algorithm over the counter-based stream of (key, row). Writes addresses,
 /// and degrees[i] = how many row i got. `scratch` holds 4 * fanout words of 8 bytes. `addresses`

@@ -63,7 +63,7 @@ public struct LMDBFileCheck: Sendable {
       if let check = try Self.attempt(file, depth, progress) { return check }
       // A process that commits this often has the file open, and so has checked it. LMDB reads no
       // more than the meta pages of it here.
-      let shared = try OpenEnvironments.open(directory, .readOnly, maxTables: 16)
+      let shared = try OpenEnvironments.open(directory, .readOnly, maxTables: 32)
       defer { OpenEnvironments.release(shared) }
       let reader = try shared.begin(MDB_RDONLY, directory)
       defer { mdb_txn_abort(reader) }

@@ -165,6 +165,9 @@ public final class AdjacencyWriter {
     }
   }
 
+  /// Ends the index's last range and nothing else: for whoever rewrites some ranges.
+  func finishRanges() throws { try finishRange() }
+
   /// Ends the index. Must be called once, also when there were no entries.
   public func finish() throws {
     try finishRange()

@@ -43,14 +43,24 @@ public final class ColumnWriter {
 
   /// Goes on behind the rows that the column has in the store. Its full ranges stay as they are; a
   /// last one that is not full is written anew.
-  func resume(after stored: StoredColumn) throws {
+  func resume(after stored: LayeredColumn) throws {
     require(rowCount == 0 && edgeRanges == nil && stored.kind == kind)
     let end = stored.rowCount
-    rowCount = end - end % (1 << UInt64(builder.rangeBits))
-    if kind == .string {
-      return try stored.visitTexts(rowCount..<end) { try append(text: $0) }
-    }
-    let block = max(1, min(Int(end - rowCount), (1 << 20) / rowByteCount))
+    try begin(atRow: end - end % (1 << UInt64(builder.rangeBits)))
+    try copy(rowCount..<end, from: stored)
+  }
+
+  /// Goes to the first row of a range of nodes; ranges that are passed over stay as they are.
+  func begin(atRow row: UInt64) throws {
+    require(edgeRanges == nil && row >= rowCount && row % (1 << UInt64(builder.rangeBits)) == 0)
+    if row > rowCount { try finishRange() }
+    rowCount = row
+  }
+
+  /// Appends rows of a stored column.
+  func copy(_ rows: Range<UInt64>, from stored: LayeredColumn) throws {
+    if kind == .string { return try stored.visitTexts(rows) { try append(text: $0) } }
+    let block = max(1, min(rows.count, (1 << 20) / rowByteCount))
     let values = UnsafeMutableRawBufferPointer.allocate(
       byteCount: block * rowByteCount, alignment: 16)
     let isValid = UnsafeMutableBufferPointer<Bool>.allocate(capacity: block)
@@ -58,13 +68,15 @@ public final class ColumnWriter {
       values.deallocate()
       isValid.deallocate()
     }
-    while rowCount < end {
-      let count = min(block, Int(end - rowCount))
+    var start = rows.lowerBound
+    while start < rows.upperBound {
+      let count = min(block, Int(rows.upperBound - start))
       let part = UnsafeMutableRawBufferPointer(rebasing: values[..<(count * rowByteCount)])
       let flags = UnsafeMutableBufferPointer(rebasing: isValid[..<count])
-      try stored.copy(rowCount..<rowCount + UInt64(count), into: part, isValid: flags)
+      try stored.copy(start..<start + UInt64(count), into: part, isValid: flags)
       try append(
         fixed: UnsafeRawBufferPointer(part), count: count, isValid: UnsafeBufferPointer(flags))
+      start += UInt64(count)
     }
   }
 
@@ -195,11 +207,14 @@ public final class ColumnWriter {
     self.segment = nil
   }
 
+  /// Ends the column's last range and nothing else: for whoever rewrites some ranges.
+  func finishRanges() throws { try finishRange() }
+
   /// Ends the column. Must be called once.
   ///
   /// - Parameter categories: the texts of a categorical column's codes.
   public func finish(categories: [String] = []) throws {
-    try finishRange()
+    try finishRanges()
     if kind == .categorical {
       try builder.writeDictionary(
         SegmentID(

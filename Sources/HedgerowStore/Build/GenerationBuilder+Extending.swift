@@ -23,6 +23,7 @@ extension GenerationBuilder {
       pending.catalog.nodes[index].columns += added
       pending.catalog.nodes[index].nextColumn += UInt16(added.count)
       pending.catalog.nodes[index].count = UInt64(count)
+      pending.changesData = true
       let isLarger = UInt64(count) > old.count
       for column in isLarger ? old.columns + added : added {
         pending.unfinished.insert("column \(type).\(column.name)")
@@ -45,6 +46,7 @@ extension GenerationBuilder {
       pending.catalog.edges[index].columns += added
       pending.catalog.edges[index].nextColumn += UInt16(added.count)
       pending.edgeRanges[old.id] = EdgeRanges()
+      pending.changesData = true
       for index in AdjacencyIndex.allCases {
         pending.unfinished.insert("\(index) index of \(type)")
       }

@@ -33,11 +33,17 @@ public final class GenerationBuilder: Sendable {
     var edgeCounts: [UInt16: [UInt64]] = [:]
     var isOver = false
     /// Let go of when the build ends, not when the last reference does.
-    var writerLock: FileLock?
+    var locks: [FileLock]
+    /// Node types whose dictionaries were written.
+    var keyed: Set<UInt16> = []
+    /// How many categories the dictionaries hold that a compaction wrote.
+    var foldedCategories: [ColumnKey: Int] = [:]
+    /// Whether anything was written but what a model says.
+    var changesData = false
   }
   let pending: Mutex<Pending>
 
-  init(store: GraphStore, writerLock: FileLock, base: StoreState) throws {
+  init(store: GraphStore, locks: [FileLock], base: StoreState) throws {
     self.store = store
     self.base = base
     generation = base.record.generation + 1
@@ -46,7 +52,7 @@ public final class GenerationBuilder: Sendable {
     pending = Mutex(
       Pending(
         catalog: base.catalog, nextNodeType: base.record.nextNodeType,
-        nextEdgeType: base.record.nextEdgeType, writerLock: writerLock))
+        nextEdgeType: base.record.nextEdgeType, locks: locks))
     try store.removeLeftovers(keeping: base)
     try FileSystem.makeDirectory(scratchDirectory)
   }
@@ -69,6 +75,7 @@ public final class GenerationBuilder: Sendable {
       }
       let id = pending.nextNodeType
       pending.nextNodeType += 1
+      pending.changesData = true
       pending.catalog.nodes.append(
         NodeTypeRecord(
           id: id, name: node.type.name, count: UInt64(count), keys: .identity,
@@ -96,6 +103,7 @@ public final class GenerationBuilder: Sendable {
       }
       let id = pending.nextEdgeType
       pending.nextEdgeType += 1
+      pending.changesData = true
       pending.catalog.edges.append(
         EdgeTypeRecord(
           id: id, source: edge.type.source.name, relation: edge.type.relation,
@@ -140,6 +148,7 @@ public final class GenerationBuilder: Sendable {
         ColumnRecord(
           id: id, name: property.name, kind: property.kind.description, provenance: provenance))
       pending.unfinished.insert("column \(type).\(property.name)")
+      if provenance == nil { pending.changesData = true }
     }
   }
 
@@ -171,10 +180,12 @@ public final class GenerationBuilder: Sendable {
     let writer = ColumnWriter(
       builder: self, type: node.id, column: column, property: schema, edgeRanges: nil)
     if let stored = base.catalog.node(type)?.columns.first(where: { $0.id == column }) {
+      let segments = try StoredColumn(
+        files: store.files, state: base, part: .nodeColumn, type: node.id, column: stored,
+        name: "\(type).\(property)")
       try writer.resume(
-        after: StoredColumn(
-          store: store, state: base, part: .nodeColumn, type: node.id, column: stored,
-          name: "\(type).\(property)"))
+        after: LayeredColumn(
+          segments, column: stored, rowCount: segments.rowCount, cells: [:], added: [], edges: nil))
     }
     return writer
   }
@@ -226,6 +237,7 @@ public final class GenerationBuilder: Sendable {
         require(UInt64(largest) < node.count, "set '\(name)' names node \(largest)")
       }
       pending.sets.append((node.id, name, members))
+      pending.changesData = true
     }
   }
 
@@ -276,6 +288,8 @@ public final class GenerationBuilder: Sendable {
     pending.withLock { pending in
       let node = pending.catalog.nodes.firstIndex { $0.id == type }!
       pending.catalog.nodes[node].keys = kind
+      pending.catalog.nodes[node].keyCount = nil
+      pending.keyed.insert(type)
       pending.unfinished.remove("keys of \(pending.catalog.nodes[node].name)")
     }
   }
@@ -343,40 +357,97 @@ public final class GenerationBuilder: Sendable {
     record.generation = generation
     record.nextNodeType = pending.nextNodeType
     record.nextEdgeType = pending.nextEdgeType
+    record.foldedVersion = record.version
+    record.layout = (record.layout ?? 0) + 1
+    if pending.changesData { record.dataVersion = record.version }
     try store.environment.write { txn in
       let tables = StoreTables()
+      try tables.create(in: txn)
       guard
         try txn.value(for: StoreTables.storeKey, in: tables.store)?.value.version
           == base.record.version
       else {
         throw HedgerowError(.locked, "the store changed during the build", at: store.path)
       }
+      try put(pending, in: txn)
       for node in pending.catalog.nodes {
-        try txn.put(JSON(node), for: TypeKey(node.id), in: tables.nodes)
+        let key = OwnerKey(.node, node.id)
+        let counts = Counts(total: node.count, other: base.count(key).other)
+        try txn.put(counts, for: key, in: tables.counts)
       }
       for edge in pending.catalog.edges {
-        try txn.put(JSON(edge), for: TypeKey(edge.id), in: tables.edges)
+        let key = OwnerKey(.edge, edge.id)
+        let counts = Counts(total: edge.count, other: base.count(key).other)
+        try txn.put(counts, for: key, in: tables.counts)
       }
-      for old in pending.removed { try txn.remove(old.id, in: tables.manifest) }
-      for new in pending.records { try txn.put(new, for: new.id, in: tables.manifest) }
       for set in pending.sets {
-        try txn.put(
-          StoredSet(set.members), for: SetKey(type: set.type, name: set.name), in: tables.sets)
+        var prefix: [UInt8] = []
+        let whole = SetKey(type: set.type, name: set.name)
+        whole.encode(into: &prefix)
+        try txn.remove(whole, in: tables.sets)
+        try txn.removeAll(in: tables.sets, prefix: prefix + [0])
+        for (block, members) in set.members.blocks() {
+          try txn.put(
+            StoredSet(members), for: SetKey(type: set.type, name: set.name, block: block),
+            in: tables.sets)
+        }
       }
       for model in pending.models {
         try txn.put(StoredModel(model), for: model.name, in: tables.models)
       }
+      var log = LogWriter()
+      try log.append(.build(generation: generation), version: record.version, to: KeptTransaction(txn.handle))
+      try log.flush(version: record.version, to: KeptTransaction(txn.handle))
       try txn.put(JSON(record), for: StoreTables.storeKey, in: tables.store)
     }
-    self.pending.withLock { $0.isOver = true }
+    end()
+    return record.version
+  }
+
+  /// Types, segments, and that keys are in dictionaries: what a build and a compaction both put.
+  func put(_ pending: Pending, in txn: borrowing WriteTransaction) throws {
+    let tables = StoreTables()
+    for node in pending.catalog.nodes {
+      try txn.put(JSON(node), for: TypeKey(node.id), in: tables.nodes)
+    }
+    for edge in pending.catalog.edges {
+      try txn.put(JSON(edge), for: TypeKey(edge.id), in: tables.edges)
+    }
+    for old in pending.removed { try txn.remove(old.id, in: tables.manifest) }
+    for new in pending.records { try txn.put(new, for: new.id, in: tables.manifest) }
+    for type in pending.keyed {
+      let count = pending.catalog.nodes.first { $0.id == type }!.count
+      var prefix: [UInt8] = []
+      appendBigEndian(type, to: &prefix)
+      var added: [[UInt8]] = []
+      try txn.forEach(in: tables.keysByID, prefix: prefix) { key, bytes in
+        if UInt64(key.id) < count { added.append(bytes) }
+      }
+      for bytes in added {
+        let entry = ExternalKeyEntry(type, bytes)
+        guard let ids = try txn.value(for: entry, in: tables.keys)?.ids else { continue }
+        let left = ids.filter { UInt64($0) >= count }
+        if left.isEmpty {
+          try txn.remove(entry, in: tables.keys)
+        } else {
+          try txn.put(NodeIDs(left), for: entry, in: tables.keys)
+        }
+      }
+      for id in 0..<added.count {
+        let id = UInt32(count - UInt64(added.count) + UInt64(id))
+        try txn.remove(NodeKey(type, id), in: tables.keysByID)
+      }
+    }
+  }
+
+  /// Lets go of all that the build held, once it is published.
+  func end() {
+    pending.withLock { $0.isOver = true }
     // Published is published: what cannot be removed now, the next build removes.
     try? FileSystem.removeTree(scratchDirectory)
-    let written = Set(pending.records.map(\.id))
-    if !pending.removed.isEmpty || base.manifest.contains(where: { written.contains($0.id) }) {
-      try? store.removeUnreferencedSegments()
-    }
-    self.pending.withLock { $0.writerLock = nil }
-    return record.version
+    store.forgetGeneration()
+    try? store.removeUnreferencedSegments()
+    pending.withLock { $0.locks = [] }
   }
 
   /// Gives the build up and removes what it wrote. Nothing was ever visible.
@@ -394,6 +465,6 @@ public final class GenerationBuilder: Sendable {
       }
     }
     try? FileSystem.removeTree(scratchDirectory)
-    pending.withLock { $0.writerLock = nil }
+    pending.withLock { $0.locks = [] }
   }
 }

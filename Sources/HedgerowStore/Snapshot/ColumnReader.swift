@@ -2,7 +2,7 @@ public import HedgerowCore
 
 /// Reads a column of a snapshot in the order of its rows, for whoever copies or compares it.
 public struct ColumnReader: Sendable {
-  let column: StoredColumn
+  let column: LayeredColumn
 
   public var kind: PropertyKind { column.kind }
   public var rowCount: Int { Int(column.rowCount) }

@@ -9,7 +9,7 @@ import HedgerowGraph
 /// ```
 /// Memory does not grow with the edges, nor with the degree of a hub.
 public struct EdgeCursor {
-  private let adjacency: StoredAdjacency
+  private let adjacency: SnapshotAdjacency
   private let rowCount: Int
   /// Entries of the whole index.
   public let count: Int
@@ -26,9 +26,13 @@ public struct EdgeCursor {
   /// The most entries of a block.
   public static let blockCount = 1 << 14
 
-  init(_ adjacency: StoredAdjacency, rowCount: Int) {
+  /// The address of each entry of the current block.
+  private(set) var addresses: [UInt64] = []
+
+  init(_ adjacency: SnapshotAdjacency, rows: Range<Int>) {
     self.adjacency = adjacency
-    self.rowCount = rowCount
+    rowCount = rows.upperBound
+    nextRow = rows.lowerBound
     count = adjacency.index.edgeCount
   }
 
@@ -37,7 +41,7 @@ public struct EdgeCursor {
   /// - Throws: `damaged` for offsets or neighbors that are out of range.
   public mutating func advance() throws -> Bool {
     rows.removeAll(keepingCapacity: true)
-    var addresses: [UInt64] = []
+    addresses.removeAll(keepingCapacity: true)
     addresses.reserveCapacity(Self.blockCount)
     while addresses.count < Self.blockCount {
       if place == extents.count, try !loadExtents() { break }
@@ -58,11 +62,11 @@ public struct EdgeCursor {
     } else {
       neighbors.append(contentsOf: repeatElement(0, count: addresses.count - neighbors.count))
     }
-    let wanted = addresses.span
-    adjacency.prefetch(addresses: wanted)
+    let wanted = addresses
+    adjacency.prefetch(addresses: wanted.span)
     let index = adjacency.index
     var found = neighbors.mutableSpan
-    try index.read(wanted, into: &found)
+    try index.read(wanted.span, into: &found)
     return true
   }
 
@@ -89,6 +93,6 @@ extension Snapshot {
       throw HedgerowError(.usage, "no edge type '\(type)' in \(path)")
     }
     return EdgeCursor(
-      try adjacency(edge, index), rowCount: count(of: index == .out ? type.source : type.target))
+      try adjacency(edge, index), rows: 0..<count(of: index == .out ? type.source : type.target))
   }
 }

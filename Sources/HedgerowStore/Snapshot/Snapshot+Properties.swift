@@ -2,7 +2,7 @@ public import HedgerowCore
 public import HedgerowGraph
 
 extension Snapshot: FeatureSource {
-  private func column(_ name: String, of type: NodeType) throws -> StoredColumn {
+  private func column(_ name: String, of type: NodeType) throws -> LayeredColumn {
     guard let column = try nodeColumn(name, of: type) else {
       throw HedgerowError(.usage, "no column '\(type).\(name)' in \(store.path)")
     }
@@ -57,7 +57,10 @@ extension Snapshot {
 
   /// The node with an external key, or `nil`. Time O(log nodes).
   public func node(_ type: NodeType, key: String) throws -> NodeID? {
-    try keys(of: type).id(of: key).map { NodeID($0) }
+    guard let id = try keys(of: type).id(of: key), !deletedNodes(of: type).contains(id) else {
+      return nil
+    }
+    return NodeID(id)
   }
 
   /// The external key of a node, as text.

@@ -2,7 +2,7 @@ public import HedgerowCore
 public import HedgerowGraph
 
 extension Snapshot: Topology {
-  private func adjacency(along relation: Relation) throws -> StoredAdjacency {
+  private func adjacency(along relation: Relation) throws -> SnapshotAdjacency {
     guard let edge = state.catalog.edge(relation.stored) else {
       throw HedgerowError(.usage, "no edge type '\(relation.stored)' in \(store.path)")
     }

@@ -16,35 +16,42 @@ public final class Snapshot: Sendable {
   public let schema: GraphSchema
   let store: GraphStore
   let state: StoreState
-  private let pin: FileLock?
+  let segments: Generation
+  let changes: SnapshotChanges
   private let sets: [SetKey: RoaringBitmap]
 
   private struct Opened {
-    var adjacencies: [AdjacencyKey: StoredAdjacency] = [:]
-    var columns: [ColumnKey: StoredColumn] = [:]
-    var keys: [UInt16: StoredKeys] = [:]
+    var adjacencies: [AdjacencyKey: SnapshotAdjacency] = [:]
+    var columns: [ColumnKey: LayeredColumn] = [:]
+    var keys: [UInt16: LayeredKeys] = [:]
   }
   private struct AdjacencyKey: Hashable {
     var type: UInt16
     var index: AdjacencyIndex
   }
-  private struct ColumnKey: Hashable {
-    var part: SegmentID.Part
-    var type: UInt16
-    var column: UInt16
-  }
   private let opened = Mutex(Opened())
 
-  init(store: GraphStore, state: StoreState, pin: FileLock?) throws {
+  /// Copies what came since the segments were written; the transaction is not needed any more
+  /// afterwards.
+  init(
+    store: GraphStore, state: StoreState, generation: Generation,
+    _ txn: borrowing some Transaction & ~Copyable
+  ) throws {
     self.store = store
     self.state = state
-    self.pin = pin
+    segments = generation
     version = state.record.version
-    generation = state.record.generation
+    self.generation = state.record.generation
     schema = try state.catalog.schema()
+    changes = try SnapshotChanges(state, generation, txn)
     var sets: [SetKey: RoaringBitmap] = [:]
-    try store.environment.read { txn in
-      try txn.forEach(in: StoreTables().sets) { key, set in sets[key] = set.members }
+    try txn.forEach(in: StoreTables().sets) { key, set in
+      let name = SetKey(type: key.type, name: key.name)
+      if key.block == nil || sets[name] == nil {
+        sets[name] = set.members
+      } else {
+        sets[name]!.formUnion(set.members)
+      }
     }
     self.sets = sets
   }
@@ -52,16 +59,30 @@ public final class Snapshot: Sendable {
   /// The store's directory.
   public var path: String { store.path }
 
-  public func count(of type: NodeType) -> Int { Int(state.catalog.node(type)?.count ?? 0) }
-  public func count(of type: EdgeType) -> Int { Int(state.catalog.edge(type)?.count ?? 0) }
+  /// Rows of a node type: ids are below it. Deleted nodes have rows, too.
+  public func count(of type: NodeType) -> Int {
+    Int(state.catalog.node(type).map { state.count(of: $0).total } ?? 0)
+  }
+  public func count(of type: EdgeType) -> Int {
+    Int(state.catalog.edge(type).map { state.count(of: $0).total } ?? 0)
+  }
+
+  /// Nodes of a type that were deleted: they have rows, but no edges.
+  public func deletedNodes(of type: NodeType) -> RoaringBitmap {
+    state.catalog.node(type).flatMap { changes.deleted[$0.id] } ?? RoaringBitmap()
+  }
+
+  /// Private memory that holds what came since the segments were written.
+  public var privateByteCount: Int { changes.privateByteCount }
 
   /// The members of a named set, or `nil` when there is no such set.
   public func set(named name: String, of type: NodeType) throws -> RoaringBitmap? {
     guard let node = state.catalog.node(type), let set = sets[SetKey(type: node.id, name: name)]
     else { return nil }
-    if let largest = set.max(), UInt64(largest) >= node.count {
+    let count = state.count(of: node).total
+    if let largest = set.max(), UInt64(largest) >= count {
       throw HedgerowError(
-        .damaged, "set '\(name)' names node \(largest) of \(node.count)", at: "data.mdb table sets")
+        .damaged, "set '\(name)' names node \(largest) of \(count)", at: "data.mdb table sets")
     }
     return set
   }
@@ -77,33 +98,11 @@ public final class Snapshot: Sendable {
     state.catalog.node(type)?.columns.first { $0.name == column }?.provenance
   }
 
-  /// Which data this is: the same text as long as nothing is ingested. Models and columns that they
-  /// write do not count.
+  /// Which data this is: the same text as long as nothing is ingested or changed. Models and columns
+  /// that they write do not count, nor do compactions.
   public var dataIdentity: String {
-    var predicted: Set<[UInt16]> = []
-    for node in state.catalog.nodes {
-      for column in node.columns where column.provenance != nil {
-        predicted.insert([node.id, column.id])
-      }
-    }
-    var bytes = state.record.uuid
-    let counts =
-      state.catalog.nodes.map { "\($0.id) \($0.name) \($0.count)" }
-      + state.catalog.edges.map { "\($0.id) \($0.type) \($0.count)" }
-    bytes += counts.joined(separator: "\n").utf8
-    for segment in state.manifest {
-      let isOfNodes = segment.id.part == .nodeColumn || segment.id.part == .nodeDictionary
-      if isOfNodes && predicted.contains([segment.id.type, segment.id.column]) { continue }
-      segment.encode(into: &bytes)
-    }
-    for (key, members) in sets.sorted(by: {
-      ($0.key.type, $0.key.name) < ($1.key.type, $1.key.name)
-    }) {
-      key.encode(into: &bytes)
-      bytes += members.serialized()
-    }
-    return String(bytes.withUnsafeBytes { hr_crc32c(0, $0.baseAddress, $0.count) }, radix: 16)
-      + "-\(bytes.count)"
+    let uuid = state.record.identity.description
+    return "\(uuid)-\(state.record.dataVersion ?? state.record.version)"
   }
 
   /// How a node type's external keys are kept.
@@ -125,50 +124,74 @@ public final class Snapshot: Sendable {
 
   // MARK: Parts, opened at their first use
 
-  func adjacency(_ edge: EdgeTypeRecord, _ index: AdjacencyIndex) throws -> StoredAdjacency {
+  func adjacency(_ edge: EdgeTypeRecord, _ index: AdjacencyIndex) throws -> SnapshotAdjacency {
     try opened.withLock { opened in
       let key = AdjacencyKey(type: edge.id, index: index)
       if let known = opened.adjacencies[key] { return known }
-      let made = try StoredAdjacency(store: store, state: state, edge: edge, index: index)
+      let source = try state.endNode(edge.type.source, of: edge)
+      let target = try state.endNode(edge.type.target, of: edge)
+      func base(_ index: AdjacencyIndex) throws -> StoredAdjacency {
+        try segments.adjacency(
+          edge, index, sourceCount: Int(source.count), targetCount: Int(target.count))
+      }
+      let counts = (Int(state.count(of: source).total), Int(state.count(of: target).total))
+      let made = SnapshotAdjacency(
+        try base(index), index, overlay: changes.edges[edge.id],
+        rowCount: index == .out ? counts.0 : counts.1,
+        neighborCount: index == .out ? counts.1 : counts.0, out: try base(.out))
+      guard made.index.edgeCount == Int(state.count(of: edge).total) else {
+        throw HedgerowError(
+          .damaged,
+          "the \(index) index of '\(edge.type)' holds \(made.index.edgeCount) edges of "
+            + "\(state.count(of: edge).total)", at: "data.mdb table counts")
+      }
       opened.adjacencies[key] = made
       return made
     }
   }
 
-  func nodeColumn(_ name: String, of type: NodeType) throws -> StoredColumn? {
+  func nodeColumn(_ name: String, of type: NodeType) throws -> LayeredColumn? {
     guard let node = state.catalog.node(type),
       let column = node.columns.first(where: { $0.name == name })
     else { return nil }
-    return try self.column(.nodeColumn, node.id, column, place: "\(type).\(name)")
+    return try self.column(
+      .node, node.id, column, rows: state.count(of: node).total, place: "\(type).\(name)")
   }
 
-  func edgeColumn(_ name: String, of type: EdgeType) throws -> StoredColumn? {
+  func edgeColumn(_ name: String, of type: EdgeType) throws -> LayeredColumn? {
     guard let edge = state.catalog.edge(type),
       let column = edge.columns.first(where: { $0.name == name })
     else { return nil }
-    return try self.column(.edgeColumn, edge.id, column, place: "\(type).\(name)")
+    return try self.column(
+      .edge, edge.id, column, rows: state.count(of: edge).total, place: "\(type).\(name)")
   }
 
   func column(
-    _ part: SegmentID.Part, _ type: UInt16, _ column: ColumnRecord, place: String
-  ) throws -> StoredColumn {
+    _ owner: Owner, _ type: UInt16, _ column: ColumnRecord, rows: UInt64, place: String
+  ) throws -> LayeredColumn {
     try opened.withLock { opened in
-      let key = ColumnKey(part: part, type: type, column: column.id)
+      let key = ColumnKey(owner, type, column.id)
       if let known = opened.columns[key] { return known }
-      let made = try StoredColumn(
-        store: store, state: state, part: part, type: type, column: column, name: place)
+      let made = LayeredColumn(
+        try segments.column(owner, type, column, place: place), column: column, rowCount: rows,
+        cells: changes.cells[key] ?? [:], added: changes.categories[key] ?? [],
+        edges: owner == .edge ? changes.edges[type] : nil)
       opened.columns[key] = made
       return made
     }
   }
 
-  func keys(of type: NodeType) throws -> StoredKeys {
+  func keys(of type: NodeType) throws -> LayeredKeys {
     guard let node = state.catalog.node(type) else {
       throw HedgerowError(.usage, "no node type '\(type)' in \(store.path)")
     }
     return try opened.withLock { opened in
       if let known = opened.keys[node.id] { return known }
-      let made = try StoredKeys(store: store, state: state, node: node)
+      let made = LayeredKeys(try segments.keys(node), added: changes.keys[node.id] ?? [])
+      guard UInt64(made.count) == state.count(of: node).total else {
+        throw HedgerowError(
+          .damaged, "node type '\(type)' has \(made.count) keys", at: "data.mdb table keys.ids")
+      }
       opened.keys[node.id] = made
       return made
     }
@@ -176,14 +199,23 @@ public final class Snapshot: Sendable {
 }
 
 extension StoreState {
+  /// One of the two node types of an edge type.
+  func endNode(_ type: NodeType, of edge: EdgeTypeRecord) throws -> NodeTypeRecord {
+    guard let node = catalog.node(type) else {
+      throw HedgerowError(
+        .damaged, "edge type '\(edge.type)' names no node type", at: "data.mdb table catalog")
+    }
+    return node
+  }
+
   /// Opens a segment of the manifest and holds its size and counts against it.
   func openSegment(
-    _ record: SegmentRecord, _ kind: SegmentKind, in store: GraphStore
+    _ record: SegmentRecord, _ kind: SegmentKind, in files: StoreFiles
   ) throws -> MappedSegment {
     let segment: MappedSegment
     do {
       segment = try MappedSegment(
-        path: store.segmentPath(record.fileName), kind: kind, identity: self.record.identity)
+        path: files.segmentPath(record.fileName), kind: kind, identity: self.record.identity)
     } catch let error as HedgerowError where error.code == .noInput {
       throw HedgerowError(
         .damaged, "a segment file is missing: restore it from a copy", at: error.place)

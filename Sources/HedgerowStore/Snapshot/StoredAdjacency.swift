@@ -6,23 +6,19 @@ import HedgerowMapped
 final class StoredAdjacency: Sendable {
   let index: CSRIndex
   let segments: [MappedSegment?]
+  /// Rows that segments may know.
+  let rowCount: Int
   private let offsetsAhead: ReadAhead
   private let neighborsAhead: ReadAhead
 
+  /// - Parameters:
+  ///   - rowCount: rows that segments may know; `neighborCount`: bound of their entries.
   init(
-    store: GraphStore, state: StoreState, edge: EdgeTypeRecord, index: AdjacencyIndex
+    files: StoreFiles, state: StoreState, edge: EdgeTypeRecord, index: AdjacencyIndex,
+    rowCount: Int, neighborCount: Int
   ) throws {
     typealias Section = StoreLayout.AdjacencySection
     let rangeBits = state.record.rangeBits
-    func nodeCount(_ type: NodeType) throws -> Int {
-      guard let node = state.catalog.node(type) else {
-        throw HedgerowError(
-          .damaged, "edge type '\(edge.type)' names no node type", at: "data.mdb table catalog")
-      }
-      return Int(node.count)
-    }
-    let rowCount = try nodeCount(index == .out ? edge.type.source : edge.type.target)
-    let neighborCount = try nodeCount(index == .out ? edge.type.target : edge.type.source)
     let rangeCount = (rowCount + 1 << rangeBits - 1) >> rangeBits
 
     var segments = [MappedSegment?](repeating: nil, count: rangeCount)
@@ -33,7 +29,7 @@ final class StoredAdjacency: Sendable {
         throw HedgerowError(
           .damaged, "the manifest names range \(number) of \(rangeCount)", at: record.fileName)
       }
-      let segment = try state.openSegment(record, .adjacency, in: store)
+      let segment = try state.openSegment(record, .adjacency, in: files)
       let rows = min(1 << rangeBits, rowCount - number << rangeBits)
       // Nodes that came later have no entries: the file ends before them.
       guard segment.attributes[0] <= UInt64(rows), segment.attributes[1] == record.edgeCount,
@@ -65,6 +61,7 @@ final class StoredAdjacency: Sendable {
       ranges: ranges, rangeBits: rangeBits, rowCount: rowCount, neighborCount: neighborCount,
       owners: segments.compactMap { $0 }, place: { paths[$0] })
     self.segments = segments
+    self.rowCount = rowCount
     guard self.index.edgeCount == Int(edge.count) else {
       throw HedgerowError(
         .damaged,
@@ -83,6 +80,52 @@ final class StoredAdjacency: Sendable {
   }
 
   func prefetch(addresses: Span<UInt64>) { neighborsAhead.willNeed(addresses) }
+
+  // MARK: Single rows
+
+  /// The entries of a row; none for rows that came later.
+  func extent(of row: UInt32) throws -> Extent {
+    guard row < rowCount else { return Extent(start: 0, count: 0) }
+    let rows = [row]
+    var extents = [Extent(start: 0, count: 0)]
+    var span = extents.mutableSpan
+    try index.extents(of: rows.span, into: &span)
+    return extents[0]
+  }
+
+  func neighbors(at addresses: [UInt64]) throws -> [UInt32] {
+    var neighbors = [UInt32](repeating: 0, count: addresses.count)
+    var span = neighbors.mutableSpan
+    try index.read(addresses.span, into: &span)
+    return neighbors
+  }
+
+  func neighbors(of extent: Extent) throws -> [UInt32] {
+    try neighbors(at: (0..<UInt64(extent.count)).map { extent.start + $0 })
+  }
+
+  /// The places in a row, sorted by neighbor, that hold a neighbor. Time O(log degree).
+  func places(of neighbor: UInt32, in extent: Extent) throws -> Range<UInt32> {
+    func first(where isThere: (UInt32) -> Bool) throws -> UInt32 {
+      var low: UInt32 = 0
+      var high = extent.count
+      while low < high {
+        let middle = low + (high - low) / 2
+        if isThere(try neighbors(at: [extent.start + UInt64(middle)])[0]) {
+          high = middle
+        } else {
+          low = middle + 1
+        }
+      }
+      return low
+    }
+    let start = try first { $0 >= neighbor }
+    // Most pairs have one edge at the most.
+    if start == extent.count { return start..<start }
+    if try neighbors(at: [extent.start + UInt64(start)])[0] != neighbor { return start..<start }
+    if start + 1 == extent.count { return start..<start + 1 }
+    return start..<(try first { $0 > neighbor })
+  }
 
   /// The place in the out order of an entry of an in index, when the index stores it.
   func position(at address: UInt64) throws -> UInt64? {

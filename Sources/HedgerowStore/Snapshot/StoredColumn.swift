@@ -22,7 +22,7 @@ final class StoredColumn: @unchecked Sendable {
   private let ahead: ReadAhead?
 
   init(
-    store: GraphStore, state: StoreState, part: SegmentID.Part, type: UInt16,
+    files: StoreFiles, state: StoreState, part: SegmentID.Part, type: UInt16,
     column: ColumnRecord, name: String
   ) throws {
     typealias Section = StoreLayout.ColumnSection
@@ -38,7 +38,7 @@ final class StoredColumn: @unchecked Sendable {
     var validity: [UnsafeBufferPointer<UInt64>?] = []
     var offsets: [UnsafeBufferPointer<UInt64>?] = []
     for record in state.segments(part, type: type, column: column.id) {
-      let segment = try state.openSegment(record, .column, in: store)
+      let segment = try state.openSegment(record, .column, in: files)
       func damaged(_ what: String) -> HedgerowError {
         HedgerowError(.damaged, "damaged segment: \(what)", at: segment.path)
       }
@@ -93,7 +93,7 @@ final class StoredColumn: @unchecked Sendable {
     }
     categories =
       kind == .categorical
-      ? try Self.dictionary(store, state, part, type, column.id) : []
+      ? try Self.dictionary(files, state, part, type, column.id, isNew: segments.isEmpty) : []
     ahead =
       part == .nodeColumn && kind.element.isNumeric
       ? ReadAhead(
@@ -106,15 +106,16 @@ final class StoredColumn: @unchecked Sendable {
   var rowCount: UInt64 { starts[starts.count - 1] }
 
   private static func dictionary(
-    _ store: GraphStore, _ state: StoreState, _ part: SegmentID.Part, _ type: UInt16,
-    _ column: UInt16
+    _ files: StoreFiles, _ state: StoreState, _ part: SegmentID.Part, _ type: UInt16,
+    _ column: UInt16, isNew: Bool
   ) throws -> [String] {
     let part: SegmentID.Part = part == .nodeColumn ? .nodeDictionary : .edgeDictionary
     guard let record = state.segments(part, type: type, column: column).first else {
+      if isNew { return [] }
       throw HedgerowError(
         .damaged, "a categorical column has no dictionary", at: "data.mdb table manifest")
     }
-    let segment = try state.openSegment(record, .dictionary, in: store)
+    let segment = try state.openSegment(record, .dictionary, in: files)
     let texts = try StoredTexts(segment, count: Int(record.rowCount))
     return try (0..<Int(record.rowCount)).map { String(decoding: try texts[$0], as: UTF8.self) }
   }

@@ -11,10 +11,11 @@ final class StoredKeys: Sendable {
   private let segment: MappedSegment?
   private let texts: StoredTexts?
 
-  init(store: GraphStore, state: StoreState, node: NodeTypeRecord) throws {
+  init(files: StoreFiles, state: StoreState, node: NodeTypeRecord) throws {
     kind = node.keys
-    count = Int(node.count)
-    guard kind != .identity else {
+    count = Int(node.dictionaryCount)
+    // Nothing is stored of keys that are their ids, nor of a type that has got none by a build.
+    guard kind != .identity, count > 0 || !state.segments(.keys, type: node.id).isEmpty else {
       segment = nil
       texts = nil
       return
@@ -23,8 +24,8 @@ final class StoredKeys: Sendable {
       throw HedgerowError(
         .damaged, "node type '\(node.name)' has no key dictionary", at: "data.mdb table manifest")
     }
-    let segment = try state.openSegment(record, .keys, in: store)
-    guard record.rowCount == node.count, segment.attributes[1] == UInt64(kind.rawValue) else {
+    let segment = try state.openSegment(record, .keys, in: files)
+    guard record.rowCount == node.dictionaryCount, segment.attributes[1] == UInt64(kind.rawValue) else {
       throw HedgerowError(
         .damaged, "damaged segment: its counts do not fit the catalog", at: segment.path)
     }
@@ -38,7 +39,8 @@ final class StoredKeys: Sendable {
   }
 
   private var integers: UnsafeBufferPointer<Int64> {
-    segment!.section(StoreLayout.KeySection.integers)!.assumingMemoryBound(to: Int64.self)
+    segment?.section(StoreLayout.KeySection.integers)?.assumingMemoryBound(to: Int64.self)
+      ?? UnsafeBufferPointer(start: nil, count: 0)
   }
 
   /// Ids by rising key, or `nil` when they are the same order.
@@ -56,6 +58,9 @@ final class StoredKeys: Sendable {
     }
     return id
   }
+
+  /// The id at a place in the order of keys.
+  func sortedID(at place: Int) throws -> UInt32 { UInt32(try id(at: place)) }
 
   /// The external key of an id, as text.
   func key(of id: UInt32) throws -> String {
@@ -106,6 +111,29 @@ final class StoredKeys: Sendable {
     return nil
   }
 
+  /// Hands over text keys that begin with a prefix, in their order, until `body` says to stop.
+  func visit(
+    beginningWith prefix: [UInt8], _ body: ([UInt8], UInt32) throws -> Bool
+  ) throws {
+    require(kind == .string, "keys of kind \(kind) have no beginnings")
+    guard let texts else { return }
+    var low = 0
+    var high = count
+    while low < high {
+      let middle = (low + high) / 2
+      let order = try prefix.withUnsafeBytes {
+        Self.compare(try texts[try id(at: middle)], $0)
+      }
+      if order < 0 { low = middle + 1 } else { high = middle }
+    }
+    while low < count {
+      let id = try id(at: low)
+      let key = try [UInt8](texts[id])
+      guard key.starts(with: prefix), try body(key, UInt32(id)) else { return }
+      low += 1
+    }
+  }
+
   private static func compare(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer) -> Int {
     let shared = min(a.count, b.count)
     if shared > 0 {
@@ -117,7 +145,7 @@ final class StoredKeys: Sendable {
 
   /// Checks that the sorted side rises strictly and names every id once. For `verify`.
   func verifyContents() throws {
-    guard kind != .identity else { return }
+    guard kind != .identity, count > 0 else { return }
     var seen = [Bool](repeating: false, count: count)
     var previous: Int?
     for place in 0..<count {

@@ -153,7 +153,7 @@ public struct StoreVerifier {
       }
       for column in node.columns
       where isWhole(.nodeColumn, column.id) && isWhole(.nodeDictionary, column.id) {
-        try verify(column, .nodeColumn, node.id, rows: node.count, of: node.name, snapshot)
+        try verify(column, .node, node.id, rows: state.count(of: node).total, of: node.name, snapshot)
       }
     }
     for edge in state.catalog.edges {
@@ -165,7 +165,8 @@ public struct StoreVerifier {
       }
       for column in edge.columns
       where isWhole(.edgeColumn, column.id) && isWhole(.edgeDictionary, column.id) {
-        try verify(column, .edgeColumn, edge.id, rows: edge.count, of: "\(edge.type)", snapshot)
+        try verify(
+          column, .edge, edge.id, rows: state.count(of: edge).total, of: "\(edge.type)", snapshot)
       }
     }
   }
@@ -195,7 +196,7 @@ public struct StoreVerifier {
         case .keys: .keys
         case .nodeDictionary, .edgeDictionary: .dictionary
         }
-      let segment = try state.openSegment(record, kind, in: verifier.store)
+      let segment = try state.openSegment(record, kind, in: verifier.store.files)
       var problems: [(Int, String)] = []
       try segment.verifyPages(
         onProgress: { try verifier.progress($0) }, visit: { problems.append(($0, $1)) })
@@ -206,14 +207,15 @@ public struct StoreVerifier {
   }
 
   private mutating func verify(
-    _ column: ColumnRecord, _ part: SegmentID.Part, _ type: UInt16, rows: UInt64,
-    of owner: String, _ snapshot: Snapshot
+    _ column: ColumnRecord, _ owner: Owner, _ type: UInt16, rows: UInt64,
+    of name: String, _ snapshot: Snapshot
   ) throws {
     try catching { _ in
-      let stored = try snapshot.column(part, type, column, place: "\(owner).\(column.name)")
+      let stored = try snapshot.column(
+        owner, type, column, rows: rows, place: "\(name).\(column.name)")
       guard stored.rowCount == rows else {
         throw HedgerowError(
-          .damaged, "column '\(owner).\(column.name)' has \(stored.rowCount) rows of \(rows)",
+          .damaged, "column '\(name).\(column.name)' has \(stored.rowCount) rows of \(rows)",
           at: "data.mdb table manifest")
       }
       try stored.verifyContents()
@@ -277,7 +279,7 @@ private struct AdjacencyVerifier {
 
   /// One row, a few thousand entries at a time: a hub may be larger than memory.
   private func walk(
-    _ row: UInt32, _ extent: Extent, _ index: AdjacencyIndex, _ adjacency: StoredAdjacency,
+    _ row: UInt32, _ extent: Extent, _ index: AdjacencyIndex, _ adjacency: SnapshotAdjacency,
     isSorted: Bool, storesPositions: Bool, into print: inout Fingerprint
   ) throws {
     var previous: UInt32 = 0
@@ -304,7 +306,9 @@ private struct AdjacencyVerifier {
       }
       guard storesPositions else { continue }
       for address in addresses {
-        guard let position = try adjacency.position(at: address), position < edge.count else {
+        let neighbor = neighbors[Int(address - addresses[0])]
+        let position = try adjacency.position(at: address, row: row, neighbor: neighbor)
+        guard position < snapshot.state.count(of: edge).total else {
           throw HedgerowError(
             .damaged, "row \(row) of '\(edge.type)' has no place in the out order", at: "segments")
         }

@@ -1,0 +1,138 @@
+import CHedgerowKernels
+import HedgerowCore
+
+/// Changes over a ``CSRIndex`` that are read as if they had been merged into it.
+///
+/// A row that did not change costs one look into a hash table of those that did. Of a changed row
+/// only the differences are kept: where in the merged row the added entries stand, and which of the
+/// index's entries are gone. So memory is 32 bytes for a changed row, 8 for an added and 4 for a
+/// removed entry, whatever the row's degree; reading an entry of it takes two binary searches over
+/// its changes.
+public final class CSRPatch: @unchecked Sendable {
+  // Filled by init and never written again.
+  private let slots: UnsafeMutableBufferPointer<UInt64>
+  private let rows: UnsafeMutableBufferPointer<hr_patch_row>
+  private let addedPlaces: UnsafeMutableBufferPointer<UInt32>
+  private let addedNeighbors: UnsafeMutableBufferPointer<UInt32>
+  private let removedPlaces: UnsafeMutableBufferPointer<UInt32>
+  let raw: hr_patch
+  /// The rows that changed, rising.
+  public let changedRows: [UInt32]
+  /// Entries added less removed ones in the changed rows before each, and in all.
+  private let netCounts: [Int]
+
+  /// One row's changes.
+  public struct Row: Sendable {
+    public var row: UInt32
+    /// The entries that the index has for the row.
+    public var base: Extent
+    /// Where the added entries stand in the merged row, rising.
+    public var addedPlaces: [UInt32] = []
+    public var addedNeighbors: [UInt32] = []
+    /// Places of removed entries among the row's entries in the index, rising.
+    public var removedPlaces: [UInt32] = []
+
+    public init(row: UInt32, base: Extent) {
+      self.row = row
+      self.base = base
+    }
+  }
+
+  /// - Parameter changes: rows rising, each once.
+  public init(_ changes: [Row]) {
+    var capacity = 2
+    while capacity < 2 * changes.count { capacity *= 2 }
+    slots = .allocate(capacity: capacity)
+    slots.initialize(repeating: .max)
+    rows = .allocate(capacity: changes.count)
+    let addedCount = changes.reduce(0) { $0 + $1.addedPlaces.count }
+    let removedCount = changes.reduce(0) { $0 + $1.removedPlaces.count }
+    addedPlaces = .allocate(capacity: addedCount)
+    addedNeighbors = .allocate(capacity: addedCount)
+    removedPlaces = .allocate(capacity: removedCount)
+    require(changes.count < 1 << 31, "\(changes.count) changed rows")
+    let mask = UInt64(capacity - 1)
+    var (added, removed) = (0, 0)
+    for (place, change) in changes.enumerated() {
+      require(
+        change.addedPlaces.count == change.addedNeighbors.count
+          && change.removedPlaces.count <= Int(change.base.count),
+        "row \(change.row) has \(change.addedPlaces.count) places for "
+          + "\(change.addedNeighbors.count) neighbors")
+      rows.initializeElement(
+        at: place,
+        to: hr_patch_row(
+          base: change.base.start, added: UInt64(added), removed: UInt64(removed),
+          base_count: change.base.count, added_count: UInt32(change.addedPlaces.count),
+          removed_count: UInt32(change.removedPlaces.count)))
+      for (place, neighbor) in zip(change.addedPlaces, change.addedNeighbors) {
+        addedPlaces.initializeElement(at: added, to: place)
+        addedNeighbors.initializeElement(at: added, to: neighbor)
+        added += 1
+      }
+      for (before, place) in change.removedPlaces.enumerated() {
+        removedPlaces.initializeElement(at: removed, to: place - UInt32(before))
+        removed += 1
+      }
+      var at = Int(UInt64(change.row) &* 0x9E37_79B9_7F4A_7C15 >> 20 & mask)
+      while slots[at] != .max { at = (at + 1) & Int(mask) }
+      slots[at] = UInt64(change.row) << 32 | UInt64(place)
+    }
+    changedRows = changes.map(\.row)
+    var netCounts = [0]
+    for change in changes {
+      netCounts.append(
+        netCounts[netCounts.count - 1] + change.addedPlaces.count - change.removedPlaces.count)
+    }
+    self.netCounts = netCounts
+    raw = hr_patch(
+      slots: slots.baseAddress, mask: mask, rows: rows.baseAddress,
+      added_places: addedPlaces.baseAddress, added_neighbors: addedNeighbors.baseAddress,
+      removed_places: removedPlaces.baseAddress)
+  }
+
+  deinit {
+    slots.deallocate()
+    rows.deallocate()
+    addedPlaces.deallocate()
+    addedNeighbors.deallocate()
+    removedPlaces.deallocate()
+  }
+
+  /// Private memory that a patch of this size holds.
+  public static func byteCount(rows: Int, added: Int, removed: Int) -> Int {
+    rows * (MemoryLayout<hr_patch_row>.stride + 36) + added * 8 + removed * 4
+  }
+
+  /// Entries that the patch adds, less those that it removes.
+  public var netCount: Int { addedNeighbors.count - removedPlaces.count }
+
+  /// The same in the rows before one.
+  public func netCount(before row: Int) -> Int {
+    var (low, high) = (0, changedRows.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if Int(changedRows[middle]) < row { low = middle + 1 } else { high = middle }
+    }
+    return netCounts[low]
+  }
+
+  /// Where an entry comes from.
+  public enum Origin: Hashable, Sendable {
+    /// An address in the index.
+    case base(UInt64)
+    /// The place of an added entry, counted over all rows in order.
+    case added(Int)
+  }
+
+  /// Where the entry at an address of the patched index comes from. Time O(log changes of its row).
+  public func origin(of address: UInt64) -> Origin {
+    var origin: UInt64 = 0
+    withUnsafePointer(to: raw) { patch in
+      withUnsafePointer(to: address) { hr_patch_resolve(patch, $0, 1, &origin) }
+    }
+    return origin & Self.mark == 0 ? .base(origin) : .added(Int(origin & ~Self.mark))
+  }
+
+  static let mark: UInt64 = 1 << 63
+}
