@@ -120,7 +120,7 @@ final class CrashImages: Sendable {
   func enumerate(length: Int, limit: Int) throws -> Bool {
     var workloads: [[Operation]] = [[.create], [.ingest], [.refused], [.create, .ingest]]
     var last: [[Operation]] = [[]]
-    for _ in 0..<length {
+    for _ in 1..<max(1, length) {
       last = last.flatMap { start in Operation.following.map { start + [$0] } }
       workloads += last.map { [.ingest] + $0 }
     }

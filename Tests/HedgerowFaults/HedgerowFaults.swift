@@ -45,6 +45,13 @@ import HedgerowTestSupport
           mark?(Int64($0))
         }
       return true
+    case "run-step":
+      guard arguments.count == 6, let step = Int(arguments[4]) else {
+        throw HedgerowError(.usage, "run-step PATH INPUTS SIZE SEED STEP OPERATION")
+      }
+      try Workload(arguments[2...3] + arguments[5...])
+        .run(at: arguments[0], inputs: arguments[1], from: step) { _ in }
+      return true
     // Experiments.
     case "drawn-images":
       return try CrashImages(laboratory()).draw(number(0, 10_000))

@@ -166,8 +166,9 @@ struct Step: Sendable {
       try ["ingest", store, "--threads", "1"]
         + workload.files(for: operation, step, in: inputs).arguments
     }
-    func operation(_ operation: Operation, _ seed: Int) -> [String] {
-      ["run", store, inputs, "rich", "\(seed)", operation.rawValue]
+    // An operation is the last of so many, of which those before are done already.
+    func operation(_ operation: Operation, _ step: Int) -> [String] {
+      ["run-step", store, inputs, "rich", "1", "\(step)", operation.rawValue]
     }
     let hedgerow = laboratory.command
     let plan: [(String, String, [String])] = [
@@ -179,6 +180,11 @@ struct Step: Sendable {
       ("save a model", laboratory.program, operation(.model, 4)),
       ("write a column", laboratory.program, operation(.column, 5)),
       ("replace a column", laboratory.program, operation(.column, 6)),
+      ("insert", laboratory.program, operation(.insert, 7)),
+      ("delete", laboratory.program, operation(.delete, 8)),
+      ("compact", laboratory.program, operation(.compact, 9)),
+      ("insert again", laboratory.program, operation(.insert, 10)),
+      ("change the schema", laboratory.program, operation(.schema, 11)),
       (
         "train", hedgerow,
         ["train", store, "--target", "item.kind", "--epochs", "1", "--hidden", "8", "--save", "m"]

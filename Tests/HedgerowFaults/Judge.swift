@@ -137,7 +137,7 @@ final class Judge {
     }
     let digest = try content(path)
     if depth == .write { try write(path, digest) }
-    return .content(digest)
+    return .content("\(digest)")
   }
 
   private static func readOn(_ path: String) throws {
@@ -145,31 +145,45 @@ final class Judge {
     _ = try ContentDigest(store.snapshot())
   }
 
-  private static func content(_ path: String, ignoring model: String? = nil) throws -> String {
-    let store = try GraphStore.open(at: path)
-    return "\(try ContentDigest(store.snapshot(), ignoring: model))"
+  private static let model = "after"
+
+  private static func content(_ path: String) throws -> ContentDigest {
+    try ContentDigest(GraphStore.open(at: path).snapshot(), ignoring: model)
   }
 
-  private static func write(_ path: String, _ digest: String) throws {
-    let model = "after"
+  /// Transactions, a compaction and a build, which change nothing of what was there.
+  private static func write(_ path: String, _ digest: ContentDigest) throws {
+    do {
+      let store = try GraphStore.open(at: path)
+      if let type = try store.schema.nodes.first?.type {
+        try store.write { try $0.makeSet("after", of: type) }
+        try store.write { try $0.dropSet("after", of: type) }
+        try store.compact()
+      }
+    }
+    try check(path, digest, "transactions and a compaction")
     do {
       let build = try GraphStore.open(at: path).beginBuild()
       try build.saveModel(ModelRecord(name: model, specification: [1], weights: [2, 3]))
       try build.publish()
     }
-    let report = try StoreVerifier.verify(at: path)
-    if let problem = report.problems.first {
-      throw HedgerowError(.damaged, "after the next commit: \(problem)")
-    }
-    let now = try content(path, ignoring: model)
-    guard now == digest else {
-      throw HedgerowError(.damaged, "after the next commit the content is \(now), not \(digest)")
-    }
+    try check(path, digest, "a build")
     let known = try GraphStore.open(at: path, .readOnly).statistics().segmentCount
     let files = try FileSystem.names(in: "\(path)/segments")
     guard files.count == known, !FileSystem.exists("\(path)/scratch") else {
       throw HedgerowError(
-        .damaged, "after the next commit there are files that nobody refers to: \(files)")
+        .damaged, "after the next commits there are files that nobody refers to: \(files)")
+    }
+  }
+
+  private static func check(_ path: String, _ digest: ContentDigest, _ what: String) throws {
+    let report = try StoreVerifier.verify(at: path)
+    if let problem = report.problems.first {
+      throw HedgerowError(.damaged, "after \(what): \(problem)")
+    }
+    let now = try content(path)
+    guard now.content == digest.content else {
+      throw HedgerowError(.damaged, "after \(what) the content is \(now), not \(digest)")
     }
   }
 }

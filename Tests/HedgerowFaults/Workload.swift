@@ -26,9 +26,19 @@ enum Operation: String, CaseIterable, Sendable {
   case column
   /// Ingests a file with a line that cannot be used, and is refused. Changes nothing.
   case refused
+  /// Makes nodes and edges, sets properties and members, in one transaction.
+  case insert
+  /// Deletes a node and edges in one transaction.
+  case delete
+  /// Folds transactions into segments. Changes nothing that can be read.
+  case compact
+  /// Adds a column, and drops the one before.
+  case schema
 
   /// What can follow on a store that holds the first types.
-  static let following: [Operation] = [.type, .append, .set, .model, .column, .refused]
+  static let following: [Operation] = [
+    .type, .append, .set, .model, .column, .refused, .insert, .delete, .compact, .schema,
+  ]
 }
 
 /// Operations one after the other, with the data that they need.
@@ -53,12 +63,14 @@ struct Workload: Sendable {
 
   /// - Parameters:
   ///   - inputs: a directory for the files that are ingested.
+  ///   - first: the first operation's number, which makes it another one.
   ///   - onDone: called after each operation with the number of those that are over, which is
   ///     negative when the last one failed.
   func run(
-    at path: String, inputs: String, _ perseverance: Perseverance = .stop, onDone: (Int) -> Void
+    at path: String, inputs: String, _ perseverance: Perseverance = .stop, from first: Int = 0,
+    onDone: (Int) -> Void
   ) throws {
-    for (step, operation) in operations.enumerated() {
+    for (step, operation) in zip(first..., operations) {
       do {
         try run(operation, step, path, inputs)
         onDone(step + 1)
@@ -92,6 +104,56 @@ struct Workload: Sendable {
             weights: (0..<count).map { _ in UInt8(random.next(below: 256)) }))
       }
     case .column: try column(step, path)
+    case .insert: try insert(step, path)
+    case .delete: try delete(step, path)
+    case .compact: try GraphStore.open(at: path).compact()
+    case .schema: try changeSchema(step, path)
+    }
+  }
+
+  private func insert(_ step: Int, _ path: String) throws {
+    var random = random(step)
+    let weighted: [String: PropertyValue?] =
+      size == .tiny ? [:] : ["weight": .float(Double(step)), "note": .text("inserted")]
+    try GraphStore.open(at: path).write { txn in
+      let there = try txn.nodes(of: Self.item)
+      func draw() -> NodeID { there[Int(random.next(below: UInt64(there.count)))] }
+      for number in 0..<(size == .tiny ? 1 : 4) {
+        let key = size == .tiny ? "\(1000 + step)" : "inserted-\(step)-\(number)"
+        let node = try txn.insert(
+          Self.item, key: key,
+          size == .tiny ? [:] : ["kind": .text("kind \(step)"), "age": .int(Int64(number))])
+        try txn.connect(node, Self.related, draw(), weighted)
+        try txn.connect(draw(), Self.related, node, weighted)
+        try txn.insert(node, of: Self.item, into: "set-\(step % 2)")
+      }
+      if size == .rich { try txn.set("name", of: Self.item, draw(), to: .text("\(step)")) }
+    }
+  }
+
+  private func delete(_ step: Int, _ path: String) throws {
+    var random = random(step)
+    try GraphStore.open(at: path).write { txn in
+      let there = try txn.nodes(of: Self.item)
+      // The first one stays, for other operations.
+      guard there.count > 1 else { return }
+      let node = there[1 + Int(random.next(below: UInt64(there.count - 1)))]
+      for target in try Set(txn.neighbors(of: there[0], along: Self.related)).sorted().prefix(1) {
+        try txn.disconnect(there[0], Self.related, target)
+      }
+      try txn.delete(Self.item, node)
+    }
+  }
+
+  private func changeSchema(_ step: Int, _ path: String) throws {
+    let store = try GraphStore.open(at: path)
+    let old = try store.schema.node(Self.item)?.properties.map(\.name).first {
+      $0.hasPrefix("extra-")
+    }
+    try store.changeSchema { change in
+      if let old { try change.drop(old, of: Self.item) }
+      try change.add(
+        PropertySchema("extra-\(step)", .int32), to: Self.item, default: .int(Int64(step)))
     }
   }
 

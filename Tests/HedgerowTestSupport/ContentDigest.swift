@@ -6,17 +6,17 @@ public import HedgerowStore
 /// A hash over everything that a reader of a snapshot can see: version, types, keys in both
 /// directions, columns with where they come from, edges in both directions, sets and models.
 ///
-/// Two snapshots of equal content have equal digests, whatever their files look like. Written
-/// against what every user of a ``Snapshot`` has, so that it holds for any way of writing.
+/// Two snapshots of equal content have equal digests, whatever their files look like, so that a
+/// compaction changes nothing. Written against what every user of a ``Snapshot`` has, so that it holds
+/// for any way of writing.
 public struct ContentDigest: Hashable, Sendable, CustomStringConvertible {
   private var digest = BatchDigest()
   public let version: UInt64
 
-  /// - Parameter ignoredModel: a model that does not count, nor does the commit that saved it.
+  /// - Parameter ignoredModel: a model that does not count.
   public init(_ graph: Snapshot, ignoring ignoredModel: String? = nil) throws {
     let models = try graph.modelNames().filter { $0 != ignoredModel }
-    let isIgnoring = try graph.modelNames().count > models.count
-    version = graph.version - (isIgnoring ? 1 : 0)
+    version = graph.version
     for node in graph.schema.nodes { try fold(node, graph) }
     for edge in graph.schema.edges { try fold(edge, graph) }
     for name in models {
@@ -27,15 +27,19 @@ public struct ContentDigest: Hashable, Sendable, CustomStringConvertible {
     }
   }
 
+  /// All but the version.
+  public var content: String { "\(digest)" }
+
   /// The version and sixteen hexadecimal digits.
   public var description: String { "\(version)-\(digest)" }
 
   private mutating func fold(_ node: NodeSchema, _ graph: Snapshot) throws {
     let type = node.type
     let count = graph.count(of: type)
-    let kind = graph.keyKind(of: type)
-    digest.fold("node type \(type) \(count) \(kind.map { "\($0)" } ?? "")")
-    if kind == .string {
+    let deleted = graph.deletedNodes(of: type)
+    digest.fold("node type \(type) \(count)")
+    digest.fold(Array(deleted))
+    if graph.keyKind(of: type) == .string {
       for text in try graph.textKeys(of: 0..<count, of: type) {
         digest.fold("text")
         digest.fold(text)
@@ -52,7 +56,7 @@ public struct ContentDigest: Hashable, Sendable, CustomStringConvertible {
       let source = graph.provenance(of: property.name, of: type)
       digest.fold("column \(property.name) \(property.kind)")
       if let source { digest.fold("\(source.model) \(source.hash) \(source.dataVersion)") }
-      try fold(graph.columnReader(of: type, property.name))
+      try fold(graph.columnReader(of: type, property.name), without: deleted)
     }
     for name in graph.setNames(of: type) {
       digest.fold("set \(name)")
@@ -78,13 +82,17 @@ public struct ContentDigest: Hashable, Sendable, CustomStringConvertible {
     }
   }
 
-  private mutating func fold(_ column: ColumnReader) throws {
+  /// Rows without a value, and those of deleted nodes, count as null whatever lies there; categories
+  /// count as their texts.
+  private mutating func fold(
+    _ column: ColumnReader, without deleted: RoaringBitmap = RoaringBitmap()
+  ) throws {
     let count = column.rowCount
-    for category in column.categories { digest.fold(category) }
     if column.kind == .string {
+      var row: UInt32 = 0
       try column.readTexts(0..<count) { text in
-        digest.fold(text == nil ? "null" : "text")
-        if let text { digest.fold(text) }
+        fold(deleted.contains(row) ? nil : text)
+        row += 1
       }
       return
     }
@@ -99,8 +107,22 @@ public struct ContentDigest: Hashable, Sendable, CustomStringConvertible {
           try column.read(rows, into: values, isValid: $0)
         }
       }
-      digest.fold(values)
-      digest.fold(isValid)
+      values.withUnsafeBytes { values in
+        for (place, row) in rows.enumerated() {
+          let bytes = UnsafeRawBufferPointer(rebasing: values[place * width..<(place + 1) * width])
+          let isThere = isValid[place] && !deleted.contains(UInt32(row))
+          if isThere, column.kind == .categorical {
+            digest.fold(column.categories[Int(bytes.loadUnaligned(as: UInt32.self))])
+          } else {
+            fold(isThere ? bytes : nil)
+          }
+        }
+      }
     }
+  }
+
+  private mutating func fold(_ bytes: UnsafeRawBufferPointer?) {
+    digest.fold([bytes == nil ? 0 : 1])
+    if let bytes { digest.fold(bytes) }
   }
 }
