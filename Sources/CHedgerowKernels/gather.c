@@ -24,22 +24,33 @@ HR_CLONES static void widen_half(const uint16_t *restrict in, size_t n, float *r
   for (size_t i = 0; i < n; i++) out[i] = half_to_float(in[i]);
 }
 
+HR_CLONES static void widen_bfloat(const uint16_t *restrict in, size_t n, float *restrict out) {
+  for (size_t i = 0; i < n; i++) {
+    union { uint32_t u; float f; } v = {.u = (uint32_t)in[i] << 16};
+    out[i] = v.f;
+  }
+}
+
+HR_CLONES static void scale_i8(const int8_t *restrict in, size_t n, float scale,
+                               float *restrict out) {
+  for (size_t i = 0; i < n; i++) out[i] = (float)in[i] * scale;
+}
+
 #define WIDEN(name, type)                                                                     \
   HR_CLONES static void name(const type *restrict in, size_t n, float *restrict out) {        \
     for (size_t i = 0; i < n; i++) out[i] = (float)in[i];                                     \
   }
 WIDEN(widen_u8, uint8_t)
-WIDEN(widen_i8, int8_t)
 WIDEN(widen_f64, double)
 WIDEN(widen_i16, int16_t)
 WIDEN(widen_i32, int32_t)
 WIDEN(widen_i64, int64_t)
 
-static const size_t element_bytes[] = {4, 2, 1, 1, 8, 2, 4, 8};
+static const size_t element_bytes[] = {4, 2, 1, 1, 8, 2, 4, 8, 2};
 
 ptrdiff_t hr_gather_rows(const hr_matrix_range *ranges, size_t range_count, unsigned shift,
-                         size_t stride, hr_element element, size_t width, const uint32_t *nodes,
-                         size_t count, float *out) {
+                         size_t stride, hr_element element, float scale, size_t width,
+                         const uint32_t *nodes, size_t count, float *out) {
   const uint64_t low = ((uint64_t)1 << shift) - 1;
   const size_t bytes = width * element_bytes[element];
   for (size_t i = 0; i < count; i++, out += width) {
@@ -63,11 +74,12 @@ ptrdiff_t hr_gather_rows(const hr_matrix_range *ranges, size_t range_count, unsi
       case hr_float32: memcpy(out, in, bytes); break;
       case hr_float16: widen_half(in, width, out); break;
       case hr_uint8: widen_u8(in, width, out); break;
-      case hr_int8: widen_i8(in, width, out); break;
+      case hr_int8: scale_i8(in, width, scale, out); break;
       case hr_float64: widen_f64(in, width, out); break;
       case hr_int16: widen_i16(in, width, out); break;
       case hr_int32: widen_i32(in, width, out); break;
       case hr_int64: widen_i64(in, width, out); break;
+      case hr_bfloat16: widen_bfloat(in, width, out); break;
     }
   }
   return -1;

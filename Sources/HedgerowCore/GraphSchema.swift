@@ -3,12 +3,16 @@ public enum PropertyKind: Hashable, Sendable {
   case bool
   case int8, int16, int32, int64
   case uint8
-  case float16, float32, float64
+  case float16, bfloat16, float32, float64
+  /// An int8 code that stands for code x scale: a number in a byte. The scale is finite and above 0.
+  case scaledInt8(scale: Float)
   /// Int64 ticks of the unit since 1970-01-01 UTC.
   case timestamp(TimeUnit)
   /// One of few texts, stored as a code into a dictionary.
   case categorical
   case string
+  /// Any bytes, any number of them.
+  case bytes
   /// A fixed number of numeric elements in a row: a feature matrix.
   indirect case vector(element: PropertyKind, width: Int)
 
@@ -21,13 +25,13 @@ public enum PropertyKind: Hashable, Sendable {
 }
 
 extension PropertyKind {
-  /// Bytes of one value in a column; for `categorical` and `string`, of its code or offset.
+  /// Bytes of one value in a column; for `categorical`, `string` and `bytes`, of its code or offset.
   public var byteWidth: Int {
     switch self {
-    case .bool, .int8, .uint8: 1
-    case .int16, .float16: 2
+    case .bool, .int8, .uint8, .scaledInt8: 1
+    case .int16, .float16, .bfloat16: 2
     case .int32, .float32, .categorical: 4
-    case .int64, .float64, .timestamp, .string: 8
+    case .int64, .float64, .timestamp, .string, .bytes: 8
     case .vector(let element, let width): element.byteWidth * width
     }
   }
@@ -37,6 +41,9 @@ extension PropertyKind {
     if case .vector(_, let width) = self { width } else { 1 }
   }
 
+  /// Whether each value has a length of its own.
+  public var hasVariableLength: Bool { self == .string || self == .bytes }
+
   /// The kind of one element.
   public var element: PropertyKind {
     if case .vector(let element, _) = self { element } else { self }
@@ -45,7 +52,7 @@ extension PropertyKind {
 
 extension PropertyKind: CustomStringConvertible {
   /// The name used in typed headers, in `info` and in the catalog: `int64`, `timestamp[s]`,
-  /// `float16[128]`.
+  /// `float16[128]`, `int8[64]*0.0078125` for codes with a scale.
   public var description: String {
     switch self {
     case .bool: "bool"
@@ -55,11 +62,15 @@ extension PropertyKind: CustomStringConvertible {
     case .int64: "int64"
     case .uint8: "uint8"
     case .float16: "float16"
+    case .bfloat16: "bfloat16"
+    case .scaledInt8(let scale): "int8*\(scale)"
     case .float32: "float32"
     case .float64: "float64"
     case .timestamp(let unit): "timestamp[\(unit.rawValue)]"
     case .categorical: "categorical"
     case .string: "string"
+    case .bytes: "bytes"
+    case .vector(.scaledInt8(let scale), let width): "int8[\(width)]*\(scale)"
     case .vector(let element, let width): "\(element)[\(width)]"
     }
   }
@@ -68,10 +79,11 @@ extension PropertyKind: CustomStringConvertible {
     "bool": .bool, "boolean": .bool,
     "int8": .int8, "byte": .int8, "int16": .int16, "short": .int16,
     "int32": .int32, "int64": .int64, "int": .int64, "long": .int64, "uint8": .uint8,
-    "float16": .float16, "half": .float16, "float32": .float32, "float": .float32,
+    "float16": .float16, "half": .float16, "bfloat16": .bfloat16,
+    "float32": .float32, "float": .float32,
     "float64": .float64, "double": .float64,
     "timestamp": .timestamp(.seconds), "categorical": .categorical, "category": .categorical,
-    "string": .string,
+    "string": .string, "bytes": .bytes,
   ]
 
   /// Reads ``description`` and the usual synonyms (`int`, `long`, `float`, `double`); `nil` for
@@ -80,6 +92,17 @@ extension PropertyKind: CustomStringConvertible {
     let text = text.lowercased()
     if let scalar = Self.scalars[text] {
       self = scalar
+      return
+    }
+    if let star = text.firstIndex(of: "*") {
+      guard let scale = Float(text[text.index(after: star)...]), scale.isFinite, scale > 0
+      else { return nil }
+      switch PropertyKind(text[..<star]) {
+      case .int8: self = .scaledInt8(scale: scale)
+      case .vector(.int8, let width):
+        self = .vector(element: .scaledInt8(scale: scale), width: width)
+      default: return nil
+      }
       return
     }
     guard text.hasSuffix("]"), let open = text.firstIndex(of: "[") else { return nil }
@@ -98,20 +121,11 @@ extension PropertyKind: CustomStringConvertible {
   /// Whether values are numbers that features may be made of.
   public var isNumeric: Bool {
     switch self {
-    case .int8, .int16, .int32, .int64, .uint8, .float16, .float32, .float64: true
-    case .bool, .timestamp, .categorical, .string, .vector: false
+    case .int8, .int16, .int32, .int64, .uint8: true
+    case .float16, .bfloat16, .float32, .float64, .scaledInt8: true
+    case .bool, .timestamp, .categorical, .string, .bytes, .vector: false
     }
   }
-}
-
-/// One value of a property, as it is written and read singly. `nil` stands for null.
-public enum PropertyValue: Hashable, Sendable {
-  case bool(Bool)
-  case int(Int64)
-  case float(Double)
-  /// A string, or the text of a category.
-  case text(String)
-  case vector([Float])
 }
 
 /// A named column and what it holds.

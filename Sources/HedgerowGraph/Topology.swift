@@ -26,6 +26,9 @@ public protocol Topology: Sendable {
   /// Nodes of a type; 0 for a type that is not there.
   func count(of type: NodeType) -> Int
 
+  /// Nodes that are no more: they have rows without entries, and nobody draws them as seeds.
+  func deletedNodes(of type: NodeType) -> RoaringBitmap
+
   /// Edges of a stored type; 0 for a type that is not there.
   func count(of type: EdgeType) -> Int
 
@@ -69,9 +72,16 @@ public protocol FeatureSource: Sendable {
   /// Class labels of these nodes: the codes of a categorical column or the values of an integer
   /// one; null, empty and negative labels are -1.
   func labels(_ nodes: Span<UInt32>, of type: NodeType, column: String) throws -> [Int32]
+
+  /// The nodes that a filter takes, by the values of their columns.
+  ///
+  /// - Throws: `usage` for a column that is not there or whose kind has no such comparison.
+  func nodes(of type: NodeType, where filter: Filter) throws -> RoaringBitmap
 }
 
 extension Topology {
+  public func deletedNodes(of type: NodeType) -> RoaringBitmap { RoaringBitmap() }
+
   /// All neighbors of one node along a relation, in the stored order. Time O(degree).
   public func neighbors(of node: NodeID, along relation: Relation) throws -> [UInt32] {
     let rows = [node.rawValue]

@@ -33,10 +33,16 @@ public struct IngestOptions: Sendable {
     public var type: NodeType
     public var column: String
     public var path: String
-    public init(_ type: NodeType, _ column: String, _ path: String) {
+    /// What the array's elements become: `float32`, `float16`, `bfloat16` or codes with a scale; as
+    /// they are unless given. An int8 array is taken as the codes.
+    public var element: PropertyKind?
+    public init(
+      _ type: NodeType, _ column: String, _ path: String, as element: PropertyKind? = nil
+    ) {
       self.type = type
       self.column = column
       self.path = path
+      self.element = element
     }
   }
 

@@ -48,6 +48,7 @@ public struct NeighborLoader<Graph: Topology & FeatureSource>: Sendable {
   public let seed: UInt64
   public let options: LoaderOptions
   private let sampler: NeighborSampler<Graph>
+  private let memo = SeedMemo()
 
   public init(
     _ graph: Graph, seeds: Seeds, fanouts: Fanouts, batchSize: Int, seed: UInt64 = 0,
@@ -64,8 +65,12 @@ public struct NeighborLoader<Graph: Topology & FeatureSource>: Sendable {
 
   /// Batches in an epoch; the last may be smaller.
   public func batchCount() throws -> Int {
-    let count = try seeds.resolved(in: graph).count
+    let count = try resolvedSeeds().count
     return (count + batchSize - 1) / batchSize
+  }
+
+  private func resolvedSeeds() throws -> ResolvedSeeds {
+    try memo.seeds { try seeds.resolved(in: graph) }
   }
 
   /// The batches of an epoch from `firstBatch` on.
@@ -79,7 +84,7 @@ public struct NeighborLoader<Graph: Topology & FeatureSource>: Sendable {
   }
 
   func plan(epoch: Int) throws -> EpochPlan<Graph> {
-    let resolved = try seeds.resolved(in: graph)
+    let resolved = try resolvedSeeds()
     let stream = RandomStream(seed: seed).derive("seed order").derive(UInt64(epoch))
     return EpochPlan(
       loader: self, sampler: sampler, epoch: epoch, seeds: resolved,

@@ -8,7 +8,7 @@ public import HedgerowCore
 /// try file.read(rows: 0..<1024, into: buffer)
 /// ```
 /// Accepted are C-order arrays of one or two dimensions whose elements are little-endian float32,
-/// float16, uint8 or int64, in container versions 1 to 3. The header is checked against the file's
+/// float16, uint8, int8 or int64, in container versions 1 to 3. The header is checked against the file's
 /// length, so that no row can be missing later.
 ///
 /// - Complexity: opening reads the header only; `read` one `pread` of just the rows.
@@ -82,7 +82,8 @@ struct NPYHeader {
   var dataOffset: Int
 
   private static let kinds: [String: PropertyKind] = [
-    "<f4": .float32, "<f2": .float16, "|u1": .uint8, "<u1": .uint8, "<i8": .int64,
+    "<f4": .float32, "<f2": .float16, "|u1": .uint8, "<u1": .uint8, "|i1": .int8, "<i1": .int8,
+    "<i8": .int64,
   ]
   private static let longest = 1 << 16
 
@@ -119,7 +120,8 @@ struct NPYHeader {
     }
     guard let element = Self.kinds[fields.description] else {
       let what = fields.description.contains("O") ? "Python objects" : "'\(fields.description)'"
-      throw refuse("holds \(what): float32, float16, uint8 and int64, little-endian, are read")
+      throw refuse(
+        "holds \(what): little-endian float32, float16, uint8, int8 and int64 are read")
     }
     guard (1...2).contains(fields.shape.count) else {
       throw refuse("has \(fields.shape.count) dimensions: arrays of one or two are read")

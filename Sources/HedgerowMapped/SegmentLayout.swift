@@ -27,12 +27,7 @@ public struct StoreIdentity: Hashable, Sendable {
 extension StoreIdentity: CustomStringConvertible {
   /// As a UUID is written: `8-4-4-4-12` hexadecimal digits.
   public var description: String {
-    var text = ""
-    for (index, byte) in bytes.enumerated() {
-      if [4, 6, 8, 10].contains(index) { text += "-" }
-      text += String(byte >> 4, radix: 16) + String(byte & 15, radix: 16)
-    }
-    return text
+    bytes.withUnsafeBytes { $0.loadUnaligned(as: UUIDKey.self) }.description
   }
 }
 

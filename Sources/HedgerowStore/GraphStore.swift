@@ -2,6 +2,7 @@ import Glibc
 public import HedgerowCore
 import HedgerowLMDB
 import HedgerowMapped
+import HedgerowRoaring
 import Synchronization
 
 /// A heterogeneous graph on disk: one directory, one process that writes, many that read.
@@ -22,6 +23,14 @@ public final class GraphStore: Sendable {
   var files: StoreFiles { StoreFiles(path: path) }
   private let cache = Mutex(Cache())
   let writers = WriterQueue()
+  /// Whether changes are folded into segments by themselves once there are many: see
+  /// ``compactIfNeeded()``. True unless set.
+  public var compactsAutomatically: Bool {
+    get { automatic.load(ordering: .relaxed) }
+    set { automatic.store(newValue, ordering: .relaxed) }
+  }
+  private let automatic = Atomic(true)
+  let isCompacting = Atomic(false)
 
   /// What was read last, good as long as nobody commits.
   private struct Cache {
@@ -160,11 +169,18 @@ public final class GraphStore: Sendable {
 
   /// The newest version as a value that never changes, however much is written afterwards.
   ///
-  /// Takes a pin, so that no file of it is removed while the snapshot lives.
-  public func snapshot() throws -> Snapshot {
-    try withGeneration { txn, state, generation in
-      try Snapshot(store: self, state: state, generation: generation, txn)
+  /// Takes a pin, so that no file of it is removed while the snapshot lives. Memory and time grow with
+  /// what came since the segments were written, which ``compactIfNeeded()`` bounds.
+  ///
+  /// - Parameter budget: takes the share that the changes need, for as long as the snapshot lives.
+  /// - Throws: `usage` when the budget does not hold them: compact the store then.
+  public func snapshot(budget: MemoryBudget? = nil) throws -> Snapshot {
+    let snapshot = try withGeneration { txn, state, generation in
+      try Snapshot(
+        store: self, state: state, generation: generation, KeptTransaction(txn.handle))
     }
+    try snapshot.charge(to: budget)
+    return snapshot
   }
 
   /// Runs `body` over the newest state and the segments of its generation.
@@ -192,6 +208,18 @@ public final class GraphStore: Sendable {
       files: files, state: state, pin: try pinGeneration(state.record.generation))
     cache.withLock { $0.generation = made }
     return made
+  }
+
+  /// Nodes of a type that were deleted.
+  func deletedNodes(of type: NodeType) throws -> RoaringBitmap {
+    try environment.read { txn in
+      var deleted = RoaringBitmap()
+      guard let node = try state(in: txn).catalog.node(type) else { return deleted }
+      var prefix: [UInt8] = []
+      appendBigEndian(node.id, to: &prefix)
+      try txn.forEach(in: StoreTables().deleted, prefix: prefix) { deleted.formUnion($1.members) }
+      return deleted
+    }
   }
 
   /// Lets go of the generation that was read last, so that its files may go.

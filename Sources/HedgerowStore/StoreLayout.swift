@@ -36,12 +36,14 @@ enum StoreLayout {
     static let offsets: UInt32 = 3
   }
 
-  /// Keys and dictionaries: `integers`, or `offsets` into `bytes`; `order` lists ids by rising key.
+  /// Keys and dictionaries: `integers`, `uuids`, or `offsets` into `bytes`; `order` lists ids by rising
+  /// key.
   enum KeySection {
     static let integers: UInt32 = 1
     static let offsets: UInt32 = 2
     static let bytes: UInt32 = 3
     static let order: UInt32 = 4
+    static let uuids: UInt32 = 5
   }
 }
 

@@ -37,6 +37,8 @@ struct NodeBatches {
   private let batchSize: Int
   private let resources: TrainingResources
   private let whole: WholeNodes?
+  /// Of training from samples. One for all epochs, so that it looks for its seeds once.
+  private let loader: NeighborLoader<Snapshot>?
 
   init(
     _ model: NodeClassifier, _ graph: Snapshot, batchSize: Int, resources: TrainingResources
@@ -48,6 +50,16 @@ struct NodeBatches {
     whole =
       model.specification.options.mode == .fullBatch
       ? try WholeNodes(model, graph, resources) : nil
+    let target = NodeType(model.specification.targetType)
+    let filter = try model.specification.options.seedFilter
+    loader =
+      whole == nil
+      ? model.loader(
+        graph,
+        seeds: filter.map { .nodes(target, in: "train", where: $0) }
+          ?? .nodes(target, in: "train"),
+        batchSize: batchSize, order: .shuffled, resources: resources,
+        labels: model.specification.targetColumn) : nil
   }
 
   private var target: NodeType { NodeType(model.specification.targetType) }
@@ -57,10 +69,7 @@ struct NodeBatches {
     if let whole {
       return Iterator(.whole(whole, epoch: epoch, isDone: firstBatch > 0))
     }
-    let loader = model.loader(
-      graph, seeds: .nodes(target, in: "train"), batchSize: batchSize, order: .shuffled,
-      resources: resources, labels: model.specification.targetColumn)
-    return Iterator(.sampled(loader.epoch(epoch, from: firstBatch).makeAsyncIterator(), model))
+    return Iterator(.sampled(loader!.epoch(epoch, from: firstBatch).makeAsyncIterator(), model))
   }
 
   struct Iterator {
@@ -87,20 +96,20 @@ struct NodeBatches {
 
   /// Calls `body` with the logits of a set's nodes, or of all, by rising id, part by part.
   func forEachPart(
-    of set: String?, labels: String?,
+    of set: String?, where filter: Filter? = nil, labels: String?,
     _ body: (_ nodes: [UInt32], _ logits: Tensor, _ labels: [Int32]) throws -> Void
   ) async throws {
     if let whole {
       try resources.checkInterruption()
-      let members = try whole.members(of: set)
+      let members = try whole.members(of: set, where: filter)
       let logits = try whole.batch(of: members).logits(model.network, resources.checkTensors)
       return try body(
         members, logits,
         try labels.map { try graph.labels(members.span, of: target, column: $0) } ?? [])
     }
     let loader = model.loader(
-      graph, seeds: .nodes(target, in: set), batchSize: batchSize, order: .ascending,
-      resources: resources, labels: labels)
+      graph, seeds: filter.map { .nodes(target, in: set, where: $0) } ?? .nodes(target, in: set),
+      batchSize: batchSize, order: .ascending, resources: resources, labels: labels)
     for try await batch in loader.epoch(0) {
       try resources.checkInterruption()
       let nodes = Array(batch.subgraph.nodes[target].prefix(batch.seedCount))
@@ -110,10 +119,14 @@ struct NodeBatches {
   }
 
   /// Metrics over the labelled nodes of a set, or of all.
-  func metrics(of set: String?) async throws -> ClassificationMetrics {
+  func metrics(
+    of set: String?, where filter: Filter? = nil
+  ) async throws -> ClassificationMetrics {
     let classCount = model.specification.classes.count
     var metrics = ClassificationMetrics(classCount: classCount)
-    try await forEachPart(of: set, labels: model.specification.targetColumn) { _, logits, labels in
+    try await forEachPart(
+      of: set, where: filter, labels: model.specification.targetColumn
+    ) { _, logits, labels in
       let labels = labels.map { $0 < classCount ? $0 : -1 }
       guard labels.contains(where: { $0 >= 0 }) else { return }
       metrics.add(
@@ -161,7 +174,10 @@ final class WholeNodes: Sendable {
     whole.features = model.scaled(whole.features)
     self.whole = whole
     let target = NodeType(specification.targetType)
-    let nodes = try graph.set(named: "train", of: target).map { Array($0) } ?? []
+    var nodes = try graph.set(named: "train", of: target).map { Array($0) } ?? []
+    if let filter = try options.seedFilter, !nodes.isEmpty {
+      nodes = try graph.members(of: "train", of: target, where: filter).map { Array($0) } ?? nodes
+    }
     train = (
       nodes, try graph.labels(nodes.span, of: target, column: specification.targetColumn)
     )
@@ -185,12 +201,9 @@ final class WholeNodes: Sendable {
   }
 
   /// The nodes of a set, or all, by rising id.
-  func members(of set: String?) throws -> [UInt32] {
+  func members(of set: String?, where filter: Filter?) throws -> [UInt32] {
     let target = NodeType(specification.targetType)
-    guard let set else { return whole.nodes[target] }
-    guard let members = try graph.set(named: set, of: target) else {
-      throw HedgerowError(.usage, "node type '\(target)' has no set named '\(set)'")
-    }
-    return Array(members)
+    return try graph.members(of: set, of: target, where: filter).map { Array($0) }
+      ?? whole.nodes[target]
   }
 }

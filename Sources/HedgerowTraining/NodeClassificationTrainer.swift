@@ -59,7 +59,7 @@ public struct NodeClassificationTrainer: Sendable {
     guard before != now else { return }
     // Options first: they are what a caller changes.
     let (a, b) = (checkpoint.specification.options, specification.options)
-    let changes = [
+    let parts: [(option: String, isChanged: Bool)] = [
       ("--target", before.targetColumn != now.targetColumn || before.targetType != now.targetType),
       ("--model", a.model != b.model), ("--full-batch", a.mode != b.mode),
       ("--fanouts", a.fanouts != b.fanouts), ("--batch-size", a.batchSize != b.batchSize),
@@ -69,8 +69,9 @@ public struct NodeClassificationTrainer: Sendable {
       ("--input-dropout", a.inputDropout != b.inputDropout),
       ("--weight-decay", a.weightDecay != b.weightDecay), ("--inputs", a.inputs != b.inputs),
       ("--no-reverse", a.usesReverseRelations != b.usesReverseRelations),
-      ("--seed", a.seed != b.seed),
-    ].filter(\.1).map(\.0)
+      ("--seed", a.seed != b.seed), ("--where", a.filter != b.filter),
+    ]
+    let changes = parts.filter(\.isChanged).map(\.option)
     throw HedgerowError(
       .usage,
       changes.isEmpty
@@ -115,6 +116,11 @@ private final class TrainingRun {
         .usage,
         "node type '\(target.type)' has no set named 'train': ingest one with --split "
           + "\(target.type).COLUMN")
+    }
+    if let filter = try trainer.options.seedFilter,
+      try graph.nodes(of: target.type, where: filter).isDisjoint(with: train)
+    {
+      throw HedgerowError(.usage, "no node of the set 'train' is one where \(filter)")
     }
     validation = try ["valid", "val", "validation"].first {
       try graph.set(named: $0, of: target.type).map { !$0.isEmpty } ?? false

@@ -1,26 +1,28 @@
-import HedgerowCore
+public import HedgerowCore
 public import HedgerowStore
 import HedgerowTensor
 
 extension NodeClassifier {
-  /// Metrics over the labelled nodes of a set.
+  /// Metrics over the labelled nodes of a set, those that a filter takes if there is one.
   ///
   /// Neighborhoods are those of the training: sampled with the model's own fanouts, drawn from its
   /// seed, or the whole graph. The same result every time.
   public func evaluate(
-    over graph: Snapshot, in set: String?, batchSize: Int, resources: TrainingResources
+    over graph: Snapshot, in set: String?, where filter: Filter? = nil, batchSize: Int,
+    resources: TrainingResources
   ) async throws -> ClassificationMetrics {
     try await NodeBatches(self, graph, batchSize: batchSize, resources: resources)
-      .metrics(of: set)
+      .metrics(of: set, where: filter)
   }
 
-  /// Predicts the class of every node of a set, or of all, and writes them back as a column in one
+  /// Predicts the class of every node of a set, or of all, that a filter takes if there is one, and writes them back as a column in one
   /// commit, together with the model's name, the hash of its weights and the version it read.
   ///
   /// Nodes outside the set get null. Holds one batch at a time.
   /// - Returns: how many were predicted, and the store's new version.
   public func predict(
-    over graph: Snapshot, in set: String?, column: String, modelName: String, store: GraphStore,
+    over graph: Snapshot, in set: String?, where filter: Filter? = nil, column: String,
+    modelName: String, store: GraphStore,
     batchSize: Int, waiting: Double, resources: TrainingResources, onBatch: (Int) -> Void = { _ in }
   ) async throws -> (count: Int, version: UInt64) {
     let type = NodeType(specification.targetType)
@@ -33,7 +35,7 @@ extension NodeClassifier {
     let batches = try NodeBatches(self, graph, batchSize: batchSize, resources: resources)
     var next = 0
     var count = 0
-    try await batches.forEachPart(of: set, labels: nil) { nodes, logits, _ in
+    try await batches.forEachPart(of: set, where: filter, labels: nil) { nodes, logits, _ in
       for (node, predicted) in zip(nodes, argMax(logits)) {
         try append(nil, times: Int(node) - next, to: writer)
         try append(predicted, times: 1, to: writer)
@@ -42,7 +44,7 @@ extension NodeClassifier {
       count += nodes.count
       onBatch(nodes.count)
     }
-    try append(nil, times: graph.count(of: type) - next, to: writer)
+    try append(nil, times: build.count(of: type) - next, to: writer)
     try writer.finish(categories: specification.hasIntegerClasses ? [] : specification.classes)
     return (count, try build.publish())
   }

@@ -43,6 +43,8 @@ public struct TrainingOptions: Codable, Hashable, Sendable {
   /// Whether every relation is also used backwards.
   public var usesReverseRelations = true
   public var seed: UInt64 = 0
+  /// Takes those nodes of the training set only for which this holds, as ``Filter/init(_:)`` reads it.
+  public var filter: String?
 
   /// The defaults of a mode. They were chosen on validation sets alone (`docs/results.md`).
   public init(model: NodeNetwork.Architecture = .sage, mode: Mode = .sampled) {
@@ -54,6 +56,9 @@ public struct TrainingOptions: Codable, Hashable, Sendable {
       patience = 100
     }
   }
+
+  /// - Throws: `usage` when ``filter`` is none.
+  var seedFilter: Filter? { get throws { try filter.map { try Filter($0) } } }
 
   /// Whether a network can be built of these.
   var isSound: Bool {

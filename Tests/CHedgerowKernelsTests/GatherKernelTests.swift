@@ -21,7 +21,7 @@ import Testing
       let bad = halves.withUnsafeBytes { bytes in
         hr_gather_rows(
           [hr_matrix_range(rows: bytes.baseAddress, validity: nil, row_count: count)], 1, 20,
-          2 * width, hr_float16, width, rows, count, &out)
+          2 * width, hr_float16, 1, width, rows, count, &out)
       }
       #expect(bad == -1)
       #expect(out.map { Self.bits($0) } == Array(expected[..<(count * width)]))
@@ -30,7 +30,8 @@ import Testing
 
   /// Two ranges and a short third, rows `stride` bytes apart with rubbish between, some rows null.
   private func check<T: BitwiseCopyable & Equatable>(
-    _ element: hr_element, width: Int, padding: Int, _ random: inout RandomStream,
+    _ element: hr_element, scale: Float, width: Int, padding: Int,
+    _ random: inout RandomStream,
     draw: (inout RandomStream) -> T, convert: (T) -> Float
   ) {
     let shift: UInt32 = 6
@@ -56,7 +57,7 @@ import Testing
     var out = [Float](repeating: .nan, count: nodes.count * width)
     let bad = withRanges(files, validity, counts) { ranges in
       hr_gather_rows(
-        ranges, ranges.count, shift, stride, element, width, nodes, nodes.count, &out)
+        ranges, ranges.count, shift, stride, element, scale, width, nodes, nodes.count, &out)
     }
     #expect(bad == -1)
     for (place, node) in nodes.enumerated() {
@@ -101,10 +102,12 @@ import Testing
   func everyElementKindBecomesTheFloatThatSwiftSays(width: Int, padding: Int) {
     var random = RandomStream(seed: printedSeed())
     func check<T: BitwiseCopyable & Equatable>(
-      _ element: hr_element, draw: (inout RandomStream) -> T, as convert: (T) -> Float
+      _ element: hr_element, scale: Float = 1, draw: (inout RandomStream) -> T,
+      as convert: (T) -> Float
     ) {
       self.check(
-        element, width: width, padding: padding, &random, draw: draw, convert: convert)
+        element, scale: scale, width: width, padding: padding, &random, draw: draw,
+        convert: convert)
     }
     check(
       hr_float32, draw: { Float(bitPattern: UInt32(truncatingIfNeeded: $0.next())) }, as: { $0 })
@@ -113,6 +116,15 @@ import Testing
       as: { Float(Float16(bitPattern: $0)) })
     check(hr_uint8, draw: { UInt8(truncatingIfNeeded: $0.next()) }, as: { Float($0) })
     check(hr_int8, draw: { Int8(truncatingIfNeeded: $0.next()) }, as: { Float($0) })
+    for scale: Float in [0.0078125, 0.1, 1e-30] {
+      check(
+        hr_int8, scale: scale, draw: { Int8(truncatingIfNeeded: $0.next()) },
+        as: { Float($0) * scale })
+    }
+    // The scale is for int8 alone.
+    check(
+      hr_bfloat16, scale: 3, draw: { UInt16(truncatingIfNeeded: $0.next()) },
+      as: { Float(BFloat16(bitPattern: $0)) })
     check(hr_int16, draw: { Int16(truncatingIfNeeded: $0.next()) }, as: { Float($0) })
     check(hr_int32, draw: { Int32(truncatingIfNeeded: $0.next()) }, as: { Float($0) })
     check(
@@ -133,7 +145,7 @@ import Testing
         hr_matrix_range(rows: nil, validity: nil, row_count: 0),
       ]
       func gather(_ nodes: [UInt32]) -> Int {
-        hr_gather_rows(ranges, 2, 6, 4, hr_float32, 1, nodes, nodes.count, &out)
+        hr_gather_rows(ranges, 2, 6, 4, hr_float32, 1, 1, nodes, nodes.count, &out)
       }
       #expect(gather([0, 2, 1]) == -1)
       #expect(gather([0, 2, 3, 1]) == 2)

@@ -123,7 +123,7 @@ import Testing
         let part = Array(asked[start..<min(start + step, asked.count)])
         var places: [UInt32] = []
         if form == .integers {
-          places = part.map { queries.add(Int64($0)!) }
+          places = part.map { keys.withEncoded(Int64($0)!) { queries.add($0) } }
         } else {
           try withTexts(part) { places = $0.map { queries.add($0) } }
         }

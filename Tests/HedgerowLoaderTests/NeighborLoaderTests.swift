@@ -64,6 +64,44 @@ private typealias G = ReferenceGraph
     #expect(try loader.batch(4, epoch: 0).subgraph.nodes[G.item] == all[4])
   }
 
+  @Test func seedsAreThoseOfAFilter() async throws {
+    let reference = G(seed: printedSeed())
+    let directory = TemporaryDirectory()
+    let graph = try reference.makeStore(at: directory("s")).snapshot()
+    func seeds(_ graph: some Topology & FeatureSource, _ seeds: Seeds) async throws -> [UInt32] {
+      let loader = NeighborLoader(graph, seeds: seeds, fanouts: [1], batchSize: 33)
+      var found: [UInt32] = []
+      for epoch in 0..<2 {
+        found = []
+        for try await batch in loader.epoch(epoch) {
+          found += batch.subgraph.nodes[G.item].prefix(batch.seedCount)
+        }
+      }
+      return found.sorted()
+    }
+    let odd = (0..<UInt32(reference.counts[G.item])).filter { $0 % 2 == 1 }
+    let filter = Filter.column("parity") == "odd"
+    #expect(try await seeds(graph, .nodes(G.item, where: filter)) == odd)
+    #expect(
+      try await seeds(graph, .nodes(G.item, in: "train", where: filter))
+        == odd.filter(reference.train.contains))
+    #expect(try await seeds(graph, .nodes(G.item, RoaringBitmap(odd))) == odd)
+    await #expect(throws: HedgerowError.self) {
+      try await seeds(graph, .nodes(G.item, where: .column("none") == 1))
+    }
+    // In memory labels are integers and a feature of width 1 is a number.
+    var memory = reference.memoryGraph
+    let count = reference.counts[G.item]
+    memory[G.item].labels["label"] = (0..<count).map { Int32($0 % 4) - 1 }
+    memory[G.item].features["one"] = FeatureMatrix(
+      width: 1, values: (0..<count).map { Float($0) / 2 })
+    let both = try await seeds(
+      memory, .nodes(G.item, where: .column("label") != 2 && .column("one") < 10))
+    #expect(both == (0..<20).filter { $0 % 4 == 1 || $0 % 4 == 2 })
+    #expect(
+      try await seeds(memory, .nodes(G.item, where: .column("label").isNull)).count == count / 4)
+  }
+
   @Test func anEpochVisitsEverySeedOnceInAnOrderOfItsOwn() async throws {
     let reference = G(seed: printedSeed())
     let loader = NeighborLoader(

@@ -15,7 +15,7 @@ struct IngestCommand: AsyncParsableCommand {
       weight) or a typed one (year:int), or is not numeric where the next lines are. A node file's \
       key is column id, or the first; an edge file's ends are source and target, or the first two. \
       Other columns become properties; their kinds are found over the whole file or stated: int, \
-      float, bool, string, categorical, timestamp[s|ms|us|ns], float32[N] and the like.
+      float, bool, string, bytes, categorical, timestamp[s|ms|us|ns], float32[N] and the like.
 
       Everything appears in one commit. A type that the store has is refused, unless --append is \
       given: then its nodes and edges stay as they are, and the new ones come behind them.
@@ -35,8 +35,9 @@ struct IngestCommand: AsyncParsableCommand {
   var edges: [IngestOptions.EdgeFile] = []
   @Option(
     help: ArgumentHelp(
-      "A .npy array; row i belongs to line i of the type's node file, or to the node with key i.",
-      valueName: "type.column=file"),
+      "A .npy array; row i belongs to line i of the type's node file, or to the node with key i. "
+        + "Its elements become another kind, as bfloat16 or int8*0.0078125, when that is named.",
+      valueName: "type.column[:kind]=file"),
     transform: parseFeatureFile)
   var features: [IngestOptions.FeatureFile] = []
   @Option(
@@ -283,9 +284,20 @@ private func parseEdgeFile(_ text: String) throws -> IngestOptions.EdgeFile {
 }
 
 private func parseFeatureFile(_ text: String) throws -> IngestOptions.FeatureFile {
-  let (name, path) = try parsePair(text, at: "=", as: "feature file: write paper.x=features.npy")
-  let (type, column) = try parseColumn(name)
-  return try IngestOptions.FeatureFile(NodeType(validating: type), column, path)
+  let (owner, path) = try parsePair(text, at: "=", as: "feature file: write paper.x=features.npy")
+  var column = owner[...]
+  var element: PropertyKind?
+  if let colon = owner.lastIndex(of: ":") {
+    element = PropertyKind(owner[owner.index(after: colon)...])
+    guard element?.isNumeric == true else {
+      throw ValidationError(
+        "'\(owner[owner.index(after: colon)...])' is no kind of an array's elements: write "
+          + "float32, float16, bfloat16 or int8*SCALE")
+    }
+    column = owner[..<colon]
+  }
+  let (type, name) = try parseColumn(String(column))
+  return try IngestOptions.FeatureFile(NodeType(validating: type), name, path, as: element)
 }
 
 /// `paper.label`, `user:rates:item.time`: what follows the last point is the column.

@@ -22,6 +22,7 @@ struct EvaluateCommand: AsyncParsableCommand {
   @OptionGroup var model: ModelOptions
   @Option(name: .customLong("in"), help: ArgumentHelp("The set to measure on.", valueName: "set"))
   var set = "test"
+  @OptionGroup var filter: FilterOptions
   @OptionGroup var global: GlobalOptions
 
   func run() async throws {
@@ -31,7 +32,7 @@ struct EvaluateCommand: AsyncParsableCommand {
     let start = clock.now
     let metrics = try await Compute.with(global.makePool()) {
       try await classifier.evaluate(
-        over: graph, in: set == "all" ? nil : set, batchSize: model.batchSize,
+        over: graph, in: set == "all" ? nil : set, where: filter.filter, batchSize: model.batchSize,
         resources: global.trainingResources())
     }
     guard global.json else { return print("\(set): \(metrics.text)") }
@@ -57,7 +58,7 @@ struct PredictCommand: AsyncParsableCommand {
     abstract: "Predict the class of nodes and write it back to the store as a column.",
     discussion: """
       The column appears whole, by one commit, and carries the model's name, the hash of its \
-      weights and the version of the data that it read. Nodes outside the set get null. A column \
+      weights and the version of the data that it read. Nodes outside the set, or that --where leaves out, get null. A column \
       that a model wrote may be written again; ingested columns are never touched.
       """)
 
@@ -67,6 +68,7 @@ struct PredictCommand: AsyncParsableCommand {
     name: .customLong("in"),
     help: ArgumentHelp("The set to predict; all nodes by default.", valueName: "set"))
   var set = "all"
+  @OptionGroup var filter: FilterOptions
   @Option(help: ArgumentHelp("The column to write.", valueName: "type.column"))
   var write: String
   @Option(help: ArgumentHelp("Print so many of the nodes by key.", valueName: "count"))
@@ -95,7 +97,8 @@ struct PredictCommand: AsyncParsableCommand {
       "predicting", total: graph.count(of: NodeType(type)), unit: .items("nodes"))
     let (count, version) = try await Compute.with(global.makePool()) {
       try await classifier.predict(
-        over: graph, in: set == "all" ? nil : set, column: column, modelName: model.model,
+        over: graph, in: set == "all" ? nil : set, where: filter.filter, column: column,
+        modelName: model.model,
         store: store, batchSize: model.batchSize, waiting: wait,
         resources: global.trainingResources(), onBatch: { progress.advance(by: $0) })
     }
@@ -137,7 +140,8 @@ struct PredictCommand: AsyncParsableCommand {
     of type: NodeType, _ column: String, _ classifier: NodeClassifier, in graph: Snapshot
   ) throws -> [Example] {
     guard show > 0 else { return [] }
-    let members = try set == "all" ? nil : graph.set(named: set, of: type)
+    let members = try graph.members(
+      of: set == "all" ? nil : set, of: type, where: filter.filter)
     let count = members?.count ?? graph.count(of: type)
     return try (0..<min(show, count)).compactMap { index in
       let rank = index * count / min(show, count)

@@ -18,6 +18,7 @@ struct SampleCommand: AsyncParsableCommand {
   @Option(
     name: .customLong("in"), help: ArgumentHelp("Take the members of this set.", valueName: "set"))
   var set: String?
+  @OptionGroup var filter: FilterOptions
   @Option(
     // -1 is a value here, not an option.
     parsing: .unconditional,
@@ -53,8 +54,17 @@ struct SampleCommand: AsyncParsableCommand {
     if !features { options.inputs = PerNode() }
     options.prefetchByteLimit = budget.available / 3
     options.batchByteLimit = budget.available / 3
+    let type = NodeType(self.seeds)
+    let seeds: Seeds =
+      if let filter = try filter.filter {
+        .nodes(
+          type,
+          try graph.members(of: set, of: type, where: filter) { try Interruption.check() }!)
+      } else {
+        .nodes(type, in: set)
+      }
     let loader = NeighborLoader(
-      graph, seeds: .nodes(NodeType(seeds), in: set), fanouts: Fanouts(fanouts),
+      graph, seeds: seeds, fanouts: Fanouts(fanouts),
       batchSize: batchSize, seed: global.seed, options: options)
 
     let total = min(try loader.batchCount(), batches ?? .max)

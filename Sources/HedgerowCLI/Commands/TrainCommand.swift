@@ -21,6 +21,7 @@ struct TrainCommand: AsyncParsableCommand {
       "The architecture: \(NodeNetwork.Architecture.names).", valueName: "name"),
     transform: NodeNetwork.Architecture.parse)
   var model: NodeNetwork.Architecture?
+  @OptionGroup var filter: FilterOptions
   @Flag(help: "Hold the whole graph in memory and take one step an epoch.")
   var fullBatch = false
   @Option(
@@ -160,6 +161,7 @@ struct TrainCommand: AsyncParsableCommand {
     set(\.weightDecay, weightDecay)
     set(\.patience, patience)
     set(\.seed, global.givenSeed)
+    if let filter = filter.text { options.filter = filter }
     if noReverse { options.usesReverseRelations = false }
     if let inputs {
       var columns = PerNode<[String]>()

@@ -42,7 +42,7 @@ struct EdgeBuild {
       EdgeReader.needsLookupMemory(source, target) ? memory / 3 : 0
     // Undirected edges with columns are in three sorters, others in two.
     let share = (memory - lookupMemory) / (isUndirected && !layout.isPlain ? 3 : 2)
-    let hasText = layout.codecs.contains { $0.kind == .string }
+    let hasText = layout.codecs.contains { $0.kind.hasVariableLength }
     let heap = hasText ? try TextHeap(scratch: scratch) : nil
     func makeSorter() -> ExternalSorter {
       ExternalSorter(layout.shape, memory: share, scratch: scratch, expected: table.rowCount)
@@ -110,7 +110,7 @@ struct EdgeBuild {
     let rowByteCount = layout.codecs.reduce(0) { sum, codec in
       switch codec.kind {
       case .categorical: sum + 8
-      case .string: sum + 16
+      case .string, .bytes: sum + 16
       default: sum + 1
       }
     }
@@ -284,7 +284,7 @@ private struct ColumnBlock {
   ) throws {
     let count = sources.count
     let start = records.baseAddress!
-    if writer.kind == .string {
+    if writer.kind.hasVariableLength {
       for row in 0..<count {
         let record = start + row * layout.width
         guard layout.isValid(record, column) else {

@@ -133,8 +133,12 @@ final class EdgeReader {
         return
       }
       switch keys.form {
-      case .texts:
-        for row in 0..<count { start[row] = keys.id(text: chunk.key(row, column)) }
+      case .texts, .uuids:
+        for row in 0..<count {
+          start[row] = keys.withEncoded(field: chunk.key(row, column)) {
+            $0.map { keys.id(text: $0) } ?? .max
+          }
+        }
       case .integers:
         var row = 0
         while row < count {
@@ -198,12 +202,12 @@ final class EdgeReader {
     _ chunk: TextChunk, file: Int, into records: UnsafeMutableRawBufferPointer
   ) throws {
     guard let heap else { return }
-    for (index, codec) in layout.codecs.enumerated() where codec.kind == .string {
+    for (index, codec) in layout.codecs.enumerated() where codec.kind.hasVariableLength {
       guard let field = table.fields[file][index] else { continue }
       for row in 0..<chunk.rowCount {
         let record = records.baseAddress! + row * layout.width
         guard layout.isValid(record, index) else { continue }
-        let place = try heap.append(chunk.field(row, field))
+        let place = try codec.withStored(chunk.field(row, field)) { try heap.append($0) }
         (record + layout.offsets[index]).copyMemory(from: [place], byteCount: 8)
       }
     }
@@ -247,7 +251,7 @@ final class EdgeReader {
       if isFull { try answer() }
       var found = [part.ids[0][row], part.ids[1][row]]
       for end in 0..<2 {
-        if let queries = queries[end] { found[end] = try place(of: keys[end], end, in: queries) }
+        if let queries = queries[end] { found[end] = place(of: keys[end], end, in: queries) }
       }
       let record = part.records.baseAddress! + row * layout.recordByteCount
       setEnds(record, found[0], found[1])
@@ -267,15 +271,11 @@ final class EdgeReader {
 
   private func place(
     of key: UnsafeBufferPointer<UInt8>, _ end: Int, in queries: KeyQueries
-  ) throws -> UInt32 {
-    guard ends[end].form == .integers else { return queries.add(key) }
-    guard hr_classify(key.baseAddress!, key.count) == HR_CLASS_INTEGER else {
-      // No integer has an empty text: it is in no dictionary.
-      return queries.add(UnsafeBufferPointer(start: nil, count: 0))
+  ) -> UInt32 {
+    ends[end].withEncoded(field: key) {
+      // No key has an empty text: it is in no dictionary.
+      queries.add($0 ?? UnsafeBufferPointer(start: nil, count: 0))
     }
-    var integer: Int64 = 0
-    _ = hr_parse_int64(key.baseAddress!, key.count, &integer)
-    return queries.add(integer)
   }
 
   /// Only for a message is the line read again.

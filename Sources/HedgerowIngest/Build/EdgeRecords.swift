@@ -6,7 +6,7 @@ import HedgerowMapped
 /// How an edge with columns lies in a record of the external sort.
 ///
 /// Source and target, 4 bytes each, big-endian; one bit a column for what is there; the values in
-/// the columns' order, a string as the place of its text in a heap file.
+/// the columns' order, a text as the place of its text in a heap file.
 struct EdgeLayout {
   let codecs: [ColumnCodec]
   let offsets: [Int]
@@ -35,7 +35,7 @@ struct EdgeLayout {
   }
   var recordByteCount: Int { isPlain ? 8 : width }
 
-  /// Writes a chunk's columns into its records; strings follow with their places.
+  /// Writes a chunk's columns into its records; texts and bytes follow with their places.
   func fill(_ records: UnsafeMutableRawPointer, from values: [ColumnCodec.Values]) {
     let start = records.assumingMemoryBound(to: UInt8.self)
     for (index, codec) in codecs.enumerated() {
@@ -43,7 +43,7 @@ struct EdgeLayout {
       let place = Self.keyWidth + index / 8
       let bit = UInt8(1) << UInt8(index % 8)
       for row in 0..<column.count where column.isValid[row] { start[row * width + place] |= bit }
-      if codec.kind == .string { continue }
+      if codec.kind.hasVariableLength { continue }
       hr_values_to_records(
         column.bytes.baseAddress!.assumingMemoryBound(to: UInt8.self), codec.byteWidth,
         column.count, start + offsets[index], width)
@@ -71,7 +71,7 @@ struct EdgeLayout {
   }
 }
 
-/// Texts of string columns, put aside while their edges are sorted.
+/// Texts of columns of strings or bytes, put aside while their edges are sorted.
 final class TextHeap {
   private let file: ScratchFile
   private var buffer = [UInt8](repeating: 0, count: 256)
@@ -79,10 +79,10 @@ final class TextHeap {
   init(scratch: String) throws { file = try ScratchFile(in: scratch) }
 
   /// Adds a text and returns its place.
-  func append(_ text: UnsafeBufferPointer<UInt8>) throws -> UInt64 {
+  func append(_ text: UnsafeRawBufferPointer) throws -> UInt64 {
     let place = UInt64(file.byteCount)
     try withUnsafeBytes(of: UInt32(text.count)) { try file.append($0) }
-    try file.append(UnsafeRawBufferPointer(text))
+    try file.append(text)
     return place
   }
 

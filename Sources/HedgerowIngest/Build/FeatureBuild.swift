@@ -5,9 +5,11 @@ import HedgerowStore
 
 /// A NumPy array that becomes a column of a node type, a block of rows at a time.
 ///
-/// Two dimensions make a vector column: float32, float16 and uint8 as they are, int64 as float32 if
-/// every element is exact. One dimension makes a scalar column of the array's own kind. A vector
-/// with an element that is not finite is refused: one would spoil every layer that sees it.
+/// Two dimensions make a vector column: float32, float16, uint8 and int8 as they are, int64 as float32
+/// if every element is exact. One dimension makes a scalar column of the array's own kind. Where
+/// another element is asked for, numbers become the nearest ones of it; an int8 array is taken as the
+/// codes of a kind with a scale. A vector with an element that is not finite is refused: one would
+/// spoil every layer that sees it.
 struct FeatureBuild {
   let column: String
   let file: NPYFile
@@ -15,10 +17,12 @@ struct FeatureBuild {
   let kind: PropertyKind
   private let normalization: IngestOptions.Normalization
 
-  /// - Parameter stored: the kind that the column has in the store, when it is there.
+  /// - Parameters:
+  ///   - element: what the elements are to become, if not what they are.
+  ///   - stored: the kind that the column has in the store, when it is there.
   init(
     _ column: String, path: String, normalization: IngestOptions.Normalization,
-    stored: PropertyKind? = nil
+    element: PropertyKind? = nil, stored: PropertyKind? = nil
   ) throws {
     self.column = column
     self.normalization = normalization
@@ -26,20 +30,32 @@ struct FeatureBuild {
     if let width = file.columnCount, width > 1 << 24 {
       throw HedgerowError(.badData, "has rows of \(width) elements; the limit is 2^24", at: path)
     }
-    let own = Self.kind(of: file, normalization)
+    var own = Self.kind(of: file, normalization)
+    if let element {
+      guard Self.targets.contains(element) || element.isScaled || element == own.element else {
+        throw HedgerowError(
+          .usage,
+          "--features makes float32, float16, bfloat16 and int8*SCALE of arrays, not \(element)",
+          at: path)
+      }
+      own = own.with(element, in: file)
+    }
     if let stored {
-      // What float32 takes exactly can be read as it.
-      let isWidened =
-        own.element == .uint8 || own.element == .float16 || own.element == .float32
-      guard
-        own == stored || (isWidened && stored == .vector(element: .float32, width: own.width))
-      else {
+      // What float32 takes exactly can be read as it; what arrays cannot hold is made of float32.
+      let isMade =
+        element == nil && own.with(stored.element, in: file) == stored
+        && (stored.element == .float32 && own.element != .int64 || stored.element == .bfloat16
+          || stored.element.isScaled)
+      guard own == stored || isMade else {
         throw HedgerowError(
           .badData, "holds \(own), but column '\(column)' is \(stored) in the store", at: path)
       }
     }
     kind = stored ?? own
   }
+
+  /// What elements may become, beside codes with a scale.
+  private static let targets: [PropertyKind] = [.float32, .float16, .bfloat16]
 
   private static func kind(
     of file: NPYFile, _ normalization: IngestOptions.Normalization
@@ -159,12 +175,13 @@ struct FeatureBuild {
     ) throws {
       try read(stretch) { rows, bytes in
         if build.file.columnCount != nil { try build.checkFinite(rows, bytes) }
-        guard isNormalized || build.kind.element != build.file.element else {
+        let areCodes = build.file.element == .int8 && build.kind.element.isScaled
+        guard isNormalized || !(build.kind.element == build.file.element || areCodes) else {
           return try body(rows, bytes)
         }
         var floats = try build.floats(rows, bytes)
         if isNormalized { build.normalize(&floats, least: least) }
-        try floats.withUnsafeBytes { try body(rows, $0) }
+        try build.withElements(rows, floats) { try body(rows, $0) }
       }
     }
 
@@ -215,18 +232,56 @@ struct FeatureBuild {
     case .float32: return Array(bytes.assumingMemoryBound(to: Float.self))
     case .float16: return bytes.assumingMemoryBound(to: Float16.self).map { Float($0) }
     case .uint8: return bytes.map { Float($0) }
+    case .int8: return bytes.map { Float(Int8(bitPattern: $0)) }
     default:
       return try bytes.assumingMemoryBound(to: Int64.self).enumerated().map { index, value in
         guard let float = Float(exactly: value) else {
-          let width = file.columnCount!
           throw HedgerowError(
             .badData,
-            "row \(rows.lowerBound + index / width), column \(index % width) is \(value), which "
+            "\(place(index, rows)) is \(value), which "
               + "float32 does not hold exactly: save the array as float32",
             at: file.path)
         }
         return float
       }
+    }
+  }
+
+  private func place(_ index: Int, _ rows: Range<Int>) -> String {
+    guard let width = file.columnCount else { return "row \(rows.lowerBound + index)" }
+    return "row \(rows.lowerBound + index / width), column \(index % width)"
+  }
+
+  /// Calls `body` with numbers as elements of the column's kind.
+  private func withElements(
+    _ rows: Range<Int>, _ values: [Float], _ body: (UnsafeRawBufferPointer) throws -> Void
+  ) throws {
+    func convert<T>(_ element: (Float) -> T?) throws {
+      let elements = try values.enumerated().map { index, value in
+        guard let element = element(value) else {
+          throw HedgerowError(
+            .badData, "\(place(index, rows)) is \(value), which \(kind.element) does not hold",
+            at: file.path)
+        }
+        return element
+      }
+      try elements.withUnsafeBytes(body)
+    }
+    // In a vector nothing may become infinite.
+    let isVector = file.columnCount != nil
+    switch kind.element {
+    case .float16:
+      try convert { value in
+        let half = Float16(value)
+        return isVector && !half.isFinite ? nil : half
+      }
+    case .bfloat16:
+      try convert { value in
+        let half = BFloat16(value)
+        return isVector && !Float(half).isFinite ? nil : half
+      }
+    case .scaledInt8(let scale): try convert { ColumnCodec.code(Double($0), scale: scale) }
+    default: try values.withUnsafeBytes(body)
     }
   }
 
@@ -241,5 +296,15 @@ struct FeatureBuild {
       let scale = Float(max(sum, 1))
       for index in start..<(start + width) { values[index] /= scale }
     }
+  }
+}
+
+extension PropertyKind {
+  /// Whether values are codes with a scale.
+  fileprivate var isScaled: Bool { if case .scaledInt8 = self { true } else { false } }
+
+  /// The kind that an array's column has when its elements are of another one.
+  fileprivate func with(_ element: PropertyKind, in file: NPYFile) -> PropertyKind {
+    file.columnCount == nil ? element : .vector(element: element, width: width)
   }
 }

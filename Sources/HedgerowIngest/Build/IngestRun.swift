@@ -264,6 +264,7 @@ struct IngestRun {
   private mutating func open(_ feature: IngestOptions.FeatureFile) throws {
     let build = try FeatureBuild(
       feature.column, path: feature.path, normalization: options.normalization,
+      element: feature.element,
       stored: present.schema.node(feature.type)?.property(feature.column)?.kind)
     features[feature.type] = (features[optional: feature.type] ?? []) + [build]
     guard !hasFile(feature.type) else { return }
@@ -276,15 +277,21 @@ struct IngestRun {
     featureRows[feature.type] = rows
   }
 
-  /// Integers, unless the first lines show otherwise, a header wants strings or the store has texts.
+  /// Integers, or UUIDs where all of the first lines hold some, unless a header wants strings or the
+  /// store has other keys.
   private func guessForm(of type: NodeType) -> NodeKeys.Form {
     if featureRows[optional: type] != nil { return .integers }
-    if present.count(of: type) > 0, present.keyKind(of: type) == .string { return .texts }
-    var isInteger = true
+    let stored = present.count(of: type) > 0 ? present.keyKind(of: type) : nil
+    if stored == .string { return .texts }
+    var isInteger = stored != .uuid
+    var isUUID = stored == .uuid || stored == nil
+    var hasRows = stored == .uuid
     func look(_ layout: TextLayout, _ end: Int) {
       let kind = layout.columns[layout.keyColumns[end]].kind
-      isInteger =
-        isInteger && layout.looksInteger[end] && kind != .string && kind != .categorical
+      let isText = kind == .string || kind == .categorical
+      isInteger = isInteger && layout.looksInteger[end] && !isText
+      isUUID = isUUID && layout.looksUUID[end] && !isText
+      hasRows = hasRows || layout.hasRows
     }
     for file in nodeTables[type].files { look(file.layout, 0) }
     for (edge, table) in edgeTables where gathers(type) {
@@ -293,7 +300,7 @@ struct IngestRun {
         if edge.target == type { look(file.layout, 1) }
       }
     }
-    return isInteger ? .integers : .texts
+    return isInteger ? .integers : isUUID && hasRows ? .uuids : .texts
   }
 
   /// Whether keys in edge files become nodes of the type.

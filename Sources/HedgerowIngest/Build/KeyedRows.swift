@@ -27,7 +27,7 @@ struct KeyedRows {
       throw HedgerowError(.badData, "has \(rowCount) rows; a type holds at most 2^32", at: path)
     }
     let count = snapshot.count(of: type)
-    if snapshot.keyKind(of: type) == .string, count > 0 {
+    if [.string, .uuid].contains(snapshot.keyKind(of: type)), count > 0 {
       throw noRow(try snapshot.key(of: NodeID(0), of: type))
     }
     var there = RoaringBitmap()

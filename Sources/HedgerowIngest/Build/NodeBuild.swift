@@ -84,7 +84,8 @@ struct NodeBuild {
           for rows in keptRows(of: chunk, from: rowCount) {
             for case (let index, let writer?) in writers.enumerated() {
               try write(
-                values[index], rows, of: chunk, field: table.fields[file][index], to: writer)
+                values[index], rows, of: chunk, field: table.fields[file][index],
+                by: table.codecs[index], to: writer)
             }
             for index in splits.indices {
               let field = table.fields[file][splits[index].column]!
@@ -127,12 +128,15 @@ struct NodeBuild {
 
   private func write(
     _ values: ColumnCodec.Values, _ rows: Range<Int>, of chunk: TextChunk, field: Int?,
-    to writer: ColumnWriter
+    by codec: ColumnCodec, to writer: ColumnWriter
   ) throws {
-    if writer.kind == .string {
+    if writer.kind.hasVariableLength {
       for row in rows {
-        let text = field.map { UnsafeRawBufferPointer(chunk.field(row, $0)) }
-        try writer.append(text: values.isValid[row] ? text : nil)
+        if let field, values.isValid[row] {
+          try codec.withStored(chunk.field(row, field)) { try writer.append(text: $0) }
+        } else {
+          try writer.append(text: nil)
+        }
       }
       return
     }
@@ -196,14 +200,10 @@ struct NodeBuild {
           Scan.prepare(chunk, table, file: file)
         } consume: { chunk, _ in
           for row in keptRows(of: chunk, from: rowCount).joined() {
-            let key = chunk.key(row, column)
             keyCount += 1
-            if keys.form == .texts {
+            try keys.withEncoded(field: chunk.key(row, column)) { key in
+              guard let key else { throw changedFile(table.files[file]) }
               try append(key)
-            } else {
-              var integer: Int64 = 0
-              _ = hr_parse_int64(key.baseAddress!, key.count, &integer)
-              try keys.withEncoded(integer, append)
             }
           }
           rowCount += chunk.totalRowCount
@@ -217,7 +217,7 @@ struct NodeBuild {
 extension ColumnWriter {
   /// Appends rows of null.
   func appendNulls(_ count: Int) throws {
-    guard kind != .string else {
+    guard !kind.hasVariableLength else {
       for _ in 0..<count { try append(text: nil) }
       return
     }

@@ -17,11 +17,10 @@ struct Scan {
     /// For each key column: the new keys, or all of them for a node file.
     var integers: [[Int64]] = []
     var texts: [[UnsafeBufferPointer<UInt8>]] = []
-    /// Where a key is no integer and all must be.
+    var uuids: [[UUIDKey]] = []
+    /// Where a key is no integer, or no UUID, and all must be.
     var isText: [Bool] = []
   }
-
-  static let longestKey = 65535
 
   let runner: PassRunner
   let faults: Faults
@@ -40,8 +39,8 @@ struct Scan {
       for row in 0..<chunk.rowCount {
         let field = chunk.fields[row * chunk.columnCount + column]
         let length = Int(hr_field_end(field) - field.begin)
-        // A short field that begins with no space is a key.
-        if length > 0, length <= longestKey, chunk.bytes[Int(field.begin)] > UInt8(ascii: " "),
+        // A field that begins with no space is a key.
+        if length > 0, chunk.bytes[Int(field.begin)] > UInt8(ascii: " "),
           !mustBeInteger
         {
           continue
@@ -49,8 +48,6 @@ struct Scan {
         let key = chunk.key(row, column)
         if key.isEmpty {
           chunk.mark(row, "has no key in column \(column + 1)")
-        } else if key.count > longestKey {
-          chunk.mark(row, "has a key longer than \(longestKey) bytes in column \(column + 1)")
         } else if mustBeInteger, hr_classify(key.baseAddress!, key.count) != HR_CLASS_INTEGER {
           chunk.mark(row, "has \(chunk.quote(row, column)) where an integer key belongs")
         }
@@ -82,6 +79,7 @@ struct Scan {
     for (column, keyColumn) in zip(layout.keyColumns, keyColumns) {
       var integers: [Int64] = []
       var texts: [UnsafeBufferPointer<UInt8>] = []
+      var uuids: [UUIDKey] = []
       var isText = false
       if keyColumn.isGathered {
         switch keyColumn.keys.form {
@@ -90,6 +88,14 @@ struct Scan {
           isText = integers.count < chunk.rowCount
           if onlyNew && !isText {
             integers = integers.withUnsafeBufferPointer { keyColumn.keys.unknown(integers: $0) }
+          }
+        case .uuids:
+          for row in 0..<chunk.rowCount {
+            guard let key = UUIDKey(chunk.key(row, column)) else {
+              isText = true
+              break
+            }
+            if !onlyNew || keyColumn.keys.isUnknown(uuid: key) { uuids.append(key) }
           }
         case .texts:
           for row in 0..<chunk.rowCount {
@@ -100,6 +106,7 @@ struct Scan {
       }
       part.integers.append(integers)
       part.texts.append(texts)
+      part.uuids.append(uuids)
       part.isText.append(isText)
     }
     part.profiles = zip(profiles, table.fields[file]).map { profile, column in
@@ -137,7 +144,8 @@ struct Scan {
 
   // MARK: Files
 
-  /// Scans a node type's files; false when a key is no integer though all were taken to be.
+  /// Scans a node type's files; false when a key is no integer, or no UUID, though all were taken to
+  /// be.
   func scan(nodes table: inout InputTable, keys: NodeKeys) throws -> Bool {
     var isInteger = true
     var rowCount = keys.storedCount
@@ -167,6 +175,10 @@ struct Scan {
           try part.integers[0].withUnsafeBufferPointer {
             try keys.addRows(integers: $0, row: row, onDuplicate: onDuplicate)
           }
+        case .uuids:
+          try NodeKeys.withEncoded(part.uuids[0]) {
+            try keys.addRows(texts: $0, row: row, onDuplicate: onDuplicate)
+          }
         case .texts: try keys.addRows(texts: part.texts[0], row: row, onDuplicate: onDuplicate)
         }
       }
@@ -175,8 +187,8 @@ struct Scan {
     return isInteger
   }
 
-  /// Scans an edge type's files; says for each end whether all its keys were integers, if they had
-  /// to be.
+  /// Scans an edge type's files; says for each end whether all its keys were integers, or UUIDs, if
+  /// they had to be.
   func scan(edges table: inout InputTable, _ keyColumns: [KeyColumn]) throws -> [Bool] {
     var isInteger = [true, true]
     var rowCount = 0
@@ -197,6 +209,10 @@ struct Scan {
           guard keyColumns[end].isGathered, isInteger[end] else { continue }
           switch keyColumns[end].keys.form {
           case .integers: try keyColumns[end].keys.addMentions(integers: part.integers[end])
+          case .uuids:
+            try NodeKeys.withEncoded(part.uuids[end]) {
+              try keyColumns[end].keys.addMentions(texts: $0)
+            }
           case .texts: try keyColumns[end].keys.addMentions(texts: part.texts[end])
           }
         }

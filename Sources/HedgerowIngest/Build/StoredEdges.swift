@@ -73,7 +73,7 @@ final class StoredEdges: EdgeStream {
   private func fill(_ column: Int, _ count: Int) throws {
     let rows = position..<position + count
     let start = records.baseAddress! + layout.offsets[column]
-    if columns[column].kind == .string {
+    if columns[column].kind.hasVariableLength {
       var row = 0
       try columns[column].readTexts(rows) { text in
         isValid[row] = text != nil

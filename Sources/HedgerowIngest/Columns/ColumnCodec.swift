@@ -59,8 +59,16 @@ package struct ColumnCodec: @unchecked Sendable {
     codes = nil
   }
 
-  /// Bytes of a value as it is encoded; strings have none.
-  package var byteWidth: Int { kind == .string ? 0 : kind.byteWidth }
+  /// Bytes of a value as it is encoded; values with lengths of their own have none.
+  package var byteWidth: Int { kind.hasVariableLength ? 0 : kind.byteWidth }
+
+  /// Calls `body` with what a good field of a column of strings or bytes becomes in the store.
+  package func withStored<T>(
+    _ field: UnsafeBufferPointer<UInt8>, _ body: (UnsafeRawBufferPointer) throws -> T
+  ) rethrows -> T {
+    guard kind == .bytes else { return try body(UnsafeRawBufferPointer(field)) }
+    return try (HexadecimalText.decode(field.trimmed) ?? []).withUnsafeBytes(body)
+  }
 
   /// Values of a column's rows, little-endian, and which of them are there.
   package final class Values {
@@ -123,6 +131,18 @@ package struct ColumnCodec: @unchecked Sendable {
         guard hr_parse_double(text.baseAddress!, text.count, &value) != 0 else { return nil }
         return Float16(value).bitPattern
       }
+    case .bfloat16:
+      source.each(start, as: UInt16.self, "a number") { text in
+        var value: Float = 0
+        guard hr_parse_float(text.baseAddress!, text.count, &value) != 0 else { return nil }
+        return BFloat16(value).bitPattern
+      }
+    case .scaledInt8(let scale):
+      source.each(start, as: Int8.self, Self.range(ofScale: scale)) { text in
+        var value = 0.0
+        guard hr_parse_double(text.baseAddress!, text.count, &value) != 0 else { return nil }
+        return Self.code(value, scale: scale)
+      }
     case .bool: source.each(start, as: UInt8.self, "true or false", Self.bool)
     case .categorical:
       guard let codes else { return values }
@@ -131,10 +151,27 @@ package struct ColumnCodec: @unchecked Sendable {
       }
     case .string:
       for row in 0..<chunk.rowCount { valid[row] = chunk.field(row, column).count > 0 ? 1 : 0 }
+    case .bytes:
+      for row in 0..<chunk.rowCount {
+        let text = chunk.field(row, column).trimmed
+        valid[row] = text.isEmpty ? 0 : 1
+        if !text.isEmpty && !HexadecimalText.isValid(text) {
+          source.fault(row, "0x and pairs of hexadecimal digits")
+        }
+      }
     case .vector(let element, let width):
       source.vectors(into: start, element: element, width: width)
     }
     return values
+  }
+
+  /// The code nearest to a number; `nil` for one that no code stands for.
+  static func code(_ value: Double, scale: Float) -> Int8? {
+    Int8(exactly: (value / Double(scale)).rounded(.toNearestOrEven))
+  }
+
+  static func range(ofScale scale: Float) -> String {
+    "\(-128 * scale) to \(127 * scale), as codes of \(scale) hold"
   }
 
   private static func bool(_ text: UnsafeBufferPointer<UInt8>) -> UInt8? {
@@ -207,7 +244,7 @@ private struct Source {
   let name: String
   let valid: UnsafeMutablePointer<UInt8>
 
-  private func fault(_ row: Int, _ expected: String) {
+  func fault(_ row: Int, _ expected: String) {
     chunk.mark(row, "has \(chunk.quote(row, column)) where column '\(name)' wants \(expected)")
     valid[row] = 0
   }
@@ -296,7 +333,13 @@ private struct Source {
         valid[row] = 1
       } else {
         memset(out, 0, rowByteCount)
-        fault(row, "\(width) elements of \(element)")
+        let range =
+          if case .scaledInt8(let scale) = element {
+            " from \(ColumnCodec.range(ofScale: scale))"
+          } else {
+            " of \(element)"
+          }
+        fault(row, "\(width) elements\(range)")
       }
     }
   }
@@ -326,6 +369,14 @@ private struct Source {
     case .float16:
       guard hr_parse_double(start, text.count, &double) != 0 else { return false }
       out.storeBytes(of: Float16(double).bitPattern, as: UInt16.self)
+    case .bfloat16:
+      guard hr_parse_float(start, text.count, &float) != 0 else { return false }
+      out.storeBytes(of: BFloat16(float).bitPattern, as: UInt16.self)
+    case .scaledInt8(let scale):
+      guard hr_parse_double(start, text.count, &double) != 0,
+        let code = ColumnCodec.code(double, scale: scale)
+      else { return false }
+      out.storeBytes(of: code, as: Int8.self)
     default:
       guard hr_parse_float(start, text.count, &float) != 0 else { return false }
       out.storeBytes(of: float, as: Float.self)

@@ -18,7 +18,7 @@ extension NodeKeys {
     }
   }
 
-  /// The id of a text (an integer's 8 bytes), or `UInt32.max`.
+  /// The id of a text (an integer's 8 bytes, a UUID's 16), or `UInt32.max`.
   package func id(text: UnsafeBufferPointer<UInt8>) -> UInt32 {
     guard let index = table.find(text) else { return .max }
     return id(ofTag: table.tag(index))
@@ -26,7 +26,11 @@ extension NodeKeys {
 
   /// How the store will keep the keys.
   package var storedKind: KeyKind {
-    if form == .texts { return .string }
+    switch form {
+    case .texts: return .string
+    case .uuids: return .uuid
+    case .integers: break
+    }
     if let bits, bits.isContiguous { return .identity }
     return .int64
   }
@@ -34,7 +38,7 @@ extension NodeKeys {
   /// Writes the dictionary.
   ///
   /// - Parameter rowKeys: hands over the keys of the rows that are kept, in order, from their files
-  ///   (an integer's 8 bytes); asked only when the keys did not fit in memory.
+  ///   (an integer's 8 bytes, a UUID's 16); asked only when the keys did not fit in memory.
   package func write(
     to writer: KeyWriter,
     rowKeys: ((UnsafeBufferPointer<UInt8>) throws -> Void) throws -> Void
@@ -45,10 +49,10 @@ extension NodeKeys {
       return try writer.finish()
     }
     func append(_ text: UnsafeBufferPointer<UInt8>) throws {
-      if form == .integers {
-        try writer.append(key: decoded(text))
-      } else {
-        try writer.append(text: UnsafeRawBufferPointer(text))
+      switch form {
+      case .integers: try writer.append(key: decoded(text))
+      case .uuids: try writer.append(uuid: uuid(text))
+      case .texts: try writer.append(text: UnsafeRawBufferPointer(text))
       }
     }
     // In id order: rows, then nodes that edges made.
@@ -93,12 +97,10 @@ package final class KeyQueries {
     table.footprint(adding: count, byteCount: byteCount) + 4 * (table.count + count) <= memory
   }
 
-  /// Adds a text (an integer's 8 bytes) and returns its place among the answers.
+  /// Adds a text (an integer's 8 bytes, a UUID's 16) and returns its place among the answers.
   package func add(_ text: UnsafeBufferPointer<UInt8>) -> UInt32 {
     UInt32(table.insert(text).index)
   }
-
-  package func add(_ key: Int64) -> UInt32 { keys.withEncoded(key) { add($0) } }
 
   /// The ids of all keys added since the last time, `UInt32.max` for those that are not there.
   package func answer() throws -> [UInt32] {

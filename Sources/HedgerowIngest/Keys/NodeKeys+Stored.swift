@@ -38,7 +38,8 @@ extension NodeKeys {
     storedCount = count
   }
 
-  /// Calls `body` with the key of each node in the store, by id: a text, or an integer's 8 bytes.
+  /// Calls `body` with the key of each node in the store, by id: a text, an integer's 8 bytes or
+  /// a UUID's 16.
   package func visitStored(
     in snapshot: Snapshot, _ body: (UnsafeBufferPointer<UInt8>) throws -> Void
   ) throws {
@@ -52,7 +53,7 @@ extension NodeKeys {
     }
   }
 
-  /// Keys as texts, also where the store has integers.
+  /// Keys as texts, also where the store has integers or UUIDs; these as 16 bytes if the form is theirs.
   private func withStoredTexts(
     of ids: Range<Int>, in snapshot: Snapshot,
     _ body: ([UnsafeBufferPointer<UInt8>]) throws -> Void
@@ -63,9 +64,16 @@ extension NodeKeys {
     }
     var bytes: [UInt8] = []
     var ends: [Int] = []
-    for key in try snapshot.integerKeys(of: ids, of: type) {
-      bytes += "\(key)".utf8
+    func add(_ text: some Sequence<UInt8>) {
+      bytes += text
       ends.append(bytes.count)
+    }
+    if snapshot.keyKind(of: type) == .uuid {
+      for key in try snapshot.uuidKeys(of: ids, of: type) {
+        if form == .uuids { withUnsafeBytes(of: key) { add($0) } } else { add("\(key)".utf8) }
+      }
+    } else {
+      for key in try snapshot.integerKeys(of: ids, of: type) { add("\(key)".utf8) }
     }
     try bytes.withUnsafeBufferPointer { bytes in
       var start = 0

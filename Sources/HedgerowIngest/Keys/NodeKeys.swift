@@ -9,11 +9,11 @@ package import HedgerowCore
 /// depends on memory or threads.
 ///
 /// Integer keys are a bitmap as long as the rows, if there are any, are 0, 1, 2, ... and keys are
-/// small enough for the memory. All others are texts (integers as 8 bytes that sort as they do) in a
-/// hash table, which spills sorted runs when its memory is full; look-ups are then made in batches
+/// small enough for the memory. All others are texts (integers as 8 bytes that sort as they do, UUIDs
+/// as their 16) in a hash table, which spills sorted runs when its memory is full; look-ups are then made in batches
 /// that are merged with the sorted whole (``KeyQueries``).
 package final class NodeKeys {
-  package enum Form: Sendable { case integers, texts }
+  package enum Form: Sendable { case integers, uuids, texts }
 
   package let type: NodeType
   package let form: Form
@@ -104,12 +104,13 @@ package final class NodeKeys {
     }
   }
 
+  /// Texts, or the 16 bytes of each UUID.
   package func addRows(
     texts: [UnsafeBufferPointer<UInt8>], row: (Int) -> Int, onDuplicate: OnDuplicate
   ) throws {
     try makeRoom(count: texts.count, byteCount: texts.reduce(0) { $0 + $1.count })
     for (index, text) in texts.enumerated() {
-      try addRow(text, row: row(index), named: String(text), onDuplicate)
+      try addRow(text, row: row(index), named: name(of: text), onDuplicate)
     }
   }
 
@@ -134,6 +135,23 @@ package final class NodeKeys {
   }
 
   package func isUnknown(text: UnsafeBufferPointer<UInt8>) -> Bool { table.find(text) == nil }
+
+  package func isUnknown(uuid: UUIDKey) -> Bool {
+    withUnsafeBytes(of: uuid) { bytes in
+      bytes.withMemoryRebound(to: UInt8.self) { isUnknown(text: $0) }
+    }
+  }
+
+  /// Calls `body` with the 16 bytes of each UUID.
+  package static func withEncoded<T>(
+    _ uuids: [UUIDKey], _ body: ([UnsafeBufferPointer<UInt8>]) throws -> T
+  ) rethrows -> T {
+    try uuids.withUnsafeBytes { bytes in
+      let bytes = bytes.assumingMemoryBound(to: UInt8.self)
+      return try body(
+        uuids.indices.map { UnsafeBufferPointer(rebasing: bytes[16 * $0..<16 * $0 + 16]) })
+    }
+  }
 
   /// Adds keys that edges mention.
   package func addMentions(integers keys: [Int64]) throws {
@@ -186,7 +204,7 @@ package final class NodeKeys {
   }
 
   /// The 8 bytes of an integer that sort as it does.
-  func withEncoded<T>(
+  package func withEncoded<T>(
     _ key: Int64, _ body: (UnsafeBufferPointer<UInt8>) throws -> T
   ) rethrows -> T {
     let word = (UInt64(bitPattern: key) ^ 1 << 63).bigEndian
@@ -198,6 +216,41 @@ package final class NodeKeys {
   func decoded(_ text: UnsafeBufferPointer<UInt8>) -> Int64 {
     let word = UnsafeRawPointer(text.baseAddress!).loadUnaligned(as: UInt64.self)
     return Int64(bitPattern: UInt64(bigEndian: word) ^ 1 << 63)
+  }
+
+  func uuid(_ text: UnsafeBufferPointer<UInt8>) -> UUIDKey {
+    UnsafeRawPointer(text.baseAddress!).loadUnaligned(as: UUIDKey.self)
+  }
+
+  /// Calls `body` with a key of a file as the dictionary has it, or with nil when it is none of the
+  /// form.
+  package func withEncoded<T>(
+    field key: UnsafeBufferPointer<UInt8>, _ body: (UnsafeBufferPointer<UInt8>?) throws -> T
+  ) rethrows -> T {
+    switch form {
+    case .texts: return try body(key)
+    case .uuids:
+      guard let uuid = UUIDKey(key) else { return try body(nil) }
+      return try withUnsafeBytes(of: uuid) { bytes in
+        try bytes.withMemoryRebound(to: UInt8.self) { try body($0) }
+      }
+    case .integers:
+      guard hr_classify(key.baseAddress!, key.count) == HR_CLASS_INTEGER else {
+        return try body(nil)
+      }
+      var integer: Int64 = 0
+      _ = hr_parse_int64(key.baseAddress!, key.count, &integer)
+      return try withEncoded(integer, body)
+    }
+  }
+
+  /// A key of the dictionary as people write it.
+  private func name(of text: UnsafeBufferPointer<UInt8>) -> String {
+    switch form {
+    case .integers: "\(decoded(text))"
+    case .uuids: "\(uuid(text))"
+    case .texts: String(text)
+    }
   }
 
   // MARK: Numbering
@@ -213,8 +266,7 @@ package final class NodeKeys {
       spilled = try runs.merge(memory: memory) { text, tags in
         guard let first = tags.min(), first != Self.madeByEdge else { return try nextCreated() }
         for row in tags.sorted().dropFirst() where row != Self.madeByEdge {
-          let key = form == .integers ? "\(decoded(text))" : String(text)
-          try onDuplicate(key, Int(first), Int(row))
+          try onDuplicate(name(of: text), Int(first), Int(row))
           dropped.append(row)
           keptRowCount -= 1
         }

@@ -24,6 +24,10 @@ package struct TextLayout {
   package var keyColumns: [Int]
   /// Whether each key column of the first lines holds integers only.
   package var looksInteger: [Bool]
+  /// And whether each holds UUIDs only.
+  package var looksUUID: [Bool]
+  /// Whether the first lines hold any rows.
+  package var hasRows: Bool
 
   /// The columns that become properties.
   package var propertyColumns: [Int] {
@@ -95,6 +99,12 @@ extension TextLayout {
         row.count <= column || Self.classify(row[column]) == HR_CLASS_INTEGER
       }
     }
+    hasRows = rows.count > (hasHeader ? 1 : 0)
+    looksUUID = keyColumns.map { column in
+      rows.dropFirst(hasHeader ? 1 : 0).allSatisfy { row in
+        row.count <= column || row[column].withUnsafeBufferPointer { UUIDKey($0) } != nil
+      }
+    }
     try checkNames(place)
   }
 
@@ -159,7 +169,12 @@ extension TextLayout {
     let next = rows.dropFirst().filter { $0.count == names.count }
     return names.indices.contains { column in
       let isText = !rows[0][column].isEmpty && !isNumber(rows[0][column])
-      return isText && !next.isEmpty && next.allSatisfy { isNumber($0[column]) }
+      func isUUID(_ row: [[UInt8]]) -> Bool {
+        row[column].withUnsafeBufferPointer { UUIDKey($0) } != nil
+      }
+      return isText && !next.isEmpty
+        && (next.allSatisfy { isNumber($0[column]) }
+          || (!isUUID(rows[0]) && next.allSatisfy(isUUID)))
     }
   }
 
@@ -189,7 +204,7 @@ extension TextLayout {
       throw HedgerowError(
         .badData,
         "'\(text[text.index(after: colon)...])' in the header is no type of a column: "
-          + "use int, float, bool, string, categorical, timestamp or float32[N]",
+          + "use int, float, bool, string, bytes, categorical, timestamp or float32[N]",
         at: place)
     }
     return Column(name: cleanName(name), kind: kind)
@@ -249,8 +264,17 @@ struct FileStart {
   init(path: String, byteCount: Int) throws {
     let source = try ByteSource(path: path)
     var buffer = [UInt8](repeating: 0, count: byteCount)
-    let count = try buffer.withUnsafeMutableBytes { try source.read(into: $0) }
-    isWhole = count < byteCount
+    var count = try buffer.withUnsafeMutableBytes { try source.read(into: $0) }
+    // A row with a long key or text may go on beyond the sample.
+    while count == buffer.count, count < TextChunk.longestRow,
+      !buffer.contains(UInt8(ascii: "\n"))
+    {
+      buffer += [UInt8](repeating: 0, count: count)
+      count += try buffer.withUnsafeMutableBytes {
+        try source.read(into: UnsafeMutableRawBufferPointer(rebasing: $0[count...]))
+      }
+    }
+    isWhole = count < buffer.count
     markByteCount = buffer[..<count].starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
     bytes = Array(buffer[markByteCount..<count])
   }

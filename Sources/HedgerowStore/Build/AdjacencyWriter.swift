@@ -1,5 +1,6 @@
 import HedgerowCore
 import HedgerowMapped
+import HedgerowRoaring
 import Synchronization
 
 /// Writes one index of an edge type from its entries in row order, range by range.
@@ -13,6 +14,8 @@ public final class AdjacencyWriter {
   private let neighborCount: Int
   private let storesPositions: Bool
   private let edgeRanges: EdgeRanges?
+  /// Rows that must stay empty.
+  private let deleted: RoaringBitmap?
   private let rangeBits: Int
 
   private var range: UInt32 = 0
@@ -27,8 +30,10 @@ public final class AdjacencyWriter {
 
   init(
     builder: GenerationBuilder, type: UInt16, index: AdjacencyIndex, rowCount: Int,
-    neighborCount: Int, storesPositions: Bool, edgeRanges: EdgeRanges?
+    neighborCount: Int, storesPositions: Bool, edgeRanges: EdgeRanges?,
+    deleted: RoaringBitmap = RoaringBitmap()
   ) {
+    self.deleted = deleted.isEmpty ? nil : deleted
     self.builder = builder
     self.type = type
     self.index = index
@@ -70,6 +75,10 @@ public final class AdjacencyWriter {
         }
       }
       require(end > start, "row \(rows[start]) of \(rowCount)")
+      if let deleted, let row = rows[start..<end].first(where: deleted.contains) {
+        throw HedgerowError(
+          .badData, "an edge names node \(row) of its type, which was deleted: insert it again first")
+      }
       lastRow = last
       try segment!.append(
         UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: neighbors[start..<end])))

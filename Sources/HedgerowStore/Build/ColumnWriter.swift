@@ -59,7 +59,9 @@ public final class ColumnWriter {
 
   /// Appends rows of a stored column.
   func copy(_ rows: Range<UInt64>, from stored: LayeredColumn) throws {
-    if kind == .string { return try stored.visitTexts(rows) { try append(text: $0) } }
+    if kind.hasVariableLength {
+      return try stored.visitTexts(rows) { try append(text: $0) }
+    }
     let block = max(1, min(rows.count, (1 << 20) / rowByteCount))
     let values = UnsafeMutableRawBufferPointer.allocate(
       byteCount: block * rowByteCount, alignment: 16)
@@ -81,11 +83,12 @@ public final class ColumnWriter {
   }
 
   /// Appends `count` values of the kind's ``PropertyKind/byteWidth``, little-endian: a bool in one
-  /// byte, a category as its UInt32 code, a vector as its elements. Null rows must hold zeros.
+  /// byte, a category as its UInt32 code, codes with a scale as the codes, a vector as its elements.
+  /// Null rows must hold zeros.
   public func append(
     fixed values: UnsafeRawBufferPointer, count: Int, isValid: UnsafeBufferPointer<Bool>? = nil
   ) throws {
-    require(kind != .string, "text goes in by append(text:)")
+    require(!kind.hasVariableLength, "\(kind) go in by append(text:)")
     require(
       values.count == count * rowByteCount && (isValid.map { $0.count == count } ?? true),
       "\(values.count) bytes for \(count) values of \(rowByteCount)")
@@ -106,9 +109,9 @@ public final class ColumnWriter {
     }
   }
 
-  /// Appends one text, or null.
+  /// Appends one text, or one value of a column of bytes, or null.
   public func append(text: UnsafeRawBufferPointer?) throws {
-    require(kind == .string, "a column of \(kind) takes no text")
+    require(kind.hasVariableLength, "a column of \(kind) takes no text")
     _ = try roomInRange()
     if let text { try segment!.append(text) }
     offsets.append(offsets[offsets.count - 1] + UInt64(text?.count ?? 0))
@@ -166,7 +169,7 @@ public final class ColumnWriter {
     if kind != .categorical {
       try segment.beginSection(
         StoreLayout.ColumnSection.values,
-        elementByteCount: kind == .string ? 1 : kind.element.byteWidth)
+        elementByteCount: kind.hasVariableLength ? 1 : kind.element.byteWidth)
     }
     self.segment = segment
     rangeRowCount = 0
@@ -188,7 +191,7 @@ public final class ColumnWriter {
       default: try segment.append(codes)
       }
     }
-    if kind == .string {
+    if kind.hasVariableLength {
       try segment.beginSection(StoreLayout.ColumnSection.offsets, elementByteCount: 8)
       try segment.append(offsets)
     }
@@ -196,7 +199,7 @@ public final class ColumnWriter {
       try segment.beginSection(StoreLayout.ColumnSection.validity, elementByteCount: 8)
       try segment.append(validity)
     }
-    let isFixed = kind != .string && kind != .categorical
+    let isFixed = !kind.hasVariableLength && kind != .categorical
     let byteCount = try segment.finish(
       attributes: [UInt64(rangeRowCount), UInt64(isFixed ? stride : 0), nullCount, UInt64(range)])
     builder.add(

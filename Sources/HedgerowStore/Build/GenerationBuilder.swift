@@ -170,6 +170,11 @@ public final class GenerationBuilder: Sendable {
 
   // MARK: Writers
 
+  /// Rows of a node type, those that were declared included.
+  public func count(of type: NodeType) -> Int {
+    Int(pending.withLock { $0.catalog.node(type)?.count } ?? 0)
+  }
+
   /// The writer of one column of a node type; rows go in by id. One of a column that an extended
   /// type had begins behind the rows that are there.
   public func columnWriter(of type: NodeType, _ property: String) throws -> ColumnWriter {
@@ -215,7 +220,8 @@ public final class GenerationBuilder: Sendable {
     return AdjacencyWriter(
       builder: self, type: edge.id, index: index, rowCount: index == .out ? source : target,
       neighborCount: index == .out ? target : source, storesPositions: storesPositions,
-      edgeRanges: index == .out ? ranges : nil)
+      edgeRanges: index == .out ? ranges : nil,
+      deleted: try store.deletedNodes(of: index == .out ? type.source : type.target))
   }
 
   /// The writer of a node type's key dictionary.

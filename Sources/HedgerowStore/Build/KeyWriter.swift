@@ -1,4 +1,4 @@
-import HedgerowCore
+public import HedgerowCore
 import HedgerowMapped
 
 /// How a node type's external keys are kept.
@@ -7,12 +7,14 @@ public enum KeyKind: UInt8, Codable, Sendable {
   case identity = 0
   case int64 = 1
   case string = 2
+  /// 16 bytes each; as text in lower case, read in either.
+  case uuid = 3
 }
 
 /// Writes the dictionary of a node type: every key in id order, then the ids by rising key.
 ///
 /// The second part may be left out when the keys rise with the ids. Integers rise numerically,
-/// strings by their bytes.
+/// strings and UUIDs by their bytes.
 public final class KeyWriter {
   private let builder: GenerationBuilder
   private let type: UInt16
@@ -33,9 +35,11 @@ public final class KeyWriter {
     guard kind != .identity else { return }
     let segment = try builder.segmentWriter(SegmentID(part: .keys, type: type), .keys)
     typealias Section = StoreLayout.KeySection
-    if kind == .int64 {
-      try segment.beginSection(Section.integers, elementByteCount: 8)
-    } else {
+    switch kind {
+    case .identity: break
+    case .int64: try segment.beginSection(Section.integers, elementByteCount: 8)
+    case .uuid: try segment.beginSection(Section.uuids, elementByteCount: 16)
+    case .string:
       try segment.beginSection(Section.bytes, elementByteCount: 1)
       offsets = Spool(in: builder.scratchDirectory)
       try offsets?.append(UInt64(0))
@@ -47,6 +51,13 @@ public final class KeyWriter {
   public func append(key: Int64) throws {
     require(kind == .int64 && !isOrdered)
     try withUnsafeBytes(of: key) { try segment!.append($0) }
+    keyCount += 1
+  }
+
+  /// The next id's key.
+  public func append(uuid: UUIDKey) throws {
+    require(kind == .uuid && !isOrdered)
+    try withUnsafeBytes(of: uuid) { try segment!.append($0) }
     keyCount += 1
   }
 

@@ -93,7 +93,6 @@ struct Compaction {
   private func foldKeys(of node: NodeTypeRecord, _ added: [[UInt8]]) throws {
     let keys = try snapshot.keys(of: NodeType(node.name))
     let base = try snapshot.segments.keys(node)
-    let isInteger = node.keys != .string
     var kind = node.keys
     if kind == .identity {
       let isDense = added.enumerated().allSatisfy {
@@ -109,10 +108,10 @@ struct Compaction {
     for start in stride(from: 0, to: keys.count, by: block) {
       try onBlock()
       let ids = start..<min(keys.count, start + block)
-      if isInteger {
-        for key in keys.integers(of: ids) { try writer.append(key: key) }
-      } else {
-        for key in try keys.texts(of: ids) { try writer.append(text: key) }
+      switch kind {
+      case .identity, .int64: for key in keys.integers(of: ids) { try writer.append(key: key) }
+      case .string: for key in try keys.texts(of: ids) { try writer.append(text: key) }
+      case .uuid: for key in keys.uuids(of: ids) { try writer.append(uuid: key) }
       }
     }
     // Both sides are in order: merge them.

@@ -1,3 +1,4 @@
+import Glibc
 import HedgerowCore
 import HedgerowLMDB
 import HedgerowMapped
@@ -31,6 +32,60 @@ extension GraphStore {
     return try withoutActuallyEscaping(onBlock) { onBlock in
       try compact([lock], isComplete: false, onBlock: onBlock) { try lockWriter(waiting: 3600) }
     }
+  }
+
+  /// Compacts when so much has come since the last time that snapshots feel it: from 131,072 changed
+  /// entries on, or, in a large store, from a sixteenth of its nodes and edges, but 2,097,152 at the
+  /// latest. Says whether it did; not when a build or another compaction is at work.
+  ///
+  /// Writes do it by themselves, on a thread of their own: see ``compactsAutomatically``.
+  @discardableResult
+  public func compactIfNeeded() throws -> Bool {
+    guard try needsCompaction() else { return false }
+    do {
+      try compact()
+      return true
+    } catch let error as HedgerowError where error.code == .locked {
+      return false
+    }
+  }
+
+  private func needsCompaction() throws -> Bool {
+    try environment.read { txn in
+      let tables = StoreTables()
+      let changed = try txn.count(in: tables.delta) + txn.count(in: tables.cells)
+      guard changed >= 1 << 17 else { return false }
+      let state = try state(in: txn)
+      let size =
+        state.catalog.nodes.reduce(0) { $0 + $1.count }
+        + state.catalog.edges.reduce(0) { $0 + $1.count }
+      return changed >= 1 << 21 || UInt64(changed) >= size / 16
+    }
+  }
+
+  /// Starts a compaction beside the writers when it is time and none is at work.
+  func compactInBackground() throws {
+    guard compactsAutomatically, !isCompacting.load(ordering: .relaxed), try needsCompaction(),
+      !isCompacting.exchange(true, ordering: .relaxed)
+    else { return }
+    // What fails here fails again, and is said, when somebody asks for a compaction.
+    let thread = Thread.start { [self] in
+      _ = try? compactIfNeeded()
+      isCompacting.store(false, ordering: .relaxed)
+    }
+    pthread_detach(thread)
+  }
+
+  /// Gives pages of `data.mdb` that hold nothing back to the file system.
+  private func releaseFreePages() throws {
+    // Pages of the last commit's state before are kept by LMDB until the commit after it.
+    try environment.write { txn in
+      let tables = StoreTables()
+      if let record = try txn.value(for: StoreTables.storeKey, in: tables.store) {
+        try txn.put(record, for: StoreTables.storeKey, in: tables.store)
+      }
+    }
+    try environment.releaseFreePages()
   }
 
   /// What a bulk build needs first: no changes outside of segments, a value for every row.
@@ -67,6 +122,7 @@ extension GraphStore {
     if let report = try build() {
       forgetGeneration()
       try? removeUnreferencedSegments()
+      try? releaseFreePages()
       return report
     }
     try? removeUnreferencedSegments()

@@ -41,6 +41,10 @@ struct Cell: Hashable, Sendable {
       case .int32: try put(number, as: Int32.self)
       case .int64: try put(number, as: Int64.self)
       case .float16: put(Float16(number).bitPattern)
+      case .bfloat16: put(BFloat16(Float(number)).bitPattern)
+      case .scaledInt8(let scale):
+        guard let code = Int8(exactly: (Float(number) / scale).rounded()) else { throw wrong() }
+        put(code)
       case .float32: put(Float(number))
       default: put(number)
       }
@@ -48,15 +52,18 @@ struct Cell: Hashable, Sendable {
     switch (kind, value) {
     case (.bool, .bool(let flag)): put(UInt8(flag ? 1 : 0))
     case (.int64, .int(let number)), (.timestamp, .int(let number)): put(number)
-    case (.float64, .int(let number)), (.float32, .int(let number)), (.float16, .int(let number)):
+    case (.float64, .int(let number)), (.float32, .int(let number)), (.float16, .int(let number)),
+      (.bfloat16, .int(let number)), (.scaledInt8, .int(let number)):
       try put(Double(number), kind)
     case (.float64, .float(let number)), (.float32, .float(let number)),
-      (.float16, .float(let number)):
+      (.float16, .float(let number)), (.bfloat16, .float(let number)),
+      (.scaledInt8, .float(let number)):
       try put(number, kind)
     case (.int8, .int(let number)), (.uint8, .int(let number)), (.int16, .int(let number)),
       (.int32, .int(let number)):
       try put(Double(number), kind)
     case (.string, .text(let text)): bytes += text.utf8
+    case (.bytes, .bytes(let content)): bytes += content
     case (.categorical, .text(let text)): put(try code(text))
     case (.vector(let element, let width), .vector(let numbers)):
       guard numbers.count == width else {
@@ -88,16 +95,19 @@ struct Cell: Hashable, Sendable {
       case .int32: Double(load(index, Int32.self))
       case .int64: Double(load(index, Int64.self))
       case .float16: Double(hr_half_to_float(load(index, UInt16.self)))
+      case .bfloat16: Double(Float(BFloat16(bitPattern: load(index, UInt16.self))))
+      case .scaledInt8(let scale): Double(Float(load(index, Int8.self)) * scale)
       case .float32: Double(load(index, Float.self))
       default: load(index, Double.self)
       }
     }
-    guard kind == .string || content.count == kind.byteWidth else { throw damaged }
+    guard kind.hasVariableLength || content.count == kind.byteWidth else { throw damaged }
     switch kind {
     case .bool: return .bool(content[0] != 0)
     case .int8, .uint8, .int16, .int32: return .int(Int64(number(kind, 0)))
     case .int64, .timestamp: return .int(load(0))
-    case .float16, .float32, .float64: return .float(number(kind, 0))
+    case .float16, .bfloat16, .float32, .float64, .scaledInt8: return .float(number(kind, 0))
+    case .bytes: return .bytes(content)
     case .string: return .text(String(decoding: content, as: UTF8.self))
     case .categorical:
       let code = load(0, UInt32.self)

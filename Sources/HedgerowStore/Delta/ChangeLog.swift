@@ -119,6 +119,10 @@ extension LoggedChange {
       bytes.append(4)
       appendBigEndian(UInt32(text.utf8.count), to: &bytes)
       bytes += text.utf8
+    case .bytes(let content):
+      bytes.append(6)
+      appendBigEndian(UInt32(content.count), to: &bytes)
+      bytes += content
     case .vector(let numbers):
       bytes.append(5)
       appendBigEndian(UInt32(numbers.count), to: &bytes)
@@ -171,6 +175,11 @@ extension LoggedChange {
         let count = Int(try number(UInt32.self))
         guard (bytes.count - place) / 4 >= count else { throw wrong }
         return .vector(try (0..<count).map { _ in Float(bitPattern: try number()) })
+      case 6:
+        let count = Int(try number(UInt32.self))
+        guard bytes.count - place >= count else { throw wrong }
+        defer { place += count }
+        return .bytes(Array(bytes[place..<place + count]))
       default: throw wrong
       }
     }

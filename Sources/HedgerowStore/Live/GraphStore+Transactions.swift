@@ -47,6 +47,7 @@ extension GraphStore {
     try withoutActuallyEscaping(run) { run in
       try writers.submit(run) { try commit($0, waiting: seconds) }
     }
+    try? compactInBackground()
     switch outcome {
     case .success(let value)?: return value
     default: throw HedgerowError(.io, "the commit was given up", at: path)

@@ -361,6 +361,7 @@ extension KeyKind {
       appendBigEndian(UInt64(bitPattern: number) ^ 1 << 63, to: &bytes)
       return bytes
     case .string: return Array(key.utf8)
+    case .uuid: return UUIDKey(key).map { key in withUnsafeBytes(of: key) { [UInt8]($0) } }
     }
   }
 
@@ -370,6 +371,8 @@ extension KeyKind {
       let number = bytes.reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
       return String(Int64(bitPattern: number ^ 1 << 63))
     case .string: return String(decoding: bytes, as: UTF8.self)
+    case .uuid:
+      return bytes.withUnsafeBytes { $0.loadUnaligned(as: UUIDKey.self) }.description
     }
   }
 }

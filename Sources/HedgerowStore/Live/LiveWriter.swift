@@ -65,7 +65,9 @@ final class LiveWriter: LiveGraph {
   func insert(_ key: String, into node: NodeTypeRecord) throws -> UInt32 {
     guard let bytes = node.keys.bytes(of: key) else {
       throw HedgerowError(
-        .badData, "'\(key)' is no key of node type '\(node.name)', whose keys are integers")
+        .badData,
+        "'\(key)' is no key of node type '\(node.name)', whose keys are "
+          + (node.keys == .uuid ? "UUIDs" : "integers"))
     }
     let counts = OwnerKey(.node, node.id)
     if let known = try id(of: key, node) {

@@ -10,7 +10,7 @@ public struct ColumnReader: Sendable {
   public var categories: [String] { column.categories }
 
   /// Copies values of the kind's ``PropertyKind/byteWidth``, one after the other: a category as its
-  /// UInt32 code. Traps on rows that are not there, and on a column of strings.
+  /// UInt32 code. Traps on rows that are not there, and on a column of strings or bytes.
   ///
   /// - Throws: `damaged` for a category that has no text.
   public func read(
@@ -21,7 +21,7 @@ public struct ColumnReader: Sendable {
       UInt64(rows.lowerBound)..<UInt64(rows.upperBound), into: values, isValid: isValid)
   }
 
-  /// Calls `body` with each text of a column of strings, `nil` for null.
+  /// Calls `body` with each text of a column of strings or value of one of bytes, `nil` for null.
   ///
   /// - Throws: `damaged` for offsets that make no sense.
   public func readTexts(

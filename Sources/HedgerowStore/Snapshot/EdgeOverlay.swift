@@ -65,7 +65,7 @@ final class EdgeOverlay: Sendable {
   init?(
     _ edge: EdgeTypeRecord, out outBase: StoredAdjacency, into inBase: StoredAdjacency,
     sourceCount: Int, targetCount: Int, time: StoredColumn?,
-    _ txn: borrowing some Transaction & ~Copyable
+    _ txn: KeptTransaction
   ) throws {
     let counts = (sourceCount, targetCount)
     var numbers: [UInt64] = []

@@ -1,5 +1,6 @@
 import HedgerowCore
 import HedgerowMapped
+import HedgerowRoaring
 
 /// A column of a snapshot: its segments, and over them the values that changed since.
 ///
@@ -98,7 +99,7 @@ final class LayeredColumn: Sendable {
     if !run.isEmpty { try stored(run, first) }
   }
 
-  /// Calls `body` with the text of each row, `nil` for null.
+  /// Calls `body` with the text, or the bytes, of each row; `nil` for null.
   func visitTexts(
     _ rows: Range<UInt64>, _ body: (UnsafeRawBufferPointer?) throws -> Void
   ) throws {
@@ -117,7 +118,7 @@ final class LayeredColumn: Sendable {
   ) throws {
     let width = kind.byteWidth
     require(
-      kind != .string && values.count == rows.count * width && isValid.count == rows.count,
+      !kind.hasVariableLength && values.count == rows.count * width && isValid.count == rows.count,
       "\(values.count) bytes for \(rows.count) rows of column \(name)")
     try visit(
       rows,
@@ -147,6 +148,25 @@ final class LayeredColumn: Sendable {
     HedgerowError(
       .damaged, "the changed value of row \(row) of column '\(name)' is no \(kind)",
       at: "data.mdb table cells")
+  }
+
+  /// The rows whose value passes a test, found by going over all of them.
+  func rows(passing test: ColumnTest, onBlock: () throws -> Void) throws -> RoaringBitmap {
+    require(edges == nil, "only columns of nodes are searched")
+    let stored = min(rowCount, base.rowCount)
+    var found = try base.rows(0..<stored, passing: test, onBlock: onBlock)
+    for (row, cell) in cells {
+      if test.matches(try cell.value(kind, categories: categories)) {
+        found.insert(UInt32(row))
+      } else {
+        found.remove(UInt32(row))
+      }
+    }
+    let rest = UInt32(stored)..<UInt32(clamping: rowCount)
+    if !rest.isEmpty, test.matches(try defaultCell.value(kind, categories: categories)) {
+      for row in rest where cells[UInt64(row)] == nil { found.insert(row) }
+    }
+    return found
   }
 
   // MARK: Many rows

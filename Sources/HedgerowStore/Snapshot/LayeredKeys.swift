@@ -45,7 +45,8 @@ final class LayeredKeys: @unchecked Sendable {
 
   /// Integer keys of ids that follow each other.
   func integers(of ids: Range<Int>) -> [Int64] {
-    require(kind != .string && ids.upperBound <= count, "nodes \(ids) of \(count)")
+    require(
+      (kind == .int64 || kind == .identity) && ids.upperBound <= count, "nodes \(ids) of \(count)")
     var keys = base.integers(of: ids.clamped(to: 0..<base.count))
     for id in ids.clamped(to: base.count..<count) {
       keys.append(Int64(kind.text(of: [UInt8](added(id))))!)
@@ -58,6 +59,13 @@ final class LayeredKeys: @unchecked Sendable {
     require(kind == .string && ids.upperBound <= count, "nodes \(ids) of \(count)")
     return try base.texts(of: ids.clamped(to: 0..<base.count))
       + ids.clamped(to: base.count..<count).map { added($0) }
+  }
+
+  /// UUIDs of ids that follow each other.
+  func uuids(of ids: Range<Int>) -> [UUIDKey] {
+    require(kind == .uuid && ids.upperBound <= count, "nodes \(ids) of \(count)")
+    return base.uuids(of: ids.clamped(to: 0..<base.count))
+      + ids.clamped(to: base.count..<count).map { UUIDKey(kind.text(of: [UInt8](added($0))))! }
   }
 
   /// The id that a key has or had, or `nil`.

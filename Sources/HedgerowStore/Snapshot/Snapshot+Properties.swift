@@ -55,7 +55,7 @@ extension Snapshot {
     try self.column(column, of: type).categories
   }
 
-  /// The node with an external key, or `nil`. Time O(log nodes).
+  /// The node with an external key, or `nil`; a UUID in either case. Time O(log nodes).
   public func node(_ type: NodeType, key: String) throws -> NodeID? {
     guard let id = try keys(of: type).id(of: key), !deletedNodes(of: type).contains(id) else {
       return nil
@@ -71,6 +71,11 @@ extension Snapshot {
   /// The keys of nodes that follow each other, for a type whose keys are integers.
   public func integerKeys(of nodes: Range<Int>, of type: NodeType) throws -> [Int64] {
     try keys(of: type).integers(of: nodes)
+  }
+
+  /// The keys of nodes that follow each other, for a type whose keys are UUIDs.
+  public func uuidKeys(of nodes: Range<Int>, of type: NodeType) throws -> [UUIDKey] {
+    try keys(of: type).uuids(of: nodes)
   }
 
   /// The keys of nodes that follow each other, for a type whose keys are texts. They stay as long as

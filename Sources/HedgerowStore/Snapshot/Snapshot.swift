@@ -30,12 +30,32 @@ public final class Snapshot: Sendable {
     var index: AdjacencyIndex
   }
   private let opened = Mutex(Opened())
+  private let share = Mutex<MemoryBudget.Reservation?>(nil)
+
+  /// Takes a share of the budget for the changes, for as long as the snapshot lives.
+  func charge(to budget: MemoryBudget?) throws {
+    guard let budget, privateByteCount > 0 else { return }
+    let taken = try budget.reserve(
+      privateByteCount, for: "what came since the last compaction (hedgerow compact folds it)")
+    share.withLock { $0 = taken }
+  }
 
   /// Copies what came since the segments were written; the transaction is not needed any more
   /// afterwards.
+  convenience init(
+    store: GraphStore, state: StoreState, generation: Generation, _ txn: KeptTransaction
+  ) throws {
+    var changes = SnapshotChanges()
+    try changes.readNodes(state, txn)
+    try changes.readValues(state, generation, txn)
+    try self.init(
+      store: store, state: state, generation: generation, changes: changes,
+      sets: Self.sets(in: txn))
+  }
+
   init(
-    store: GraphStore, state: StoreState, generation: Generation,
-    _ txn: borrowing some Transaction & ~Copyable
+    store: GraphStore, state: StoreState, generation: Generation, changes: SnapshotChanges,
+    sets: [SetKey: RoaringBitmap]
   ) throws {
     self.store = store
     self.state = state
@@ -43,7 +63,12 @@ public final class Snapshot: Sendable {
     version = state.record.version
     self.generation = state.record.generation
     schema = try state.catalog.schema()
-    changes = try SnapshotChanges(state, generation, txn)
+    self.changes = changes
+    self.sets = sets
+  }
+
+  /// Named sets, put together from their blocks.
+  static func sets(in txn: KeptTransaction) throws -> [SetKey: RoaringBitmap] {
     var sets: [SetKey: RoaringBitmap] = [:]
     try txn.forEach(in: StoreTables().sets) { key, set in
       let name = SetKey(type: key.type, name: key.name)
@@ -53,7 +78,7 @@ public final class Snapshot: Sendable {
         sets[name]!.formUnion(set.members)
       }
     }
-    self.sets = sets
+    return sets
   }
 
   /// The store's directory.
@@ -70,6 +95,13 @@ public final class Snapshot: Sendable {
   /// Nodes of a type that were deleted: they have rows, but no edges.
   public func deletedNodes(of type: NodeType) -> RoaringBitmap {
     state.catalog.node(type).flatMap { changes.deleted[$0.id] } ?? RoaringBitmap()
+  }
+
+  /// Nodes of a type that are there.
+  public func liveCount(of type: NodeType) -> Int {
+    guard let node = state.catalog.node(type) else { return 0 }
+    let counts = state.count(of: node)
+    return Int(counts.total - counts.other)
   }
 
   /// Private memory that holds what came since the segments were written.

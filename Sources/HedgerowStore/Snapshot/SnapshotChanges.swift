@@ -12,10 +12,38 @@ struct SnapshotChanges: Sendable {
   private(set) var categories: [ColumnKey: [String]] = [:]
   /// By node type, keys behind the dictionary segment, in id order.
   private(set) var keys: [UInt16: [[UInt8]]] = [:]
-  private(set) var deleted: [UInt16: RoaringBitmap] = [:]
+  var deleted: [UInt16: RoaringBitmap] = [:]
 
-  init(
-    _ state: StoreState, _ generation: Generation, _ txn: borrowing some Transaction & ~Copyable
+  /// Keys of the nodes that the state counts, and which were deleted.
+  mutating func readNodes(_ state: StoreState, _ txn: KeptTransaction) throws {
+    let tables = StoreTables()
+    for node in state.catalog.nodes {
+      var next = node.dictionaryCount
+      let end = state.count(of: node).total
+      var prefix: [UInt8] = []
+      appendBigEndian(node.id, to: &prefix)
+      var added: [[UInt8]] = []
+      try txn.walk(tables.keysByID, prefix: prefix) { key, bytes in
+        guard next < end else { return .stop }
+        guard UInt64(key.id) == next else {
+          throw HedgerowError(
+            .damaged, "node \(next) of type '\(node.name)' has no key",
+            at: "data.mdb table keys.ids")
+        }
+        next += 1
+        added.append(bytes)
+        return .next
+      }
+      if !added.isEmpty { keys[node.id] = added }
+    }
+    try txn.forEach(in: tables.deleted) { key, set in
+      deleted[key.type, default: RoaringBitmap()].formUnion(set.members)
+    }
+  }
+
+  /// Changed edges and values.
+  mutating func readValues(
+    _ state: StoreState, _ generation: Generation, _ txn: KeptTransaction
   ) throws {
     let tables = StoreTables()
     try txn.forEach(in: tables.cells) { key, bytes in
@@ -23,23 +51,6 @@ struct SnapshotChanges: Sendable {
     }
     try txn.forEach(in: tables.categories) { key, text in
       categories[key.column, default: []].append(text)
-    }
-    for node in state.catalog.nodes {
-      var next = node.dictionaryCount
-      var prefix: [UInt8] = []
-      appendBigEndian(node.id, to: &prefix)
-      try txn.forEach(in: tables.keysByID, prefix: prefix) { key, bytes in
-        guard UInt64(key.id) == next else {
-          throw HedgerowError(
-            .damaged, "node \(next) of type '\(node.name)' has no key",
-            at: "data.mdb table keys.ids")
-        }
-        next += 1
-        keys[node.id, default: []].append(bytes)
-      }
-    }
-    try txn.forEach(in: tables.deleted) { key, set in
-      deleted[key.type, default: RoaringBitmap()].formUnion(set.members)
     }
     guard try txn.count(in: tables.delta) > 0 else { return }
     for edge in state.catalog.edges {

@@ -11,9 +11,9 @@ final class StoredColumn: @unchecked Sendable {
   let categories: [String]
   private let segments: [MappedSegment]
   /// The first row of each segment, and the end.
-  private let starts: [UInt64]
-  private let values: [UnsafeRawBufferPointer]
-  private let validity: [UnsafeBufferPointer<UInt64>?]
+  let starts: [UInt64]
+  let values: [UnsafeRawBufferPointer]
+  let validity: [UnsafeBufferPointer<UInt64>?]
   private let offsets: [UnsafeBufferPointer<UInt64>?]
   private let stride: Int
   private let rangeBits: Int
@@ -52,7 +52,7 @@ final class StoredColumn: @unchecked Sendable {
       }
       guard let bytes = segment.section(Section.values) else { throw damaged("no values") }
       switch kind {
-      case .string:
+      case .string, .bytes:
         offsets.append(try segment.elements(Section.offsets, as: UInt64.self, count: rows + 1))
       case .categorical:
         let width = segment.elementByteCount(of: Section.values)
@@ -104,6 +104,24 @@ final class StoredColumn: @unchecked Sendable {
   deinit { matrix.deallocate() }
 
   var rowCount: UInt64 { starts[starts.count - 1] }
+  var segmentCount: Int { segments.count }
+
+  /// Starts reading rows of a segment that are about to be looked at in order.
+  func prefetch(_ segment: Int, _ local: Range<Int>) {
+    var bytes: Range<Int>
+    if let offsets = offsets[segment] {
+      segments[segment].prefetch(
+        UnsafeRawBufferPointer(
+          UnsafeBufferPointer(rebasing: offsets[local.lowerBound...local.upperBound])))
+      let end = Int(clamping: offsets[local.upperBound])
+      bytes = min(Int(clamping: offsets[local.lowerBound]), end)..<end
+    } else {
+      let width = values[segment].count / max(1, Int(starts[segment + 1] - starts[segment]))
+      bytes = local.lowerBound * width..<local.upperBound * width
+    }
+    bytes = bytes.clamped(to: 0..<values[segment].count)
+    segments[segment].prefetch(UnsafeRawBufferPointer(rebasing: values[segment][bytes]))
+  }
 
   private static func dictionary(
     _ files: StoreFiles, _ state: StoreState, _ part: SegmentID.Part, _ type: UInt16,
@@ -156,6 +174,8 @@ final class StoredColumn: @unchecked Sendable {
       case .int32: Double(load(Int32.self, at: index))
       case .int64: Double(load(Int64.self, at: index))
       case .float16: Double(hr_half_to_float(load(UInt16.self, at: index)))
+      case .bfloat16: Double(Float(BFloat16(bitPattern: load(UInt16.self, at: index))))
+      case .scaledInt8(let scale): Double(Float(load(Int8.self, at: index)) * scale)
       case .float32: Double(load(Float.self, at: index))
       default: load(Double.self, at: index)
       }
@@ -164,15 +184,16 @@ final class StoredColumn: @unchecked Sendable {
     case .bool: return .bool(load(UInt8.self) != 0)
     case .int8, .int16, .int32, .uint8: return .int(Int64(number(kind, at: 0)))
     case .int64, .timestamp: return .int(load(Int64.self))
-    case .float16, .float32, .float64: return .float(number(kind, at: 0))
+    case .float16, .bfloat16, .float32, .float64, .scaledInt8: return .float(number(kind, at: 0))
     case .vector(let element, let width):
       return .vector((0..<width).map { Float(number(element, at: $0)) })
     case .categorical: return .text(categories[Int(try code(segment, local))])
     case .string: return .text(String(decoding: try text(segment, local), as: UTF8.self))
+    case .bytes: return .bytes(Array(try text(segment, local)))
     }
   }
 
-  private func text(_ segment: Int, _ local: Int) throws -> UnsafeRawBufferPointer {
+  func text(_ segment: Int, _ local: Int) throws -> UnsafeRawBufferPointer {
     let bytes = values[segment]
     let offsets = offsets[segment]!
     let (start, end) = (offsets[local], offsets[local + 1])
@@ -184,7 +205,7 @@ final class StoredColumn: @unchecked Sendable {
     return UnsafeRawBufferPointer(rebasing: bytes[Int(start)..<Int(end)])
   }
 
-  private func code(_ segment: Int, _ local: Int) throws -> UInt32 {
+  func code(_ segment: Int, _ local: Int) throws -> UInt32 {
     let bytes = values[segment]
     let code: UInt32
     switch segments[segment].elementByteCount(of: StoreLayout.ColumnSection.values) {
@@ -201,7 +222,7 @@ final class StoredColumn: @unchecked Sendable {
 
   // MARK: Rows in order
 
-  /// Calls `body` with the text of each row, `nil` for null.
+  /// Calls `body` with the text, or the bytes, of each row; `nil` for null.
   func visitTexts(
     _ rows: Range<UInt64>, _ body: (UnsafeRawBufferPointer?) throws -> Void
   ) throws {
@@ -218,7 +239,7 @@ final class StoredColumn: @unchecked Sendable {
   ) throws {
     let width = kind.byteWidth
     require(
-      kind != .string && values.count == rows.count * width && isValid.count == rows.count,
+      !kind.hasVariableLength && values.count == rows.count * width && isValid.count == rows.count,
       "\(values.count) bytes for \(rows.count) rows of column \(name)")
     for row in rows { isValid[Int(row - rows.lowerBound)] = !isNull(row) }
     var row = rows.lowerBound
@@ -255,8 +276,9 @@ final class StoredColumn: @unchecked Sendable {
     switch kind.element {
     case .float32: hr_float32
     case .float16: hr_float16
+    case .bfloat16: hr_bfloat16
     case .uint8: hr_uint8
-    case .int8: hr_int8
+    case .int8, .scaledInt8: hr_int8
     case .float64: hr_float64
     case .int16: hr_int16
     case .int32: hr_int32
@@ -277,9 +299,10 @@ final class StoredColumn: @unchecked Sendable {
     require(
       out.count == rows.count * kind.width, "\(out.count) places for \(rows.count) x \(kind.width)")
     if rows.isEmpty { return }
+    let scale: Float = if case .scaledInt8(let scale) = kind.element { scale } else { 1 }
     let bad = rows.withUnsafeBufferPointer { rows in
       hr_gather_rows(
-        matrix.baseAddress, matrix.count, UInt32(rangeBits), stride, element, kind.width,
+        matrix.baseAddress, matrix.count, UInt32(rangeBits), stride, element, scale, kind.width,
         rows.baseAddress, rows.count, out.baseAddress)
     }
     require(bad < 0, "row \(rows[bad]) of \(rowCount) in column \(name)")
@@ -307,7 +330,9 @@ final class StoredColumn: @unchecked Sendable {
 
   /// Checks what hot paths do not: every offset, every code. For `verify`.
   func verifyContents() throws {
-    for row in 0..<rowCount where kind == .string || kind == .categorical { _ = try value(row) }
+    for row in 0..<rowCount where kind.hasVariableLength || kind == .categorical {
+      _ = try value(row)
+    }
   }
 }
 

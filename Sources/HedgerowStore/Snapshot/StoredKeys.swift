@@ -32,6 +32,7 @@ final class StoredKeys: Sendable {
     typealias Section = StoreLayout.KeySection
     texts = kind == .string ? try StoredTexts(segment, count: count) : nil
     if kind == .int64 { _ = try segment.elements(Section.integers, as: Int64.self, count: count) }
+    if kind == .uuid { _ = try segment.elements(Section.uuids, as: UUIDKey.self, count: count) }
     if segment.attributes[2] == 1 {
       _ = try segment.elements(Section.order, as: UInt32.self, count: count)
     }
@@ -40,6 +41,11 @@ final class StoredKeys: Sendable {
 
   private var integers: UnsafeBufferPointer<Int64> {
     segment?.section(StoreLayout.KeySection.integers)?.assumingMemoryBound(to: Int64.self)
+      ?? UnsafeBufferPointer(start: nil, count: 0)
+  }
+
+  private var uuids: UnsafeBufferPointer<UUIDKey> {
+    segment?.section(StoreLayout.KeySection.uuids)?.assumingMemoryBound(to: UUIDKey.self)
       ?? UnsafeBufferPointer(start: nil, count: 0)
   }
 
@@ -69,12 +75,14 @@ final class StoredKeys: Sendable {
     case .identity: String(id)
     case .int64: String(integers[Int(id)])
     case .string: String(decoding: try texts![Int(id)], as: UTF8.self)
+    case .uuid: uuids[Int(id)].description
     }
   }
 
   /// Integer keys of ids that follow each other.
   func integers(of ids: Range<Int>) -> [Int64] {
-    require(kind != .string && ids.upperBound <= count, "nodes \(ids) of \(count)")
+    require(
+      (kind == .int64 || kind == .identity) && ids.upperBound <= count, "nodes \(ids) of \(count)")
     return kind == .identity ? ids.map { Int64($0) } : Array(integers[ids])
   }
 
@@ -84,6 +92,12 @@ final class StoredKeys: Sendable {
     return try ids.map { try texts![$0] }
   }
 
+  /// UUIDs of ids that follow each other.
+  func uuids(of ids: Range<Int>) -> [UUIDKey] {
+    require(kind == .uuid && ids.upperBound <= count, "nodes \(ids) of \(count)")
+    return Array(uuids[ids])
+  }
+
   /// The id of an external key, or `nil`.
   func id(of key: String) throws -> UInt32? {
     if kind == .string {
@@ -91,6 +105,11 @@ final class StoredKeys: Sendable {
       return try key.withUTF8 { wanted in
         try search { Self.compare(try texts![$0], UnsafeRawBufferPointer(wanted)) }
       }
+    }
+    if kind == .uuid {
+      guard let wanted = UUIDKey(key) else { return nil }
+      let uuids = uuids
+      return try search { uuids[$0] < wanted ? -1 : uuids[$0] == wanted ? 0 : 1 }
     }
     guard let wanted = Int64(key) else { return nil }
     if kind == .identity { return wanted >= 0 && wanted < count ? UInt32(wanted) : nil }
@@ -134,7 +153,7 @@ final class StoredKeys: Sendable {
     }
   }
 
-  private static func compare(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer) -> Int {
+  static func compare(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer) -> Int {
     let shared = min(a.count, b.count)
     if shared > 0 {
       let order = memcmp(a.baseAddress!, b.baseAddress!, shared)
@@ -156,9 +175,12 @@ final class StoredKeys: Sendable {
       seen[id] = true
       if let previous {
         let rises =
-          kind == .int64
-          ? integers[previous] < integers[id]
-          : Self.compare(try texts![previous], try texts![id]) < 0
+          switch kind {
+          case .identity: true
+          case .int64: integers[previous] < integers[id]
+          case .uuid: uuids[previous] < uuids[id]
+          case .string: Self.compare(try texts![previous], try texts![id]) < 0
+          }
         guard rises else {
           throw HedgerowError(.damaged, "keys \(previous) and \(id) do not rise", at: segment!.path)
         }

@@ -1,0 +1,60 @@
+public import HedgerowCore
+import HedgerowGraph
+public import HedgerowRoaring
+
+extension Snapshot {
+  /// The nodes that a filter takes, by the values of their columns.
+  ///
+  /// Each condition goes once over its column, a block of rows at a time; memory grows with the
+  /// nodes that are found only.
+  /// ```swift
+  /// let recent = try graph.nodes(of: "paper", where: .column("year") >= 2010)
+  /// ```
+  /// - Throws: `usage` for a column that is not there or whose kind has no such comparison.
+  public func nodes(of type: NodeType, where filter: Filter) throws -> RoaringBitmap {
+    try nodes(of: type, where: filter, onBlock: {})
+  }
+
+  /// - Parameter onBlock: called now and then; may throw to stop.
+  public func nodes(
+    of type: NodeType, where filter: Filter, onBlock: () throws -> Void
+  ) throws -> RoaringBitmap {
+    let count = count(of: type)
+    var all = count > 0 ? RoaringBitmap(0...UInt32(count - 1)) : RoaringBitmap()
+    all.subtract(deletedNodes(of: type))
+    let found = try FilterEvaluation(type, in: schema, nodes: all).run(filter) { property, test in
+      guard let column = try nodeColumn(property.name, of: type) else {
+        throw HedgerowError(.usage, "no column '\(type).\(property.name)' in \(path)")
+      }
+      return try column.rows(passing: test, onBlock: onBlock)
+    }
+    return found.intersection(all)
+  }
+
+  /// The members of a set that a filter takes, of all nodes where no set is named; `nil` for all
+  /// nodes.
+  ///
+  /// - Throws: `usage` when there is no such type, set or column.
+  public func members(
+    of set: String?, of type: NodeType, where filter: Filter?, onBlock: () throws -> Void = {}
+  ) throws -> RoaringBitmap? {
+    guard schema.node(type) != nil else {
+      let known = schema.nodes.map(\.type.name).joined(separator: ", ")
+      throw HedgerowError(.usage, "no node type '\(type)': there are \(known)")
+    }
+    var members: RoaringBitmap?
+    if let set {
+      guard let known = try self.set(named: set, of: type) else {
+        throw HedgerowError(.usage, "node type '\(type)' has no set named '\(set)'")
+      }
+      members = known
+    }
+    let deleted = deletedNodes(of: type)
+    if filter == nil, members == nil, !deleted.isEmpty {
+      return RoaringBitmap(0..<UInt32(clamping: count(of: type))).subtracting(deleted)
+    }
+    guard let filter else { return members }
+    let taken = try nodes(of: type, where: filter, onBlock: onBlock)
+    return members.map { $0.intersection(taken) } ?? taken
+  }
+}
