@@ -105,7 +105,10 @@ final class CrashImages: Sendable {
         let recorded = try Recorded(workload, laboratory, judge, failing: fault, else: whole)
         for draw in 0..<min(atATime, count - number * atATime) {
           var choices = Drawn(random.derive(UInt64(draw)))
-          let call = Int(random.next(below: UInt64(recorded.disk.callCount + 1)))
+          // Half of them while it failed, or before the next one is over.
+          let all = 0...recorded.disk.callCount
+          let calls = draw % 2 == 0 ? all : recorded.disk.callsAroundFailure ?? all
+          let call = calls.lowerBound + Int(random.next(below: UInt64(calls.count)))
           let image = recorded.disk.image(during: call, &choices)
           try look(at: image, call, recorded, judge, draw % 4 == 0 ? .write : .look)
         }

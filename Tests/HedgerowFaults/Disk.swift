@@ -149,6 +149,13 @@ struct Disk {
     marks.last { $0.call < call }?.count ?? 0
   }
 
+  /// The calls of the first operation that failed, and of the one after it.
+  var callsAroundFailure: ClosedRange<Int>? {
+    guard let failed = failedOperation else { return nil }
+    let start = marks.first { $0.count == failed - 1 }?.call ?? 0
+    return start...(marks.first { $0.count == failed + 1 }?.call ?? callCount)
+  }
+
   /// What may be left when the power fails during a call, which is the number of calls for after
   /// all of them.
   func image(during call: Int, _ choices: inout some Choices) -> DiskImage {

@@ -135,13 +135,14 @@ struct Workload: Sendable {
     var random = random(step)
     try GraphStore.open(at: path).write { txn in
       let there = try txn.nodes(of: Self.item)
-      // The first one stays, for other operations.
-      guard there.count > 1 else { return }
-      let node = there[1 + Int(random.next(below: UInt64(there.count - 1)))]
+      // The first ones stay: files of other operations name them.
+      let rest = there.filter { $0.rawValue >= (size == .tiny ? 2 : 70) }
       for target in try Set(txn.neighbors(of: there[0], along: Self.related)).sorted().prefix(1) {
         try txn.disconnect(there[0], Self.related, target)
       }
-      try txn.delete(Self.item, node)
+      if !rest.isEmpty {
+        try txn.delete(Self.item, rest[Int(random.next(below: UInt64(rest.count)))])
+      }
     }
   }
 
