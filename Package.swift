@@ -15,6 +15,8 @@ struct Module {
     case executable(product: String)
     /// Shared by the tests only.
     case testSupport
+    /// A program that tests and tools run; no product.
+    case testTool
   }
   var name: String
   var kind: Kind = .swift
@@ -97,6 +99,13 @@ let modules: [Module] = [
       "HedgerowStore", "HedgerowIngest", "HedgerowGraph", "HedgerowTensor", "HedgerowMapped",
       "HedgerowRoaring", "HedgerowCore",
     ]),
+  // rank 10
+  Module(
+    name: "HedgerowFaults", kind: .testTool,
+    imports: [
+      "HedgerowTestSupport", "HedgerowIngest", "HedgerowStore", "HedgerowMapped",
+      "HedgerowRoaring", "HedgerowCore",
+    ]),
 ]
 
 /// The modules that have a folder `Tests/<name>Tests`.
@@ -126,6 +135,10 @@ func target(_ module: Module) -> Target {
     return .executableTarget(name: module.name, dependencies: dependencies, swiftSettings: strict)
   case .testSupport:
     return .target(
+      name: module.name, dependencies: dependencies, path: "Tests/\(module.name)",
+      swiftSettings: strict)
+  case .testTool:
+    return .executableTarget(
       name: module.name, dependencies: dependencies, path: "Tests/\(module.name)",
       swiftSettings: strict)
   }

@@ -74,7 +74,7 @@ public final class CSRPatch: @unchecked Sendable {
         removedPlaces.initializeElement(at: removed, to: place - UInt32(before))
         removed += 1
       }
-      // As the kernel looks for it.
+      // As `first_slot` of the kernel: in Swift a shift binds first.
       var at = Int((UInt64(change.row) &* 0x9E37_79B9_7F4A_7C15) >> 20 & mask)
       while slots[at] != .max { at = (at + 1) & Int(mask) }
       slots[at] = UInt64(change.row) << 32 | UInt64(place)

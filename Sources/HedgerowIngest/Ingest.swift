@@ -57,7 +57,7 @@ public enum Ingest {
         throw error
       }
     } catch {
-      if isNew { try? FileSystem.removeTree(path) }
+      if isNew { try? GraphStore.discard(at: path) }
       throw error
     }
   }

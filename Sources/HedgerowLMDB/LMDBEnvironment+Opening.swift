@@ -98,6 +98,8 @@ func makeEnvironment(
   }
   if isReadOnly { flags |= MDB_RDONLY }
 
+  if !isReadOnly { try allocateLocks(in: path) }
+
   // Address space costs nothing, unless somebody limits it.
   var mapByteCount = 1 << 40
   while true {
@@ -106,7 +108,7 @@ func makeEnvironment(
     guard status == 0, let environment = made else { throw failure(status, "open", path) }
     mdb_env_set_mapsize(environment, mapByteCount)
     mdb_env_set_maxdbs(environment, UInt32(maxTables))
-    mdb_env_set_maxreaders(environment, 510)
+    mdb_env_set_maxreaders(environment, maximumReaderCount)
     status = mdb_env_open(environment, path, UInt32(flags), 0o600)
     if status == 0 {
       var cleared: Int32 = 0
@@ -122,6 +124,25 @@ func makeEnvironment(
       throw failure(status, "open", path)
     }
   }
+}
+
+/// 64 bytes for each, and LMDB's header of 128 before them, make 32 KiB.
+private let maximumReaderCount: UInt32 = 510
+private let lockByteCount: off_t = 32 << 10
+
+/// Gives `lock.mdb` its place on the disk: LMDB leaves it a hole and writes to it through a mapping,
+/// and on a full disk that would end the process.
+private func allocateLocks(in path: String) throws {
+  let lock = "\(path)/lock.mdb"
+  let file = Glibc.open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+  guard file >= 0 else { throw failure(errno, "open", path) }
+  defer { close(file) }
+  var status = stat()
+  guard fstat(file, &status) == 0 else { throw failure(errno, "open", path) }
+  if off_t(status.st_blocks) * 512 >= lockByteCount { return }
+  var code = EINTR
+  while code == EINTR { code = posix_fallocate(file, 0, lockByteCount) }
+  guard code == 0 else { throw failure(code, "open", path) }
 }
 
 /// The kind of a file system that is shared over a network, or `nil` for one that is not.

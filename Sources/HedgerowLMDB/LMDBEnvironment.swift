@@ -42,6 +42,9 @@ public final class LMDBEnvironment: Sendable {
   /// The path of the data file.
   public var dataPath: String { "\(path)/data.mdb" }
 
+  /// Whether a commit has failed so that nobody knows whether it is on the disk.
+  public var isPoisoned: Bool { shared.isPoisoned.load(ordering: .relaxed) }
+
   /// Bytes of `data.mdb` up to the last page in use.
   public var usedByteCount: Int {
     var info = MDB_envinfo()
@@ -103,8 +106,10 @@ public final class LMDBEnvironment: Sendable {
         mdb_txn_abort(transaction)
         throw error
       }
+      let overwritten = OverwrittenMetaPage(shared.environment, transaction)
       let status = mdb_txn_commit(transaction)
       guard status == 0 else {
+        overwritten?.putBack()
         let full = isDiskFull(path)
         // A full disk stops LMDB before it synchronises, and leaves the file as it was.
         if !full { shared.isPoisoned.store(true, ordering: .relaxed) }

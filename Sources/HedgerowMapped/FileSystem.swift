@@ -166,8 +166,10 @@ public final class FileLock: Sendable {
 
   /// `nil` when another holder is in the way.
   public init?(at path: String, exclusive: Bool) throws {
-    let fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-    let usable = fd >= 0 ? fd : open(path, O_RDONLY | O_CLOEXEC)
+    var usable = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    if usable < 0 && [EACCES, EPERM, EROFS].contains(errno) {
+      usable = open(path, O_RDONLY | O_CLOEXEC)
+    }
     guard usable >= 0 else { throw FileSystem.failure("open", path) }
     switch hr_lock(usable, exclusive ? 1 : 0) {
     case 0:

@@ -58,8 +58,7 @@ public final class GraphStore: Sendable {
     guard FileSystem.isDirectory(parent) else {
       throw HedgerowError(.noInput, "no such directory to make a store in", at: parent)
     }
-    let draft =
-      "\(parent)/.\(FileSystem.name(of: path)).\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
+    let draft = draftPath(of: path, in: parent)
     removeDrafts(of: path, in: parent)
     do {
       try FileSystem.makeDirectory(draft)
@@ -83,6 +82,22 @@ public final class GraphStore: Sendable {
       throw error
     }
     return try open(at: path)
+  }
+
+  /// Removes a store that its maker gives up.
+  ///
+  /// It takes a draft's name first, and for good: whoever looks, now or after a crash, finds the
+  /// whole store or none.
+  package static func discard(at path: String) throws {
+    let parent = FileSystem.parent(of: path)
+    let draft = draftPath(of: path, in: parent)
+    try FileSystem.rename(path, to: draft)
+    try FileSystem.syncDirectory(parent)
+    try FileSystem.removeTree(draft)
+  }
+
+  private static func draftPath(of path: String, in parent: String) -> String {
+    "\(parent)/.\(FileSystem.name(of: path)).\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
   }
 
   /// Removes what a process that was killed while it made this store left behind.

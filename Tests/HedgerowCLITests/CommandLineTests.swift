@@ -13,9 +13,9 @@ struct CommandLineRun {
 
   init(_ arguments: String...) throws { try self.init(arguments: arguments) }
 
-  init(arguments: [String]) throws {
+  init(program: URL = Self.tool, arguments: [String]) throws {
     let process = Process()
-    process.executableURL = Self.tool
+    process.executableURL = program
     process.arguments = arguments
     let (output, errors) = (Pipe(), Pipe())
     process.standardOutput = output

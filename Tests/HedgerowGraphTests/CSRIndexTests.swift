@@ -118,6 +118,37 @@ private final class Memory: @unchecked Sendable {
     #expect(zip(a, b).allSatisfy { $0.count == 0 || $0 == $1 })
   }
 
+  @Test func aPatchedIndexReadsAsTheMergedRows() throws {
+    var random = RandomStream(seed: printedSeed())
+    let rows = drawRows(200, every: 2, neighborCount: 300, &random)
+    let base = index(rows, rangeBits: 6, neighborCount: 300, isListed: { $0 % 2 == 0 })
+    let all = (0..<UInt32(rows.count)).map { $0 }
+    let before = try extents(base, all)
+    for share: UInt64 in [1, 10, 100] {
+      // Some rows get an entry at any place, and lose one.
+      var merged = rows
+      var changes: [CSRPatch.Row] = []
+      for row in all where random.next(below: 100) < share {
+        let place = Int(row)
+        var change = CSRPatch.Row(row: row, base: before[place])
+        if !merged[place].isEmpty {
+          let gone = random.next(below: UInt64(merged[place].count))
+          change.removedPlaces = [UInt32(gone)]
+          merged[place].remove(at: Int(gone))
+        }
+        let new = Int(random.next(below: UInt64(merged[place].count + 1)))
+        change.addedPlaces = [UInt32(new)]
+        change.addedNeighbors = [299]
+        merged[place].insert(299, at: new)
+        changes.append(change)
+      }
+      let patched = CSRIndex(
+        base, patchedBy: CSRPatch(changes), rowCount: rows.count, neighborCount: 300)
+      #expect(try read(patched, extents(patched, all)) == merged)
+      #expect(patched.edgeCount == merged.reduce(0) { $0 + $1.count })
+    }
+  }
+
   @Test func aRowThatIsNotThereEndsTheProgram() async throws {
     let index = index(
       [[1], [2, 3], []], rangeBits: 6, neighborCount: 4, isListed: { _ in false })

@@ -463,8 +463,12 @@ public final class GenerationBuilder: Sendable {
       return pending.isOver ? nil : pending.records
     }
     guard let records else { return }
-    for record in records {
-      try? FileSystem.removeFile(store.segmentPath(record.fileName))
+    // When the commit failed and may be on the disk all the same, its files stay: after a crash the
+    // store may be of that version. If it is not, the next build removes them.
+    if !store.environment.isPoisoned {
+      for record in records {
+        try? FileSystem.removeFile(store.segmentPath(record.fileName))
+      }
     }
     try? FileSystem.removeTree(scratchDirectory)
     pending.withLock { $0.locks = [] }
