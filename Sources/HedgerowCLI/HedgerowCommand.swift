@@ -16,7 +16,8 @@ struct HedgerowCommand: AsyncParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      IngestCommand.self, InfoCommand.self, VerifyCommand.self, NodesCommand.self,
+      IngestCommand.self, IndexCommand.self, InfoCommand.self, VerifyCommand.self,
+      NodesCommand.self,
       NeighborsCommand.self, SampleCommand.self, TrainCommand.self, EvaluateCommand.self,
       PredictCommand.self,
       DatasetCommand.self,

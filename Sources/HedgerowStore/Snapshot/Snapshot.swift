@@ -77,8 +77,8 @@ public final class Snapshot: Sendable {
     state.catalog.node(type)?.columns.first { $0.name == column }?.provenance
   }
 
-  /// Which data this is: the same text as long as nothing is ingested. Models and columns that they
-  /// write do not count.
+  /// Which data this is: the same text as long as nothing is ingested. Models, columns that they
+  /// write and indices do not count.
   public var dataIdentity: String {
     var predicted: Set<[UInt16]> = []
     for node in state.catalog.nodes {
@@ -92,6 +92,8 @@ public final class Snapshot: Sendable {
       + state.catalog.edges.map { "\($0.id) \($0.type) \($0.count)" }
     bytes += counts.joined(separator: "\n").utf8
     for segment in state.manifest {
+      // What an index says, its column says.
+      if segment.id.part == .nodeIndex { continue }
       let isOfNodes = segment.id.part == .nodeColumn || segment.id.part == .nodeDictionary
       if isOfNodes && predicted.contains([segment.id.type, segment.id.column]) { continue }
       segment.encode(into: &bytes)

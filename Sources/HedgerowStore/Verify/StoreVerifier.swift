@@ -31,8 +31,8 @@ public struct VerifyReport: Sendable {
 /// First `data.mdb`, page by page and without LMDB, which would trip over a damaged one
 /// (`LMDBFileCheck`): what is broken there ends the verification. Then every page of every segment
 /// against its checksum, every count against the manifest; then that offsets rise, that neighbors and codes are in range,
-/// that rows are sorted, that both indices of an edge type hold the same edges, and that key
-/// dictionaries rise strictly. Reads a segment's pages in order, a 1 MiB window at a time; memory
+/// that rows are sorted, that both indices of an edge type hold the same edges, that key
+/// dictionaries rise strictly, and that an index of values says what its column says. Reads a segment's pages in order, a 1 MiB window at a time; memory
 /// does not grow with the store, but for one bit a key.
 public struct StoreVerifier {
   private let store: GraphStore
@@ -154,6 +154,12 @@ public struct StoreVerifier {
       for column in node.columns
       where isWhole(.nodeColumn, column.id) && isWhole(.nodeDictionary, column.id) {
         try verify(column, .nodeColumn, node.id, rows: node.count, of: node.name, snapshot)
+        guard isWhole(.nodeIndex, column.id) else { continue }
+        try catching { _ in
+          try snapshot.column(
+            .nodeColumn, node.id, column, place: "\(node.name).\(column.name)"
+          ).verifyIndex()
+        }
       }
     }
     for edge in state.catalog.edges {
@@ -194,6 +200,7 @@ public struct StoreVerifier {
         case .nodeColumn, .edgeColumn: .column
         case .keys: .keys
         case .nodeDictionary, .edgeDictionary: .dictionary
+        case .nodeIndex: .index
         }
       let segment = try state.openSegment(record, kind, in: verifier.store)
       var problems: [(Int, String)] = []
