@@ -9,8 +9,7 @@ struct Failure {
   /// - Parameter parsing: the message and status of an error that is not ours.
   init(_ error: any Error, parsing: () -> (message: String, status: Int32)) {
     switch error {
-    case let error as HedgerowError:
-      self.init("\(error)", status: error.code.rawValue)
+    case let error as HedgerowError: self.init(error)
     case is CancellationError:
       self.init("interrupted", status: HedgerowError.Code.interrupted.rawValue)
     default:
@@ -20,10 +19,20 @@ struct Failure {
     }
   }
 
+  init(_ error: HedgerowError) { self.init("\(error)", status: error.code.rawValue) }
+
   private init(_ message: String, status: Int32) {
     let words = message.split { $0.isNewline || $0 == "\t" }.map { $0.drop { $0 == " " } }
     line = "hedgerow: \(words.joined(separator: " "))"
     self.status = status
+  }
+
+  /// Shows it and ends the process, on whichever thread: others may still compute, so nothing is
+  /// torn down.
+  func exit() -> Never {
+    fflush(nil)
+    StandardError.write(line + "\n")
+    _exit(status)
   }
 }
 

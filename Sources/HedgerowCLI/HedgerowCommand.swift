@@ -1,5 +1,4 @@
 import ArgumentParser
-import Glibc
 import Hedgerow
 
 /// `hedgerow COMMAND STORE ...`
@@ -16,7 +15,8 @@ struct HedgerowCommand: AsyncParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      IngestCommand.self, InfoCommand.self, VerifyCommand.self, NodesCommand.self,
+      CreateCommand.self, SchemaCommand.self, IngestCommand.self, InsertCommand.self,
+      DeleteCommand.self, CompactCommand.self, ChangesCommand.self, InfoCommand.self, VerifyCommand.self, NodesCommand.self,
       NeighborsCommand.self, SampleCommand.self, TrainCommand.self, EvaluateCommand.self,
       PredictCommand.self,
       DatasetCommand.self,
@@ -40,9 +40,6 @@ struct HedgerowCommand: AsyncParsableCommand {
   /// Ends the process as an error asks for. Asking for help is none.
   private static func exit(reporting error: any Error) -> Never {
     if exitCode(for: error).isSuccess { exit(withError: error) }
-    let failure = Failure(error) { (message(for: error), exitCode(for: error).rawValue) }
-    fflush(nil)
-    StandardError.write(failure.line + "\n")
-    Glibc.exit(failure.status)
+    Failure(error) { (message(for: error), exitCode(for: error).rawValue) }.exit()
   }
 }

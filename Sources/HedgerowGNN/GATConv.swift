@@ -4,12 +4,14 @@ import HedgerowNN
 public import HedgerowTensor
 
 /// Graph attention: x_t' = b + sum over the sources s of t, t itself included, of a_st W_s x_s, where
-/// a_st = softmax over s of leakyRelu(p . W_s x_s + q . W_t x_t), for each head apart.
+/// a_st = softmax over s of leakyRelu(p . W_s x_s + q . W_t x_t), for each head apart. Edges that have
+/// features e_st add r . W_e e_st in front of leakyRelu; those of a self-loop are the mean over the other
+/// edges to its node.
 ///
 /// Shapes: source [sources, source width], target [targets, target width], result [targets, heads x
 /// head width], or [targets, head width] when heads are averaged. Parameters as in PyTorch Geometric:
 /// `lin.weight`, or `lin_src.weight` and `lin_dst.weight` between two widths; `att_src`, `att_dst`
-/// [1, heads, head width]; `bias`.
+/// [1, heads, head width]; `bias`; `lin_edge.weight` and `att_edge` of edges, `res.weight` of the residual.
 ///
 /// Source: Velickovic et al., Graph Attention Networks, ICLR 2018.
 public struct GATConv: Convolution {
@@ -26,6 +28,10 @@ public struct GATConv: Convolution {
     public var selfLoops: Bool?
     /// Learn b.
     public var bias = true
+    /// Width of the edges' features, where they have any.
+    public var edgeWidth: Int?
+    /// Add W_r x_t to the result.
+    public var residual = false
 
     public init() {}
   }
@@ -40,12 +46,16 @@ public struct GATConv: Convolution {
   let fromTarget: Linear?
   let sourceAttention: Parameter
   let targetAttention: Parameter
+  let fromEdge: Linear?
+  let edgeAttention: Parameter?
+  let residual: Linear?
   let bias: Parameter?
   let options: Options
 
   public static let pathNames = [
     "shared": "lin", "fromSource": "lin_src", "fromTarget": "lin_dst",
-    "sourceAttention": "att_src", "targetAttention": "att_dst",
+    "sourceAttention": "att_src", "targetAttention": "att_dst", "fromEdge": "lin_edge",
+    "edgeAttention": "att_edge", "residual": "res",
   ]
 
   /// For sources and targets of two widths, each with a weight of its own.
@@ -56,7 +66,8 @@ public struct GATConv: Convolution {
     let width = options.heads * headWidth
     self.init(
       shared: nil, fromSource: Linear(sourceWidth, width, bias: .absent, from: .glorot),
-      fromTarget: Linear(targetWidth, width, bias: .absent, from: .glorot), headWidth, options)
+      fromTarget: Linear(targetWidth, width, bias: .absent, from: .glorot),
+      targetWidth: targetWidth, headWidth, options)
   }
 
   /// For sources and targets of two widths, with so many heads.
@@ -70,28 +81,63 @@ public struct GATConv: Convolution {
   public init(_ width: Int, _ headWidth: Int, options: Options = .init()) {
     self.init(
       shared: Linear(width, options.heads * headWidth, bias: .absent, from: .glorot),
-      fromSource: nil, fromTarget: nil, headWidth, options)
+      fromSource: nil, fromTarget: nil, targetWidth: width, headWidth, options)
   }
 
   private init(
-    shared: Linear?, fromSource: Linear?, fromTarget: Linear?, _ headWidth: Int, _ options: Options
+    shared: Linear?, fromSource: Linear?, fromTarget: Linear?, targetWidth: Int, _ headWidth: Int,
+    _ options: Options
   ) {
     require(options.heads >= 1, "attention needs a head, not \(options.heads)")
     self.shared = shared
     self.fromSource = fromSource
     self.fromTarget = fromTarget
     let bound = (6 / Float(max(1, options.heads + headWidth))).squareRoot()
-    sourceAttention = Parameter(
-      shape: [1, options.heads, headWidth], from: .uniform(bound: bound))
-    targetAttention = Parameter(
-      shape: [1, options.heads, headWidth], from: .uniform(bound: bound))
+    func attention() -> Parameter {
+      Parameter(shape: [1, options.heads, headWidth], from: .uniform(bound: bound))
+    }
+    sourceAttention = attention()
+    targetAttention = attention()
+    fromEdge = options.edgeWidth.map {
+      Linear($0, options.heads * headWidth, bias: .absent, from: .glorot)
+    }
+    edgeAttention = options.edgeWidth.map { _ in attention() }
     let outputWidth = options.heading == .concatenated ? options.heads * headWidth : headWidth
+    residual =
+      options.residual ? Linear(targetWidth, outputWidth, bias: .absent, from: .glorot) : nil
     bias = options.bias ? Parameter(shape: [outputWidth], from: .constant(0)) : nil
     self.options = options
   }
 
   public func terms(source: Tensor, target: Tensor, along block: Block) -> AffineSum<Float> {
-    let block = (options.selfLoops ?? (shared != nil)) ? block.addingSelfLoops() : block
+    terms(source: source, target: target, along: block, edges: nil)
+  }
+
+  /// Targets' new features, from two types of nodes and the features of the edges between them.
+  ///
+  /// - Parameter edges: [edges, edge width], in the order of the block's entries.
+  public func callAsFunction(
+    source: Tensor, target: Tensor, _ block: Block, edges: Tensor
+  ) -> Tensor {
+    terms(source: source, target: target, along: block, edges: edges).evaluated()
+  }
+
+  /// The same within one type of nodes: targets are the first of the sources.
+  public func callAsFunction(_ x: Tensor, _ block: Block, edges: Tensor) -> Tensor {
+    callAsFunction(source: x, target: x.prefix(rows: block.targetCount), block, edges: edges)
+  }
+
+  private func terms(
+    source: Tensor, target: Tensor, along given: Block, edges: Tensor?
+  ) -> AffineSum<Float> {
+    require(
+      (edges != nil) == (fromEdge != nil)
+        && (edges.map { $0.shape == [given.edgeCount, options.edgeWidth!] } ?? true),
+      "edges of \(edges.map { "shape \($0.shape)" } ?? "no features") for \(given.edgeCount) edges "
+        + "and a layer that is made for \(options.edgeWidth.map { "\($0)" } ?? "none")")
+    let hasLoops = options.selfLoops ?? (shared != nil)
+    let numbered = edges == nil ? given : given.numberedByEntries
+    let block = hasLoops ? numbered.addingSelfLoops() : numbered
     let x: Tensor
     let y: Tensor
     if let shared {
@@ -102,9 +148,13 @@ public struct GATConv: Convolution {
       x = fromSource!(source)
       y = fromTarget!(target)
     }
-    let scores =
+    var scores =
       attention(x, sourceAttention).gathered(alongSourcesOf: block)
       + attention(y, targetAttention).gathered(alongTargetsOf: block)
+    if let edges {
+      let own = attention(fromEdge!(edges), edgeAttention!)
+      scores = scores + (hasLoops ? extended(own, toSelfLoopsOf: block) : own)
+    }
     let weights = dropout(
       segmentSoftmax(leakyRelu(scores, slope: options.negativeSlope), by: block.usedOffsets),
       rate: options.dropout)
@@ -115,6 +165,7 @@ public struct GATConv: Convolution {
           to: [block.targetCount, options.heads, sourceAttention.shape[2]]), along: 1)
     }
     var sum = AffineSum(result)
+    if let residual { sum = sum + residual.terms(target) }
     if let bias { sum.add(bias: bias.value) }
     return sum
   }
@@ -123,5 +174,36 @@ public struct GATConv: Convolution {
   private func attention(_ x: Tensor, _ vector: Parameter) -> Tensor {
     let shape = [x.rowCount, options.heads, vector.shape[2]]
     return sum(x.reshaped(to: shape) * vector.value, along: 2)
+  }
+
+  /// Scores of the edges' features for each entry of a block with self-loops, which are the last of
+  /// their rows. Scores are linear in features: that of their mean is the mean of theirs.
+  ///
+  /// Shapes: [edges, heads] gives [entries, heads].
+  private func extended(_ scores: Tensor, toSelfLoopsOf block: Block) -> Tensor {
+    var others: [UInt32] = []
+    var offsets: [UInt32] = [0]
+    var places: [UInt32] = []
+    for target in 0..<block.targetCount {
+      let row = block.edges[
+        Int(block.offsets[target])..<Int(block.offsets[target + 1])
+      ].dropLast()
+      others += row
+      offsets.append(UInt32(others.count))
+      places += row
+      places.append(UInt32(scores.rowCount + target))
+    }
+    let loops = segmentMean(scores.gathered(rows: others), by: offsets)
+    return concatenated(scores, loops, along: 0).gathered(rows: places)
+  }
+}
+
+extension Block {
+  /// The same with ``edges`` as the entries of this block, whatever its own edges are.
+  var numberedByEntries: Block {
+    edges.isEmpty
+      ? self
+      : Block(
+        offsets: offsets, sources: sources, sourceCount: sourceCount, targetCount: targetCount)
   }
 }

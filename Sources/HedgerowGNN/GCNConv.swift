@@ -83,14 +83,7 @@ public struct GCNConv: Convolution {
     if weights == nil && options.selfLoopWeight == 1 {
       return (block.addingSelfLoops(.whereMissing), nil)
     }
-    // Numbered by the entries of this block, whatever its own edges are.
-    let entries =
-      block.edges.isEmpty
-      ? block
-      : Block(
-        offsets: block.offsets, sources: block.sources, sourceCount: block.sourceCount,
-        targetCount: block.targetCount)
-    let looped = entries.addingSelfLoops(.whereMissing)
+    let looped = block.numberedByEntries.addingSelfLoops(.whereMissing)
     let extended = concatenated(
       weights ?? .ones([block.edgeCount]), Tensor([options.selfLoopWeight]))
     let places = looped.edges.map { $0 == Block.noEdge ? UInt32(block.edgeCount) : $0 }

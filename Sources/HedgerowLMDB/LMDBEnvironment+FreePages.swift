@@ -34,9 +34,12 @@ extension LMDBEnvironment {
           return 0
         }, oldest)
     }
+    // Only a reader may see the list of free pages.
+    let reader = try shared.begin(MDB_RDONLY, path)
+    defer { mdb_txn_abort(reader) }
     var pages: [Int] = []
     var cursor: OpaquePointer?
-    guard mdb_cursor_open(transaction, freePages, &cursor) == 0, let cursor else { return 0 }
+    guard mdb_cursor_open(reader, freePages, &cursor) == 0, let cursor else { return 0 }
     defer { mdb_cursor_close(cursor) }
     var key = MDB_val()
     var value = MDB_val()

@@ -58,6 +58,7 @@ final class OrderedPrefetch<Element: Sendable>: Sendable {
     private var heldByteCount = 0
     private var largestByteCount = 0
     private var isStopped = false
+    private var isCancelled = false
     private var waiter: Waiter?
 
     init(
@@ -129,6 +130,8 @@ final class OrderedPrefetch<Element: Sendable>: Sendable {
           isStopped = true
           result = .failure(error)
         }
+      } else if isCancelled {
+        result = .failure(CancellationError())
       } else if isStopped || delivered == end {
         result = .success(nil)
       } else {
@@ -148,7 +151,7 @@ final class OrderedPrefetch<Element: Sendable>: Sendable {
 
     func cancel() {
       let waiting = monitor.withLock { () -> Waiter? in
-        isStopped = true
+        (isStopped, isCancelled) = (true, delivered < end)
         monitor.wakeAll()
         defer { waiter = nil }
         return waiter

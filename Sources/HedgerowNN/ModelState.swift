@@ -19,10 +19,17 @@ public struct ModelState: Sendable {
   ///
   /// - Throws: `usage` when two tensors have one name.
   public func encoded() throws -> [UInt8] {
-    var file = Safetensors()
-    file.metadata = metadata
-    file.entries = tensors.map { Safetensors.Entry(name: $0.name, $0.value) }
-    return try file.encoded()
+    var bytes = try head()
+    bytes.reserveCapacity(bytes.count + tensors.reduce(0) { $0 + 4 * $1.value.count })
+    for (_, value) in tensors {
+      value.withUnsafeBufferPointer { bytes.append(contentsOf: UnsafeRawBufferPointer($0)) }
+    }
+    return bytes
+  }
+
+  private func head() throws -> [UInt8] {
+    try Safetensors.head(
+      metadata: metadata, arrays: tensors.map { ($0.name, .float32, $0.value.shape) })
   }
 
   /// Hexadecimal CRC-32C over names, shapes, numbers and metadata, whatever their order.
@@ -47,8 +54,7 @@ public struct ModelState: Sendable {
   ///
   /// - Throws: `usage` when two tensors have one name, `ioError` when the file cannot be written.
   public func write(to path: String) throws {
-    let head = try Safetensors.head(
-      metadata: metadata, arrays: tensors.map { ($0.name, .float32, $0.value.shape) })
+    let head = try head()
     try FileSystem.replaceFile(path) { write in
       try head.withUnsafeBytes(write)
       for (_, value) in tensors {
@@ -57,10 +63,34 @@ public struct ModelState: Sendable {
     }
   }
 
-  /// Reads a file that ``write(to:)`` or PyTorch wrote.
+  /// Reads a file that ``write(to:)`` or PyTorch wrote, tensor by tensor: it is not held beside them.
+  ///
+  /// - Throws: as ``init(decoding:)``; `ioError` when the file cannot be read.
   public init(contentsOf path: String) throws {
     do {
-      try self.init(decoding: FileSystem.contents(of: path))
+      self = try FileSystem.readFile(path) { fileByteCount, fill in
+        func next(_ count: Int) throws -> [UInt8] {
+          var bytes = [UInt8](repeating: 0, count: count)
+          try bytes.withUnsafeMutableBytes { try fill($0) }
+          return bytes
+        }
+        let length = try Safetensors.headerLength(
+          next(min(8, fileByteCount))[...], fileByteCount: fileByteCount)
+        let head = try Safetensors.Head(
+          decoding: next(length)[...], dataByteCount: fileByteCount - 8 - length)
+        let tensors = try head.arrays.map { array in
+          // Elements are little-endian there, as they are here.
+          let value =
+            array.kind == .float32
+            ? try Tensor(shape: array.shape) { try fill(UnsafeMutableRawBufferPointer($0)) }
+            : try Safetensors.Entry(
+              name: array.name, kind: array.kind, shape: array.shape,
+              bytes: next(array.byteCount)[...]
+            ).parameter
+          return (array.name, value)
+        }
+        return ModelState(tensors: tensors, metadata: head.metadata)
+      }
     } catch var error as HedgerowError {
       error.place = error.place ?? path
       throw error
@@ -74,13 +104,18 @@ public struct ModelState: Sendable {
   public init(decoding bytes: [UInt8]) throws {
     let file = try Safetensors(decoding: bytes)
     metadata = file.metadata
-    tensors = try file.entries.map { entry in
-      guard let tensor = entry.tensor else {
+    tensors = try file.entries.map { ($0.name, try $0.parameter) }
+  }
+}
+
+extension Safetensors.Entry {
+  fileprivate var parameter: Tensor {
+    get throws {
+      guard let tensor else {
         throw HedgerowError(
-          .badData, "a parameter is of floating-point numbers, not \(entry.kind.rawValue)",
-          at: entry.name)
+          .badData, "a parameter is of floating-point numbers, not \(kind.rawValue)", at: name)
       }
-      return (entry.name, tensor)
+      return tensor
     }
   }
 }

@@ -50,44 +50,73 @@ public struct Safetensors: Sendable {
 
   /// - Throws: `damaged` when the bytes are no such file, cut short or not consistent.
   public init(decoding bytes: [UInt8]) throws {
-    func damaged(_ what: String) -> HedgerowError {
-      HedgerowError(.damaged, "not a safetensors file, or damaged: \(what)")
-    }
-    guard bytes.count >= 8 else { throw damaged("\(bytes.count) bytes hold no header") }
-    let headerLength = bytes[..<8].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-    guard headerLength <= UInt64(bytes.count - 8) else {
-      throw damaged("a header of \(headerLength) bytes in a file of \(bytes.count)")
-    }
-    let data = bytes[(8 + Int(headerLength))...]
-    let header: Header
-    do {
-      header = try JSONDecoder().decode(Header.self, from: Data(bytes[8..<data.startIndex]))
-    } catch {
-      throw damaged("the header is not the JSON that it should be")
-    }
-    metadata = header.metadata
-    var end = 0
-    for (name, array) in header.arrays.sorted(by: { $0.value.offsets < $1.value.offsets }) {
-      var byteCount = array.dtype.byteCount
-      for extent in array.shape {
-        // An extent of zero counts as one here, so that no partial product overflows later.
-        let (product, isOverflow) = byteCount.multipliedReportingOverflow(by: max(extent, 1))
-        guard extent >= 0, !isOverflow else { throw damaged("'\(name)' has shape \(array.shape)") }
-        byteCount = product
-      }
-      if array.shape.contains(0) { byteCount = 0 }
-      // Arrays fill the file: each begins where the one before it ended.
-      guard array.offsets.begin == end, array.offsets.end <= data.count,
-        array.offsets.end - end == byteCount
-      else { throw damaged("'\(name)' is not where its shape \(array.shape) says") }
-      let first = data.startIndex + end
-      end = array.offsets.end
+    let length = try Self.headerLength(bytes.prefix(8), fileByteCount: bytes.count)
+    let data = bytes[(8 + length)...]
+    let head = try Head(decoding: bytes[8..<data.startIndex], dataByteCount: data.count)
+    metadata = head.metadata
+    var end = data.startIndex
+    for array in head.arrays {
+      let begin = end
+      end += array.byteCount
       entries.append(
-        Entry(
-          name: name, kind: array.dtype, shape: array.shape,
-          bytes: data[first..<(data.startIndex + end)]))
+        Entry(name: array.name, kind: array.kind, shape: array.shape, bytes: data[begin..<end]))
     }
-    guard end == data.count else { throw damaged("\(data.count - end) bytes belong to no array") }
+  }
+
+  /// What stands in front of the elements, checked: arrays in the order of their elements, which fill
+  /// the rest of the file.
+  struct Head {
+    struct Array {
+      let name: String
+      let kind: ElementKind
+      let shape: [Int]
+      let byteCount: Int
+    }
+    var metadata: [String: String] = [:]
+    var arrays: [Array] = []
+
+    init(decoding bytes: ArraySlice<UInt8>, dataByteCount: Int) throws {
+      let header: Header
+      do {
+        header = try JSONDecoder().decode(Header.self, from: Data(bytes))
+      } catch {
+        throw damaged("the header is not the JSON that it should be")
+      }
+      metadata = header.metadata
+      var end = 0
+      for (name, array) in header.arrays.sorted(by: { $0.value.offsets < $1.value.offsets }) {
+        var byteCount = array.dtype.byteCount
+        for extent in array.shape {
+          // An extent of zero counts as one here, so that no partial product overflows later.
+          let (product, isOverflow) = byteCount.multipliedReportingOverflow(by: max(extent, 1))
+          guard extent >= 0, !isOverflow else {
+            throw damaged("'\(name)' has shape \(array.shape)")
+          }
+          byteCount = product
+        }
+        if array.shape.contains(0) { byteCount = 0 }
+        // Arrays fill the file: each begins where the one before it ended.
+        guard array.offsets.begin == end, array.offsets.end <= dataByteCount,
+          array.offsets.end - end == byteCount
+        else { throw damaged("'\(name)' is not where its shape \(array.shape) says") }
+        end = array.offsets.end
+        arrays.append(
+          Array(name: name, kind: array.dtype, shape: array.shape, byteCount: byteCount))
+      }
+      guard end == dataByteCount else {
+        throw damaged("\(dataByteCount - end) bytes belong to no array")
+      }
+    }
+  }
+
+  /// The bytes of the header, as the first eight of the file say.
+  static func headerLength(_ bytes: ArraySlice<UInt8>, fileByteCount: Int) throws -> Int {
+    guard bytes.count == 8 else { throw damaged("\(bytes.count) bytes hold no header") }
+    let length = bytes.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+    guard length <= UInt64(fileByteCount - 8) else {
+      throw damaged("a header of \(length) bytes in a file of \(fileByteCount)")
+    }
+    return Int(length)
   }
 
   /// The bytes of the file; the same for the same contents.
@@ -164,6 +193,10 @@ extension Safetensors.Entry {
       }
     }
   }
+}
+
+private func damaged(_ what: String) -> HedgerowError {
+  HedgerowError(.damaged, "not a safetensors file, or damaged: \(what)")
 }
 
 private struct Header: Codable {

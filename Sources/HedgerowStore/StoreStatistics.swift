@@ -1,5 +1,6 @@
 import Glibc
 import HedgerowCore
+import HedgerowLMDB
 import HedgerowMapped
 
 /// What a store says of itself as files.
@@ -9,6 +10,10 @@ public struct StoreStatistics: Sendable {
   public var version: UInt64
   public var generation: UInt64
   public var segmentCount: Int
+  /// Changed edges, twice each, and changed values that are not in segments yet.
+  public var changedEntryCount: Int
+  /// The version that the segments hold.
+  public var foldedVersion: UInt64
   /// Allocated bytes of all files in the directory.
   public var byteCountOnDisk: Int
   /// Generations that live processes read now.
@@ -25,10 +30,16 @@ extension GraphStore {
         if stat("\(directory)/\(name)", &info) == 0 { bytes += Int(info.st_blocks) * 512 }
       }
     }
+    let changed = try environment.read { txn in
+      let tables = StoreTables()
+      return try txn.count(in: tables.delta) + txn.count(in: tables.cells)
+        + txn.count(in: tables.keysByID)
+    }
     return StoreStatistics(
       format: state.record.format, uuid: state.record.identity.description,
       version: state.record.version, generation: state.record.generation,
-      segmentCount: state.manifest.count, byteCountOnDisk: bytes,
+      segmentCount: state.manifest.count, changedEntryCount: changed,
+      foldedVersion: state.record.foldedVersion ?? state.record.version, byteCountOnDisk: bytes,
       pinnedGenerations: (try? pinnedGenerations()) ?? [])
   }
 }

@@ -29,6 +29,25 @@ public enum BufferPool {
   /// Bytes of buffers that wait for reuse.
   public static var idleByteCount: Int { state.withLock { $0.idleByteCount } }
 
+  /// Gives buffers that wait back to the system: for work that needs memory beside tensors.
+  public static func releaseIdle() {
+    let buffers = state.withLock { state in
+      let buffers = state.idle.flatMap { $0 }
+      for index in state.idle.indices { state.idle[index] = [] }
+      state.idleByteCount = 0
+      return buffers
+    }
+    for buffer in buffers { deallocate(buffer) }
+  }
+
+  /// Calls `stop` when tensors in use are about to hold more than `byteCount`, before they do.
+  ///
+  /// Operations cannot fail, so it may not return: a program that keeps to a budget says what was too
+  /// large and ends.
+  public static func limitTensors(to byteCount: Int, orElse stop: @escaping @Sendable () -> Never) {
+    state.withLock { $0.liveLimit = (byteCount, stop) }
+  }
+
   /// A buffer aligned to 64 bytes. `@unchecked`: whoever holds it is its only owner.
   struct Buffer: @unchecked Sendable {
     let base: UnsafeMutableRawPointer
@@ -38,25 +57,31 @@ public enum BufferPool {
   static func take(byteCount: Int) -> Buffer {
     let sizeClass = SizeClass.holding(byteCount)
     let size = SizeClass.byteCount(of: sizeClass)
-    let (reused, surplus) = state.withLock { state -> (Buffer?, [Buffer]) in
+    let (reused, surplus, stop) = state.withLock { state -> (Buffer?, [Buffer], Stop?) in
       state.liveByteCount += size
+      if let limit = state.liveLimit, state.liveByteCount > limit.byteCount {
+        return (nil, [], limit.stop)
+      }
       state.peakLiveByteCount = max(state.peakLiveByteCount, state.liveByteCount)
       state.clock += 1
       state.lastUse[sizeClass] = state.clock
-      guard let buffer = state.idle[sizeClass].popLast() else { return (nil, state.surplus()) }
+      guard let buffer = state.idle[sizeClass].popLast() else {
+        return (nil, state.surplus(), nil)
+      }
       state.idleByteCount -= size
-      return (buffer, [])
+      return (buffer, [], nil)
     }
+    stop?()
     for buffer in surplus { deallocate(buffer) }
     return reused ?? Buffer(base: allocate(size), sizeClass: sizeClass)
   }
 
-  /// Large buffers come from the system and go back to it: the heap would keep what is freed.
+  /// All but small buffers come from the system and go back to it: the heap would keep what is freed.
   private static func allocate(_ size: Int) -> UnsafeMutableRawPointer {
-    if size >= hugePage {
+    if size >= leastMapped {
       let base = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
       require(base != MAP_FAILED, "no memory for a tensor of \(size) bytes")
-      madvise(base, size, MADV_HUGEPAGE)
+      if size >= hugePage { madvise(base, size, MADV_HUGEPAGE) }
       return base!
     }
     var base: UnsafeMutableRawPointer?
@@ -66,7 +91,7 @@ public enum BufferPool {
 
   private static func deallocate(_ buffer: Buffer) {
     let size = SizeClass.byteCount(of: buffer.sizeClass)
-    if size >= hugePage { munmap(buffer.base, size) } else { free(buffer.base) }
+    if size >= leastMapped { munmap(buffer.base, size) } else { free(buffer.base) }
   }
 
   static func give(_ buffer: Buffer) {
@@ -80,6 +105,8 @@ public enum BufferPool {
     for buffer in surplus { deallocate(buffer) }
   }
 
+  private typealias Stop = @Sendable () -> Never
+  private static let leastMapped = 64 << 10
   private static let hugePage = 2 << 20
   private static let state = Mutex(State())
 
@@ -92,6 +119,7 @@ public enum BufferPool {
     var peakLiveByteCount = 0
     var idleByteCount = 0
     var byteLimit = 1 << 30
+    var liveLimit: (byteCount: Int, stop: Stop)?
 
     /// Removes what is idle past the limit, first from the class unused for longest.
     mutating func surplus() -> [Buffer] {

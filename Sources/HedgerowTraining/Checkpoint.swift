@@ -29,13 +29,17 @@ public struct Checkpoint: Sendable {
     }
   }
 
-  public var specification: ModelSpecification
-  public var progress: Progress
-  /// ``HedgerowStore/Snapshot/dataIdentity`` of what is trained on.
-  var dataIdentity: String
-  var model: ModelState
-  var best: ModelState?
-  var optimizer: ModelState
+  /// The numbers. They are many, so a checkpoint does not hold them.
+  struct Numbers {
+    var model: ModelState
+    var best: ModelState?
+    var optimizer: ModelState
+  }
+
+  public let specification: ModelSpecification
+  public let progress: Progress
+  private let path: String
+  private let checksum: String
 }
 
 extension Checkpoint {
@@ -59,26 +63,32 @@ extension Checkpoint {
     return lock
   }
 
-  /// Writes it, in place of an earlier one of the name; a crash leaves one of the two.
-  func save(named name: String, in store: String) throws {
+  /// Writes one, in place of an earlier one of the name; a crash leaves one of the two.
+  ///
+  /// - Parameter dataIdentity: ``HedgerowStore/Snapshot/dataIdentity`` of what is trained on.
+  static func save(
+    _ numbers: Numbers, _ specification: ModelSpecification, _ progress: Progress,
+    dataIdentity: String, named name: String, in store: String
+  ) throws {
     var file = ModelState(tensors: [])
     func add(_ state: ModelState, _ prefix: String) {
       file.tensors += state.tensors.map { ("\(prefix).\($0.name)", $0.value) }
       for (key, value) in state.metadata { file.metadata["\(prefix).\(key)"] = value }
     }
-    add(model, "model")
-    if let best { add(best, "best") }
-    add(optimizer, "optimizer")
+    add(numbers.model, "model")
+    if let best = numbers.best { add(best, "best") }
+    add(numbers.optimizer, "optimizer")
     file.metadata["specification"] = String(decoding: try specification.encoded(), as: UTF8.self)
     file.metadata["progress"] = String(decoding: try JSONEncoder().encode(progress), as: UTF8.self)
     file.metadata["data"] = dataIdentity
     file.metadata["checksum"] = file.checksum
-    try file.write(to: Self.path(of: name, in: store))
+    try file.write(to: path(of: name, in: store))
   }
 
-  /// - Throws: `usage` when there is none of that name, or the store's data has changed since.
+  /// - Throws: `usage` when there is none of that name, or the store's data has changed since;
+  ///   `damaged` when its bytes are not those that were written.
   public init(named name: String, in graph: Snapshot) throws {
-    let path = Self.path(of: name, in: graph.path)
+    path = Self.path(of: name, in: graph.path)
     guard FileSystem.exists(path) else {
       let names = ((try? FileSystem.names(in: Self.directory(in: graph.path))) ?? [])
         .filter { $0.hasSuffix(".safetensors") }.map { $0.dropLast(".safetensors".count) }
@@ -88,20 +98,8 @@ extension Checkpoint {
           + (names.isEmpty
             ? "train with --save NAME keeps one" : "there are \(names.joined(separator: ", "))"))
     }
-    var file = try ModelState(contentsOf: path)
-    let checksum = file.metadata.removeValue(forKey: "checksum")
-    guard checksum == file.checksum else {
-      throw HedgerowError(
-        .damaged, "its bytes are not those that were written: train anew", at: path)
-    }
-    func part(_ prefix: String) -> ModelState {
-      ModelState(
-        tensors: file.tensors.filter { $0.name.hasPrefix("\(prefix).") }
-          .map { (String($0.name.dropFirst(prefix.count + 1)), $0.value) },
-        metadata: Dictionary(
-          uniqueKeysWithValues: file.metadata.filter { $0.key.hasPrefix("\(prefix).") }
-            .map { (String($0.key.dropFirst(prefix.count + 1)), $0.value) }))
-    }
+    let file: ModelState
+    (file, checksum) = try Self.read(path)
     guard let specification = file.metadata["specification"],
       let text = file.metadata["progress"], let dataIdentity = file.metadata["data"],
       let progress = try? JSONDecoder().decode(Progress.self, from: Data(text.utf8)),
@@ -114,11 +112,39 @@ extension Checkpoint {
         "the store has other data than when '\(name)' began, at version "
           + "\(self.specification.dataVersion): train anew")
     }
-    self.dataIdentity = dataIdentity
     self.progress = progress
-    model = part("model")
+  }
+
+  /// The numbers, read once more.
+  ///
+  /// - Throws: `locked` when another training has written the file since.
+  func numbers() throws -> Numbers {
+    let (file, checksum) = try Self.read(path)
+    guard checksum == self.checksum else {
+      throw HedgerowError(.locked, "another training of this name goes on: try again", at: path)
+    }
+    func part(_ prefix: String) -> ModelState {
+      ModelState(
+        tensors: file.tensors.filter { $0.name.hasPrefix("\(prefix).") }
+          .map { (String($0.name.dropFirst(prefix.count + 1)), $0.value) },
+        metadata: Dictionary(
+          uniqueKeysWithValues: file.metadata.filter { $0.key.hasPrefix("\(prefix).") }
+            .map { (String($0.key.dropFirst(prefix.count + 1)), $0.value) }))
+    }
     let best = part("best")
-    self.best = best.tensors.isEmpty ? nil : best
-    optimizer = part("optimizer")
+    return Numbers(
+      model: part("model"), best: best.tensors.isEmpty ? nil : best, optimizer: part("optimizer"))
+  }
+
+  /// What is in the file, and its checksum, which holds.
+  private static func read(_ path: String) throws -> (file: ModelState, checksum: String) {
+    var file = try ModelState(contentsOf: path)
+    let written = file.metadata.removeValue(forKey: "checksum")
+    let checksum = file.checksum
+    guard written == checksum else {
+      throw HedgerowError(
+        .damaged, "its bytes are not those that were written: train anew", at: path)
+    }
+    return (file, checksum)
   }
 }

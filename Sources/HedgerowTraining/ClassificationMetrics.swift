@@ -6,26 +6,38 @@ public struct ClassificationMetrics: Hashable, Sendable {
   /// Labelled nodes seen.
   public private(set) var count = 0
   private var lossSum = 0.0
+  private var lossCount = 0
+  /// Classes that the model tells apart.
+  private let classCount: Int
 
   public init(classCount: Int) {
+    self.classCount = classCount
     hits = [Int](repeating: 0, count: classCount)
     predicted = hits
     actual = hits
   }
 
-  /// Counts a batch; labels below 0 are left out.
+  /// Counts a batch; labels below 0 are left out, and those of classes that the model does not know are
+  /// missed.
   ///
-  /// - Parameter loss: the mean loss over the labelled nodes of the batch.
+  /// - Parameter loss: the mean loss over the nodes of the batch that have a label of a known class.
   public mutating func add(predictions: [Int32], labels: [Int32], loss: Double = 0) {
-    var labelled = 0
+    var (labelled, known) = (0, 0)
     for (prediction, label) in zip(predictions, labels) where label >= 0 {
       labelled += 1
+      if Int(label) < classCount { known += 1 }
+      while Int(label) >= actual.count {
+        hits.append(0)
+        predicted.append(0)
+        actual.append(0)
+      }
       predicted[Int(prediction)] += 1
       actual[Int(label)] += 1
       if prediction == label { hits[Int(label)] += 1 }
     }
     count += labelled
-    lossSum += loss * Double(labelled)
+    lossCount += known
+    if known > 0 { lossSum += loss * Double(known) }
   }
 
   /// The share of labelled nodes whose class was found; 0 when there are none.
@@ -43,8 +55,8 @@ public struct ClassificationMetrics: Hashable, Sendable {
     return scores.isEmpty ? 0 : scores.reduce(0, +) / Double(scores.count)
   }
 
-  /// The mean loss over labelled nodes.
-  public var loss: Double { count == 0 ? 0 : lossSum / Double(count) }
+  /// The mean loss over labelled nodes of known classes.
+  public var loss: Double { lossCount == 0 ? 0 : lossSum / Double(lossCount) }
 
   /// What always answering with the class that is seen most would reach.
   public var majorityShare: Double {

@@ -18,15 +18,9 @@ struct NodeBatch {
   let seconds: StageSeconds
 
   /// Shape [rows, classes].
-  ///
-  /// - Parameter check: called after each layer; throws to stop.
-  func logits(_ network: NodeNetwork, _ check: () throws -> Void) throws -> Tensor {
-    var x = network.input(features, nodes: nodes)
-    for (layer, block) in blocks.enumerated() {
-      x = network.apply(layer: layer, x, block)
-      try check()
-    }
-    return rows.map { x[network.target].gathered(rows: $0) } ?? x[network.target]
+  func logits(_ network: NodeNetwork) -> Tensor {
+    let logits = network(features, blocks, nodes: nodes)
+    return rows.map { logits.gathered(rows: $0) } ?? logits
   }
 }
 
@@ -102,7 +96,8 @@ struct NodeBatches {
     if let whole {
       try resources.checkInterruption()
       let members = try whole.members(of: set, where: filter)
-      let logits = try whole.batch(of: members).logits(model.network, resources.checkTensors)
+      let logits = whole.batch(of: members).logits(model.network)
+      try check(logits, of: members)
       return try body(
         members, logits,
         try labels.map { try graph.labels(members.span, of: target, column: $0) } ?? [])
@@ -113,8 +108,21 @@ struct NodeBatches {
     for try await batch in loader.epoch(0) {
       try resources.checkInterruption()
       let nodes = Array(batch.subgraph.nodes[target].prefix(batch.seedCount))
-      let logits = try NodeBatch(batch, of: model).logits(model.network, resources.checkTensors)
+      let logits = NodeBatch(batch, of: model).logits(model.network)
+      try check(logits, of: nodes)
       try body(nodes, logits, batch.labels)
+    }
+  }
+
+  /// - Throws: `badData` naming the first node whose outputs are not finite: no class can be told.
+  private func check(_ logits: Tensor, of nodes: [UInt32]) throws {
+    if sum(logits).scalar.isFinite { return }
+    for (row, node) in nodes.enumerated() {
+      if logits.gathered(rows: [UInt32(row)]).scalars.allSatisfy(\.isFinite) { continue }
+      throw HedgerowError(
+        .badData,
+        "what the model says of it is no number: look for NaN or huge values among its features and "
+          + "its neighbors'", at: "\(target) \(try graph.key(of: NodeID(node), of: target))")
     }
   }
 
@@ -127,11 +135,11 @@ struct NodeBatches {
     try await forEachPart(
       of: set, where: filter, labels: model.specification.targetColumn
     ) { _, logits, labels in
-      let labels = labels.map { $0 < classCount ? $0 : -1 }
-      guard labels.contains(where: { $0 >= 0 }) else { return }
+      // The model gives classes that it does not know no probability.
+      let known = labels.map { $0 < classCount ? $0 : -1 }
       metrics.add(
         predictions: argMax(logits), labels: labels,
-        loss: Double(crossEntropy(logits, labels).scalar))
+        loss: Double(crossEntropy(logits, known).scalar))
     }
     return metrics
   }

@@ -48,7 +48,8 @@ public struct NodeClassificationTrainer: Sendable {
       try check(checkpoint, against: specification)
       specification.dataVersion = checkpoint.specification.dataVersion
     }
-    let run = try await TrainingRun(self, NodeClassifier(specification), checkpoint)
+    let run = try await TrainingRun(
+      self, NodeClassifier(withoutWeights: specification), checkpoint)
     return try await run.finish(onEpoch: onEpoch)
   }
 
@@ -101,6 +102,7 @@ private final class TrainingRun {
 
   private var options: TrainingOptions { trainer.options }
 
+  /// - Parameter model: without weights, which are made when there is memory for them.
   init(
     _ trainer: NodeClassificationTrainer, _ model: NodeClassifier, _ checkpoint: Checkpoint?
   ) async throws {
@@ -132,10 +134,13 @@ private final class TrainingRun {
     lastCheckpoint = clock.now
     dataIdentity = trainer.checkpointName == nil ? "" : graph.dataIdentity
     if let checkpoint {
-      try model.network.load(checkpoint.model)
-      try optimizer.load(checkpoint.optimizer, for: model.network)
+      let numbers = try checkpoint.numbers()
+      try model.network.load(numbers.model)
+      try optimizer.load(numbers.optimizer, for: model.network)
       progress = checkpoint.progress
-      best = checkpoint.best
+      best = numbers.best
+    } else {
+      model.initialize()
     }
   }
 
@@ -192,6 +197,7 @@ private final class TrainingRun {
       report.seconds.wait += (ready - before).seconds
       report.seconds.stages += batch.seconds
       try trainer.resources.checkInterruption()
+      try Task.checkCancellation()
       try step(batch)
       report.seconds.compute += (clock.now - ready).seconds
       try saveCheckpointIfDue()
@@ -224,19 +230,17 @@ private final class TrainingRun {
   private func step(_ batch: NodeBatch) throws {
     let labelled = batch.labels.count { $0 >= 0 }
     if labelled > 0 {
-      let checkTensors = trainer.resources.checkTensors
-      let (loss, gradients) = try valueWithGradients(
+      let (loss, gradients) = valueWithGradients(
         at: model.network, randomness: batch.randomness
       ) {
-        crossEntropy(try batch.logits(model.network, checkTensors), batch.labels)
+        crossEntropy(batch.logits(model.network), batch.labels)
       }
-      try checkTensors()
       let value = Double(loss.scalar)
       guard value.isFinite else {
         throw HedgerowError(
           .badData,
-          "the loss is \(value) in epoch \(progress.epoch + 1): look for NaN or huge values among "
-            + "the features, or lower --learning-rate")
+          "the loss is \(value.isNaN ? "no number" : "infinite") in epoch \(progress.epoch + 1): look "
+            + "for NaN or huge values among the features, or lower --learning-rate")
       }
       optimizer.update(model.network, along: gradients)
       progress.lossSum += value * Double(labelled)
@@ -262,10 +266,11 @@ private final class TrainingRun {
   private func saveCheckpoint() throws {
     guard let name = trainer.checkpointName else { return }
     let start = clock.now
-    try Checkpoint(
-      specification: model.specification, progress: progress, dataIdentity: dataIdentity,
-      model: model.network.state, best: best, optimizer: optimizer.state
-    ).save(named: name, in: trainer.graph.path)
+    let numbers = Checkpoint.Numbers(
+      model: model.network.state, best: best, optimizer: optimizer.state)
+    try Checkpoint.save(
+      numbers, model.specification, progress, dataIdentity: dataIdentity, named: name,
+      in: trainer.graph.path)
     lastCheckpoint = clock.now
     checkpointSeconds = (lastCheckpoint - start).seconds
   }

@@ -15,10 +15,13 @@ public struct NodeClassifier: Sendable {
   /// The network that a specification asks for, with its weights drawn from the seed.
   public init(_ specification: ModelSpecification) throws {
     try self.init(withoutWeights: specification)
-    _ = network.initialized(seed: specification.options.seed)
+    initialize()
   }
 
-  private init(withoutWeights specification: ModelSpecification) throws {
+  /// Draws the weights from the seed.
+  func initialize() { _ = network.initialized(seed: specification.options.seed) }
+
+  init(withoutWeights specification: ModelSpecification) throws {
     self.specification = specification
     var inputs = PerNode<NodeNetwork.Input>()
     for input in specification.inputs {
@@ -51,7 +54,9 @@ public struct NodeClassifier: Sendable {
 
   /// As the store keeps it.
   public func record(named name: String) throws -> ModelRecord {
-    ModelRecord(
+    // The weights are copied to be written: room for that.
+    BufferPool.releaseIdle()
+    return ModelRecord(
       name: name, specification: try specification.encoded(),
       weights: try network.state.encoded())
   }

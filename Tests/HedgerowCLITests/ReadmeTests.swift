@@ -6,6 +6,10 @@ import Testing
 // run by the test below.
 
 // README
+extension NodeType { static let user: Self = "user", item: Self = "item" }
+extension EdgeType { static let rates = EdgeType("user", "rates", "item") }
+// end
+// README
 extension NodeType { static let person: Self = "person", page: Self = "page" }
 
 struct PersonModel: Module {
@@ -112,6 +116,29 @@ struct GatedConv: MessagePassing {
     process.waitUntilExit()
     #expect(process.terminationStatus == 0, "\(output)")
     return output
+  }
+
+  @Test func aStoreTakesTransactions() throws {
+    let path = NSTemporaryDirectory() + "hedgerow-readme-\(UUID().uuidString)"
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    // README
+    let store = try GraphStore(
+      at: path,
+      schema: [
+        .node(.user, features: 64),
+        .node(.item, features: 128, properties: ["title": .string]),
+        .edge(.rates, properties: ["stars": .int32]),
+      ])
+    try store.write { txn in
+      let ann = try txn.insert(.user, key: "ann")
+      let dune = try txn.insert(.item, key: "dune", ["title": "Dune"])
+      try txn.connect(ann, .rates, dune, ["stars": 5])
+    }
+    let seen = try store.read { txn in
+      try txn.neighbors(of: try txn.node(.user, key: "ann"), along: .rates)
+    }
+    // end
+    #expect(seen == [NodeID(0)])
   }
 
   @Test func layersOfYourOwnRun() {

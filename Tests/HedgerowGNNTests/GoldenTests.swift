@@ -47,7 +47,7 @@ import Testing
   func check(_ file: GoldenFile) throws -> Bool {
     switch file.op {
     case "SAGEConv": try checkConvolution(file, SAGEConv(golden: file.settings))
-    case "GATConv": try checkConvolution(file, GATConv(golden: file.settings))
+    case "GATConv": try checkGATConv(file)
     case "GCNConv": try checkGCNConv(file)
     case "HeteroConv": try checkHeteroConv(file)
     case "SumAggregation": checkAggregation(file, .sum)
@@ -89,7 +89,7 @@ import Testing
     guard case .string(let aggregation) = file.settings["aggr"] ?? .string("sum"),
       let combination = combinations[aggregation],
       case .array(let layers)? = file.settings["layers"],
-      layers.allSatisfy({ $0 == .string("SAGEConv") || $0 == .string("GATConv") })
+      layers.allSatisfy({ ["SAGEConv", "GATConv", "GCNConv"].map(JSON.string).contains($0) })
     else { return false }
     var x: [String: Parameter] = [:]
     var counts = PerNode<Int>()
@@ -102,19 +102,8 @@ import Testing
     for name in file.names(under: "in.edge_index.") {
       let parts = name.split(separator: "__", maxSplits: 2).map(String.init)
       let relation = EdgeType(NodeType(parts[0]), parts[1], NodeType(parts[2]))
-      let path = "param.convs.<\(parts[0])___\(parts[1])___\(parts[2])>"
-      if file.names(under: path).contains(".att_src") {
-        var options = GATConv.Options()
-        options.heads = file[path + ".att_src"].shape[1]
-        convs[relation] = GATConv(
-          source: file[path + ".lin_src.weight"].shape[1],
-          target: file[path + ".lin_dst.weight"].shape[1],
-          to: file[path + ".att_src"].shape[2], options: options)
-      } else {
-        let (left, right) = (file[path + ".lin_l.weight"], file[path + ".lin_r.weight"])
-        convs[relation] = SAGEConv(
-          source: left.shape[1], target: right.shape[1], to: left.shape[0])
-      }
+      convs[relation] = file.convolution(
+        under: "param.convs.<\(parts[0])___\(parts[1])___\(parts[2])>.")
       blocks[relation] = file.block(
         "edge_index.\(name)", sources: counts[relation.source], targets: counts[relation.target])
     }
@@ -131,6 +120,34 @@ import Testing
       return file.names(under: "out.").map {
         sum(result[NodeType($0)] * file["cotangent.\($0)"])
       }.reduce(Tensor(0), +)
+    }
+    return true
+  }
+
+  func checkGATConv(_ file: GoldenFile) throws -> Bool {
+    guard let layer = GATConv(golden: file.settings) else { return false }
+    if file.isGiven("x_src"), file.input("x_src").shape[0] < file.input("x_dst").shape[0],
+      case .object(let named)? = file.settings["kwargs"], named["add_self_loops"] != .bool(false)
+    {
+      // Self-loops of some targets only.
+      return false
+    }
+    guard file.isGiven("edge_attr") else { return try checkConvolution(file, layer) }
+    try layer.load(file.state)
+    let edges = file.input("edge_attr")
+    func rows(_ block: Block) -> Tensor { edges.value.gathered(rows: block.edges) }
+    if file.isGiven("x") {
+      let x = file.input("x")
+      let block = file.block("edge_index", sources: x.shape[0], targets: x.shape[0])
+      file.compare(layer, ["x": x, "edge_attr": edges], "y") {
+        layer(x.value, block, edges: rows(block))
+      }
+    } else {
+      let (source, target) = (file.input("x_src"), file.input("x_dst"))
+      let block = file.block("edge_index", sources: source.shape[0], targets: target.shape[0])
+      file.compare(layer, ["x_src": source, "x_dst": target, "edge_attr": edges], "y") {
+        layer(source: source.value, target: target.value, block, edges: rows(block))
+      }
     }
     return true
   }
@@ -162,23 +179,32 @@ import Testing
   }
 
   func checkCrossEntropy(_ file: GoldenFile) -> Bool {
-    guard file.settings.keys.allSatisfy({ $0 == "label_smoothing" }),
-      case .number(let smoothing) = file.settings["label_smoothing"] ?? .number(0)
+    guard
+      file.settings.keys.allSatisfy({
+        ["label_smoothing", "reduction", "ignore_index"].contains($0)
+      }), !file.isGiven("weight"),
+      case .number(let smoothing) = file.settings["label_smoothing"] ?? .number(0),
+      case .number(let ignored) = file.settings["ignore_index"] ?? .number(-100),
+      let isSum = file.isSum
     else { return false }
     let x = file.input("x")
-    let labels = file.integers("in.target").map { Int32(max($0, -1)) }
+    let labels = file.integers("in.target").map { $0 == Int64(ignored) ? -1 : Int32($0) }
+    let factor = isSum ? Float(labels.count { $0 >= 0 }) : 1
     file.compare(Nothing(), ["x": x], "y") {
-      crossEntropy(x.value, labels, smoothing: smoothing)
+      factor * crossEntropy(x.value, labels, smoothing: smoothing)
     }
     return true
   }
 
   func checkBinaryCrossEntropy(_ file: GoldenFile) -> Bool {
-    guard file.settings.isEmpty, !file.isGiven("weight"), !file.isGiven("pos_weight") else {
-      return false
-    }
+    guard file.settings.keys.allSatisfy({ $0 == "reduction" }), let isSum = file.isSum,
+      !file.isGiven("weight"), !file.isGiven("pos_weight")
+    else { return false }
     let x = file.input("x")
-    file.compare(Nothing(), ["x": x], "y") { binaryCrossEntropy(x.value, file["in.target"]) }
+    let factor = isSum ? Float(x.count) : 1
+    file.compare(Nothing(), ["x": x], "y") {
+      factor * binaryCrossEntropy(x.value, file["in.target"])
+    }
     return true
   }
 
@@ -336,10 +362,14 @@ extension GATConv {
       case ("negative_slope", .number(let slope)): options.negativeSlope = Float(slope)
       case ("add_self_loops", .bool(let selfLoops)): options.selfLoops = selfLoops
       case ("bias", .bool(let bias)): options.bias = bias
-      case ("dropout", .number), ("residual", .bool(false)): break
+      case ("residual", .bool(let residual)): options.residual = residual
+      case ("edge_dim", .number(let width)): options.edgeWidth = Int(width)
+      case ("edge_dim", .null), ("fill_value", .string("mean")), ("dropout", .number): break
       default: return nil
       }
     }
+    // Between two types, too, there are self-loops unless they are not asked for.
+    options.selfLoops = options.selfLoops ?? true
     if arguments.inputs.count == 1 {
       self.init(arguments.inputs[0], arguments.output, options: options)
     } else {
@@ -376,6 +406,49 @@ struct GoldenFile {
     }
   }
 
+  /// Whether a loss is a sum instead of a mean; `nil` when it is neither.
+  var isSum: Bool? {
+    switch settings["reduction"] ?? .string("mean") {
+    case .string("mean"): false
+    case .string("sum"): true
+    default: nil
+    }
+  }
+
+  /// The layer that a nested one's parameters are of.
+  func convolution(under path: String) -> any Convolution {
+    let names = Set(names(under: path))
+    func shape(_ name: String) -> [Int] { self[path + name].shape }
+    if names.contains("att_src") {
+      var options = GATConv.Options()
+      options.heads = shape("att_src")[1]
+      options.bias = names.contains("bias")
+      options.residual = names.contains("res.weight")
+      if names.contains("bias") && shape("bias")[0] < shape("att_src")[1] * shape("att_src")[2] {
+        options.heading = .averaged
+      }
+      let width = shape("att_src")[2]
+      return names.contains("lin.weight")
+        ? GATConv(shape("lin.weight")[1], width, options: options)
+        : GATConv(
+          source: shape("lin_src.weight")[1], target: shape("lin_dst.weight")[1], to: width,
+          options: options)
+    }
+    if names.contains("lin_l.weight") {
+      var options = SAGEConv.Options()
+      options.bias = names.contains("lin_l.bias")
+      options.rootWeight = names.contains("lin_r.weight")
+      options.projection = names.contains("lin.weight")
+      let (output, source) = (shape("lin_l.weight")[0], shape("lin_l.weight")[1])
+      return SAGEConv(
+        source: source, target: options.rootWeight ? shape("lin_r.weight")[1] : source, to: output,
+        options: options)
+    }
+    var options = GCNConv.Options()
+    options.bias = names.contains("bias")
+    return GCNConv(shape("lin.weight")[1], shape("lin.weight")[0], options: options)
+  }
+
   var state: ModelState {
     ModelState(tensors: names(under: "param.").map { ($0, self["param.\($0)"]) })
   }
@@ -391,7 +464,7 @@ struct GoldenFile {
     }
     let plain: [String: @Sendable (Tensor) -> Tensor] = [
       "relu": { relu($0) }, "selu": { selu($0) }, "sigmoid": { sigmoid($0) },
-      "silu": { silu($0) }, "tanh": { tanh($0) }, "softplus": { softplus($0) },
+      "silu": { silu($0) }, "tanh": { tanh($0) },
     ]
     switch (op, settings.count) {
     case ("elu", _): return number("alpha", or: 1).map { alpha in { elu($0, alpha: Float(alpha)) } }
@@ -404,6 +477,9 @@ struct GoldenFile {
       return number("dim", or: -1).map { axis in { softmax($0, along: Int(axis)) } }
     case ("log_softmax", _):
       return number("dim", or: -1).map { axis in { logSoftmax($0, along: Int(axis)) } }
+    case ("softplus", _):
+      guard let beta = number("beta", or: 1), settings["threshold"] == nil else { return nil }
+      return { softplus(Float(beta) * $0) / Float(beta) }
     case (_, 0): return plain[op]
     default: return nil
     }

@@ -1,3 +1,4 @@
+import Glibc
 import HedgerowCore
 import HedgerowTensor
 import HedgerowTestSupport
@@ -47,6 +48,30 @@ import Testing
       #expect(BufferPool.idleByteCount == 0, "tensors in use are past the limit")
       #expect(BufferPool.peakLiveByteCount == BufferPool.liveByteCount)
       withExtendedLifetime((held, more)) {}
+    }
+  }
+
+  @Test func tensorsPastTheLimitAreNeverMade() async {
+    // In a process of its own, which ends.
+    await #expect(processExitsWith: .exitCode(64)) {
+      BufferPool.limitTensors(to: 64 << 20) {
+        _exit(
+          BufferPool.liveByteCount > 1 << 40 && ProcessResources.privateByteCount < 1 << 30 ? 64 : 1
+        )
+      }
+      let held = Tensor.zeros([1 << 22])
+      let huge = Tensor.zeros([1 << 39])
+      withExtendedLifetime((held, huge)) {}
+    }
+  }
+
+  @Test func whatWaitsCanBeGivenBack() async {
+    await #expect(processExitsWith: .success) {
+      for count in 1...4 { _ = Tensor.zeros([count << 20]) }
+      #expect(BufferPool.idleByteCount > 0)
+      BufferPool.releaseIdle()
+      #expect(BufferPool.idleByteCount == 0)
+      #expect(Tensor.zeros([1 << 20]).scalars.allSatisfy { $0 == 0 })
     }
   }
 }

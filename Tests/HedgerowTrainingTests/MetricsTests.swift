@@ -28,6 +28,14 @@ import Testing
     #expect(whole == parts)
   }
 
+  @Test func aClassThatTheModelDoesNotKnowIsMissed() {
+    var metrics = ClassificationMetrics(classCount: 2)
+    metrics.add(predictions: [0, 1, 1], labels: [0, 1, 3], loss: 0.25)
+    #expect(metrics.count == 3 && metrics.accuracy == 2.0 / 3)
+    #expect(abs(metrics.macroF1 - (1 + 2.0 / 3 + 0) / 3) < 1e-15)
+    #expect(metrics.loss == 0.25, "nothing is known of the loss of the third")
+  }
+
   @Test func nothingSeenIsZero() {
     var metrics = ClassificationMetrics(classCount: 2)
     metrics.add(predictions: [1], labels: [-1], loss: .nan)

@@ -1,4 +1,5 @@
 import HedgerowCore
+import HedgerowGNN
 import HedgerowGraph
 import HedgerowNN
 import HedgerowStore
@@ -204,6 +205,36 @@ func train(
     }
     let error = try await error(blocks)
     #expect(error.code == .badData && error.message.contains("loss"), "\(error)")
+  }
+
+  /// Training sees none of them, the test set does.
+  @Test(arguments: [NodeNetwork.Architecture.mlp, .sage])
+  func featuresOfTestNodesThatAreNoNumbers(model: NodeNetwork.Architecture) async throws {
+    let directory = TemporaryDirectory()
+    var blocks = BlockStore(nodes: 150)
+    let graph = try StochasticBlock(blocks.options, seed: 5)
+    let bad = (0..<150).first { graph.split(of: $0) == .test }!
+    blocks.changeFeatures = { $0[bad * 8 + 3] = .nan }
+    let store = try blocks.make(at: directory("s"), seed: 5)
+    var options = TrainingOptions(model: model)
+    (options.fanouts, options.epochs, options.usesReverseRelations) = ([0, 0], 1, false)
+    let error = await #expect(throws: HedgerowError.self) { try await train(store, options) }
+    #expect(error?.code == .badData && error?.place == "node \(bad)", "\(error as Any)")
+  }
+
+  @Test func aCancelledTaskIsNoShortEpoch() async throws {
+    let directory = TemporaryDirectory()
+    let store = try BlockStore(nodes: 150).make(at: directory("s"), seed: 5)
+    for mode in [TrainingOptions.Mode.sampled, .fullBatch] {
+      let training = Task {
+        var options = quickOptions(epochs: 100_000)
+        (options.mode, options.patience) = (mode, 100_000)
+        return try await train(store, options)
+      }
+      try await Task.sleep(for: .milliseconds(50))
+      training.cancel()
+      await #expect(throws: CancellationError.self) { try await training.value }
+    }
   }
 
   @Test func inputsAndModelsThatAreNotThere() async throws {

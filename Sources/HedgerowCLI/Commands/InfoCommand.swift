@@ -38,6 +38,12 @@ struct InfoCommand: AsyncParsableCommand {
           .init(key: "bytes_on_disk", value: .int(statistics.byteCountOnDisk)),
           .init(key: "segments", value: .int(statistics.segmentCount)),
           .init(
+            key: "delta",
+            value: [
+              "entries": .int(statistics.changedEntryCount),
+              "folded_version": .int(Int(statistics.foldedVersion)),
+            ]),
+          .init(
             key: "pins", value: .array(statistics.pinnedGenerations.map { .int(Int($0)) })),
         ]))
       return
@@ -46,9 +52,14 @@ struct InfoCommand: AsyncParsableCommand {
       "\(store.path): version \(graph.version), generation \(graph.generation), format "
         + "\(statistics.format), \(ByteSize.format(statistics.byteCountOnDisk)) on disk")
     print("uuid \(statistics.uuid)")
+    if statistics.changedEntryCount > 0 {
+      print(
+        "\(statistics.changedEntryCount.counting("entry", plural: "entries")) changed since version "
+          + "\(statistics.foldedVersion): `hedgerow compact` folds them")
+    }
     for node in graph.schema.nodes {
       print(
-        "node \(node.type): \(graph.count(of: node.type).grouped), keys \(graph.keyKind(of: node.type)!)"
+        "node \(node.type): \(graph.liveCount(of: node.type).grouped), keys \(graph.keyKind(of: node.type)!)"
       )
       for column in columns where column.owner == node.type.name { print("  \(column.line)") }
       for (type, name, count) in sets where type == node.type.name {
@@ -113,7 +124,7 @@ struct InfoCommand: AsyncParsableCommand {
 
 extension Snapshot {
   var nodeCounts: [JSON.Member] {
-    schema.nodes.map { .init(key: $0.type.name, value: .int(count(of: $0.type))) }
+    schema.nodes.map { .init(key: $0.type.name, value: .int(liveCount(of: $0.type))) }
   }
   var edgeCounts: [JSON.Member] {
     schema.edges.map { .init(key: "\($0.type)", value: .int(count(of: $0.type))) }

@@ -26,6 +26,7 @@ struct EvaluateCommand: AsyncParsableCommand {
   @OptionGroup var global: GlobalOptions
 
   func run() async throws {
+    let resources = global.trainingResources()
     let (_, graph) = try store.snapshot()
     let classifier = try NodeClassifier(named: model.model, in: graph)
     let clock = ContinuousClock()
@@ -33,7 +34,7 @@ struct EvaluateCommand: AsyncParsableCommand {
     let metrics = try await Compute.with(global.makePool()) {
       try await classifier.evaluate(
         over: graph, in: set == "all" ? nil : set, where: filter.filter, batchSize: model.batchSize,
-        resources: global.trainingResources())
+        resources: resources)
     }
     guard global.json else { return print("\(set): \(metrics.text)") }
     print(
@@ -83,6 +84,7 @@ struct PredictCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
+    let resources = global.trainingResources()
     let store = try GraphStore.open(at: store.path)
     let graph = try store.snapshot()
     let classifier = try NodeClassifier(named: model.model, in: graph)
@@ -100,7 +102,7 @@ struct PredictCommand: AsyncParsableCommand {
         over: graph, in: set == "all" ? nil : set, where: filter.filter, column: column,
         modelName: model.model,
         store: store, batchSize: model.batchSize, waiting: wait,
-        resources: global.trainingResources(), onBatch: { progress.advance(by: $0) })
+        resources: resources, onBatch: { progress.advance(by: $0) })
     }
     progress.finish()
     let examples = try examples(of: NodeType(type), column, classifier, in: store.snapshot())

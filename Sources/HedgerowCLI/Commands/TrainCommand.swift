@@ -111,14 +111,14 @@ struct TrainCommand: AsyncParsableCommand {
 
   func run() async throws {
     let name = save ?? resume
+    let resources = global.trainingResources()
     let store = try GraphStore.open(at: store.path, name == nil ? .readOnly : .readWrite)
     let graph = try store.snapshot()
     let (type, column) = try parsePair(target, at: ".", as: "column")
     let checkpoint = try resume.map { try Checkpoint(named: $0, in: graph) }
     let options = try options(goingOnWith: checkpoint?.specification.options)
     var trainer = NodeClassificationTrainer(
-      graph, target: (NodeType(type), column), options: options,
-      resources: global.trainingResources())
+      graph, target: (NodeType(type), column), options: options, resources: resources)
     trainer.checkpointName = name
     trainer.checkpointInterval = checkpointEvery
 
@@ -271,11 +271,19 @@ extension GlobalOptions {
   func trainingResources() -> TrainingResources {
     let budget = makeBudget()
     // The rest is for what is no tensor: sampled neighborhoods and their indices.
-    BufferPool.byteLimit = budget.shareable / 4 * 3
-    var resources = TrainingResources(
+    BufferPool.byteLimit = budget.shareable / 8 * 7
+    let limit = budget.shareable / 16 * 15
+    BufferPool.limitTensors(to: limit) {
+      Failure(
+        HedgerowError(
+          .usage,
+          "a batch needs more than the \(ByteSize.format(limit)) that --memory leaves for tensors, "
+            + "parameters included: take smaller batches, fanouts or a smaller model, or raise "
+            + "--memory")
+      ).exit()
+    }
+    return TrainingResources(
       budget: budget, threads: threads ?? ProcessResources.processorCount,
       checkInterruption: { try Interruption.check() })
-    resources.ownsTensors = true
-    return resources
   }
 }

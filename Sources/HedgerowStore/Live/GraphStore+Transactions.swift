@@ -121,10 +121,19 @@ extension GraphStore {
 final class WriterQueue: @unchecked Sendable {
   /// A closure that waits for its turn. Whoever brought it waits while the committer runs it.
   final class Request {
-    let run: (LiveWriter) throws -> Void
+    private var body: ((LiveWriter) throws -> Void)?
     var error: (any Error)?
-    fileprivate var isDone = false
-    init(_ run: @escaping (LiveWriter) throws -> Void) { self.run = run }
+    fileprivate private(set) var isDone = false
+
+    init(_ body: @escaping (LiveWriter) throws -> Void) { self.body = body }
+
+    func run(_ writer: LiveWriter) throws { try body?(writer) }
+
+    /// The closure must be gone before whoever brought it goes on.
+    fileprivate func end() {
+      body = nil
+      isDone = true
+    }
   }
   // All of it is touched inside the monitor only.
   private var waiting: [Request] = []
@@ -161,7 +170,7 @@ final class WriterQueue: @unchecked Sendable {
         for request in group where request.error == nil { request.error = error }
       }
       turn.withLock {
-        for request in group { request.isDone = true }
+        for request in group { request.end() }
         committer = nil
         turn.wakeAll()
       }

@@ -35,7 +35,7 @@ public struct VerifyReport: Sendable {
 /// dictionaries rise strictly. Reads a segment's pages in order, a 1 MiB window at a time; memory
 /// does not grow with the store, but for one bit a key.
 public struct StoreVerifier {
-  private let store: GraphStore
+  let store: GraphStore
   private let progress: (Int) throws -> Void
   private var report = VerifyReport()
 
@@ -139,6 +139,7 @@ public struct StoreVerifier {
         }
       }
     }
+    try catching { try $0.verifyChanges() }
     var damaged: Set<SegmentID> = []
     for record in state.manifest {
       if try !verifyPages(of: record, in: state) { damaged.insert(record.id) }
