@@ -31,7 +31,7 @@ final class CrashImages: Sendable {
     let directory = laboratory.directory("empty-\(honesty.rawValue)")
     try FileSystem.makeDirectory(directory)
     try Workload(size: .tiny, seed: 0, operations: [.create])
-      .run(at: "\(directory)/s", inputs: directory, onDone: { _ in })
+      .run(at: "\(directory)/s", inputs: directory, onProgress: { _ in })
     empty = try Judge(laboratory).judge("\(directory)/s", .look)
   }
 
@@ -88,11 +88,11 @@ final class CrashImages: Sendable {
       let judge = Judge(laboratory)
       return { [self] number in
         var random = RandomStream(seed: laboratory.seed).derive(UInt64(number), 2)
-        var operations: [Operation] = [.ingest]
-        for _ in 0..<2 {
-          operations.append(
-            Operation.following[Int(random.next(below: UInt64(Operation.following.count)))])
-        }
+        // Which threads share a commit is not the same the next time.
+        let following = Operation.following.filter { $0 != .together }
+        let operations =
+          [.ingest]
+          + (0..<2).map { _ in following[Int(random.next(below: UInt64(following.count)))] }
         let workload = Workload(size: .rich, seed: random.next(), operations: operations)
         let whole = try Recorded(workload, laboratory, judge)
         // Half of them where it matters most: the write that is the commit.
@@ -239,6 +239,8 @@ private final class Recorded {
   let failure: String
   /// Before the first operation, and after each.
   private let states: [Verdict]
+  /// After each commit of operations that have parts.
+  private let commitStates: [Int: Verdict]
   /// What the operation that failed would have made.
   private let missed: Verdict?
 
@@ -300,6 +302,16 @@ private final class Recorded {
       throw HedgerowError(.badData, "\(disk.marks.count) of \(workload.operations) were marked")
     }
     self.states = states
+    var commitStates: [Int: Verdict] = [:]
+    var hasParts: Set<Int> = []
+    for part in disk.parts { hasParts.insert(disk.operationsOver(before: part)) }
+    for commit in disk.commits where hasParts.contains(disk.operationsOver(before: commit)) {
+      let path = "\(directory)/state"
+      try disk.image(during: commit, &everything).write(to: path)
+      commitStates[commit] = try judge.judge("\(path)/s", .look)
+      try FileSystem.removeTree(path)
+    }
+    self.commitStates = commitStates
     missed = disk.failedOperation.flatMap { whole?.states[$0] }
   }
 
@@ -309,11 +321,25 @@ private final class Recorded {
   func allowed(during call: Int, _ empty: Verdict) -> Set<Verdict> {
     let done = disk.operationsOver(before: call)
     var allowed = Set(states[done..<min(states.count, done + 2)])
+    if let parts = allowedParts(during: call, done) { allowed = parts }
     if states[done] == .absent { allowed.insert(empty) }
     if let failed = disk.failedOperation, let missed, (failed - 1...failed).contains(done) {
       allowed.insert(missed)
     }
     return allowed
+  }
+
+  /// In an operation with parts: what the last commit before the last acknowledged part made, and what
+  /// commits since then did.
+  private func allowedParts(during call: Int, _ done: Int) -> Set<Verdict>? {
+    let start = disk.marks.last { $0.call < call }?.call ?? 0
+    let commits = disk.commits.filter { $0 > start && $0 <= call && commitStates[$0] != nil }
+    guard !commits.isEmpty else { return nil }
+    let part = disk.parts.last { $0 < call && $0 > start }
+    let sure = part.flatMap { part in commits.last { $0 < part } }
+    return Set(
+      [sure.flatMap { commitStates[$0] } ?? states[done]]
+        + commits.filter { $0 > sure ?? 0 }.compactMap { commitStates[$0] })
   }
 
   /// A disk that failed the write which is the commit, and then lost its power before that page was
@@ -328,6 +354,7 @@ private final class Recorded {
     if verdict == states[done] { return verdict == .absent ? "absent" : "old" }
     if done + 1 < states.count && verdict == states[done + 1] { return "new" }
     if !allowed(during: call, empty).contains(verdict) { return "wrong" }
+    if !commitStates.isEmpty { return "in between" }
     return verdict == empty ? "empty" : "of a failed operation"
   }
 }

@@ -55,6 +55,10 @@ struct Disk {
   private var renamings: [Renaming] = []
   /// The calls at which operations were over.
   private(set) var marks: [(call: Int, count: Int)] = []
+  /// The calls at which a part of an operation was acknowledged.
+  private(set) var parts: [Int] = []
+  /// The calls that are commits of LMDB.
+  private(set) var commits: [Int] = []
   /// The first operation that failed, from 1.
   private(set) var failedOperation: Int?
 
@@ -107,6 +111,7 @@ struct Disk {
           Change(
             call: call, kind: .write(offset: offset, bytes: bytes),
             sureAfter: isSynchronous ? call : .max))
+        if isSynchronous { commits.append(call) }
       case .resize(let file, let byteCount):
         nodes[try numbered(file)].changes.append(Change(call: call, kind: .resize(byteCount)))
       case .sync(let file):
@@ -128,6 +133,7 @@ struct Disk {
       case .mark(let count):
         marks.append((call, abs(count)))
         if count < 0 && failedOperation == nil { failedOperation = -count }
+      case .part: parts.append(call)
       case .unseen(let what): throw HedgerowError(.badData, "not seen in the recording: \(what)")
       }
     }

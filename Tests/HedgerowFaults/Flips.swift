@@ -24,7 +24,7 @@ final class Flips: Sendable {
     let workload = Workload(
       size: .rich, seed: laboratory.seed,
       operations: [.create, .ingest, .type, .set, .model, .append, .column, .column, .model])
-    try workload.run(at: store, inputs: directory, onDone: { _ in })
+    try workload.run(at: store, inputs: directory, onProgress: { _ in })
     content = try Judge(laboratory).judge(store, .look)
     base = try DiskImage(of: store)
     guard case .content = content else { throw HedgerowError(.badData, "\(content)") }

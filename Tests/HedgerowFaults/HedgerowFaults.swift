@@ -42,7 +42,7 @@ import HedgerowTestSupport
       let mark = dlsym(nil, "hedgerow_faults_mark").map { unsafeBitCast($0, to: Mark.self) }
       try Workload(arguments.dropFirst(2))
         .run(at: arguments[0], inputs: arguments[1], experiment == "run" ? .stop : .goOn) {
-          mark?(Int64($0))
+          mark?($0.mark)
         }
       return true
     case "run-step":

@@ -15,6 +15,8 @@ struct Recording {
     case remove(path: [Substring])
     /// So many operations of the workload are over; negative when the last one failed.
     case mark(Int)
+    /// A part of an operation is acknowledged.
+    case part
     /// A change whose bytes are not known.
     case unseen(String)
   }
@@ -60,7 +62,7 @@ struct Recording {
       case 7: calls.append(.rename(path: path, to: other))
       case 8: calls.append(.exchange(path: path, with: other))
       case 9: calls.append(.remove(path: path))
-      case 10: calls.append(.mark(offset))
+      case 10: calls.append(offset == .max ? .part : .mark(offset))
       case 11: calls.append(.unseen(texts[0]))
       default:
         throw HedgerowError(
@@ -88,6 +90,7 @@ extension Recording.Call: CustomStringConvertible {
     case .remove(let path): "remove \(text(path))"
     case .mark(let number):
       "\(abs(number)) operations are over\(number < 0 ? ", the last one failed" : "")"
+    case .part: "a part is acknowledged"
     case .unseen(let what): "unseen: \(what)"
     }
   }

@@ -1,10 +1,11 @@
-import Glibc
+import Foundation
 import HedgerowCore
 import HedgerowIngest
 import HedgerowMapped
 import HedgerowRoaring
 import HedgerowStore
 import HedgerowTestSupport
+import Synchronization
 
 /// Something that a program does to a store, acknowledged when it returns.
 ///
@@ -34,10 +35,13 @@ enum Operation: String, CaseIterable, Sendable {
   case compact
   /// Adds a column, and drops the one before.
   case schema
+  /// Threads insert at once and share commits; each is acknowledged by itself.
+  case together
 
   /// What can follow on a store that holds the first types.
   static let following: [Operation] = [
     .type, .append, .set, .model, .column, .refused, .insert, .delete, .compact, .schema,
+    .together,
   ]
 }
 
@@ -58,26 +62,43 @@ struct Workload: Sendable {
   static let item: NodeType = "item"
   static let related = EdgeType("item", "related", "item")
 
+  /// What is over, as a number in the log.
+  enum Progress {
+    /// So many operations.
+    case done(Int)
+    /// So many operations, of which the last one failed.
+    case failed(Int)
+    /// A part of the operation that is going on.
+    case part
+
+    var mark: Int64 {
+      switch self {
+      case .done(let count): Int64(count)
+      case .failed(let count): -Int64(count)
+      case .part: .max
+      }
+    }
+  }
+
   /// What to do when the disk fails an operation.
   enum Perseverance { case stop, goOn }
 
   /// - Parameters:
   ///   - inputs: a directory for the files that are ingested.
   ///   - first: the first operation's number, which makes it another one.
-  ///   - onDone: called after each operation with the number of those that are over, which is
-  ///     negative when the last one failed.
+  ///   - onProgress: called after each operation, and for each part of one that is acknowledged.
   func run(
     at path: String, inputs: String, _ perseverance: Perseverance = .stop, from first: Int = 0,
-    onDone: (Int) -> Void
+    onProgress: @Sendable (Progress) -> Void
   ) throws {
     for (step, operation) in zip(first..., operations) {
       do {
-        try run(operation, step, path, inputs)
-        onDone(step + 1)
+        try run(operation, step, path, inputs, onProgress)
+        onProgress(.done(step + 1))
       } catch let error as HedgerowError where operation == .refused && error.code == .badData {
-        onDone(step + 1)
+        onProgress(.done(step + 1))
       } catch is HedgerowError where perseverance == .goOn {
-        onDone(-step - 1)
+        onProgress(.failed(step + 1))
       }
     }
   }
@@ -86,7 +107,10 @@ struct Workload: Sendable {
     RandomStream(seed: seed).derive(UInt64(step))
   }
 
-  private func run(_ operation: Operation, _ step: Int, _ path: String, _ inputs: String) throws {
+  private func run(
+    _ operation: Operation, _ step: Int, _ path: String, _ inputs: String,
+    _ onProgress: @Sendable (Progress) -> Void
+  ) throws {
     switch operation {
     case .create: _ = try GraphStore.create(at: path, rangeBits: 6)
     case .ingest, .type, .append, .refused:
@@ -108,7 +132,31 @@ struct Workload: Sendable {
     case .delete: try delete(step, path)
     case .compact: try GraphStore.open(at: path).compact()
     case .schema: try changeSchema(step, path)
+    case .together: try insertTogether(step, path, onProgress)
     }
+  }
+
+  private func insertTogether(
+    _ step: Int, _ path: String, _ onProgress: @Sendable (Progress) -> Void
+  ) throws {
+    let store = try GraphStore.open(at: path)
+    let failure = Mutex<(any Error)?>(nil)
+    DispatchQueue.concurrentPerform(iterations: 4) { thread in
+      do {
+        for number in 0..<2 {
+          let key = (step * 10 + thread) * 10 + number + 10_000
+          try store.write { txn in
+            let node = try txn.insert(
+              Self.item, key: size == .tiny ? "\(key)" : "together-\(key)")
+            try txn.insert(node, of: Self.item, into: "set-0")
+          }
+          onProgress(.part)
+        }
+      } catch {
+        failure.withLock { $0 = error }
+      }
+    }
+    if let error = failure.withLock({ $0 }) { throw error }
   }
 
   private func insert(_ step: Int, _ path: String) throws {
