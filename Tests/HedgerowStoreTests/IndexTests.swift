@@ -281,7 +281,8 @@ import Testing
       return (
         record,
         try StoredColumn(
-          files: store.files, state: state, part: .nodeColumn, type: node.id, column: record, name: name)
+          files: store.files, state: state, part: .nodeColumn, type: node.id, column: record,
+          name: name)
       )
     }
     for (name, other) in [("int8", "int16"), ("text", "bytes")] {
