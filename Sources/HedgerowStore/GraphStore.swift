@@ -39,7 +39,6 @@ public final class GraphStore: Sendable {
     var generation: Generation?
   }
 
-
   /// Makes an empty store.
   ///
   /// The directory appears whole, by one rename, or not at all.

@@ -90,7 +90,8 @@ final class LiveWriter: LiveGraph {
     }
     change(counts) { $0.total += 1 }
     let entry = ExternalKeyEntry(node.id, bytes)
-    let others = try bytes.count > ExternalKeyEntry.wholeByteCount
+    let others =
+      try bytes.count > ExternalKeyEntry.wholeByteCount
       ? txn.value(for: entry, in: tables.keys)?.ids ?? [] : []
     try txn.put(NodeIDs(others + [id]), for: entry, in: tables.keys)
     try txn.put(bytes, for: NodeKey(node.id, id), in: tables.keysByID)
@@ -240,7 +241,8 @@ final class LiveWriter: LiveGraph {
   ) throws {
     let parallel = try parallels(source, target, edge).firstIndex(of: origin)!
     // The other arc of an undirected edge has the same place among its parallels.
-    let arcs = edge.isUndirected && source != target
+    let arcs =
+      edge.isUndirected && source != target
       ? [(source, target), (target, source)] : [(source, target)]
     for (source, target) in arcs {
       let origins = try parallels(source, target, edge)
@@ -260,11 +262,13 @@ final class LiveWriter: LiveGraph {
     switch origin {
     case .base(let ordinal):
       try txn.put(
-        [], for: DeltaKey(
+        [],
+        for: DeltaKey(
           edge.id, .out, row: source, neighbor: target, .removed, UInt64(ordinal)),
         in: tables.delta)
       try txn.put(
-        [], for: DeltaKey(
+        [],
+        for: DeltaKey(
           edge.id, .in, row: target, neighbor: source, .removed, UInt64(ordinal)),
         in: tables.delta)
     case .added(let number):
@@ -289,7 +293,8 @@ final class LiveWriter: LiveGraph {
         "there are \(origins.count) edges of '\(edge.type)' from node \(source) to node \(target): "
           + "none has the number \(parallel)")
     }
-    let arcs = edge.isUndirected && source != target
+    let arcs =
+      edge.isUndirected && source != target
       ? [(source, target), (target, source)] : [(source, target)]
     for (source, target) in arcs {
       let origins = try parallels(source, target, edge)

@@ -82,7 +82,7 @@ extension GraphStore {
     changes.deleted = deleted
 
     // What came before is done again over the segments.
-    var template = Array("\(Self.temporaryDirectory)/hedgerow-XXXXXX".utf8CString)
+    var template = Array("\(Self.temporaryDirectory)/hedgerow-\(getpid())-XXXXXX".utf8CString)
     guard template.withUnsafeMutableBufferPointer({ mkdtemp($0.baseAddress!) }) != nil else {
       throw FileSystem.failure("make a directory in", Self.temporaryDirectory)
     }
