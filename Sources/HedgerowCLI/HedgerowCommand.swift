@@ -16,7 +16,8 @@ struct HedgerowCommand: AsyncParsableCommand {
     version: "0.1.0",
     subcommands: [
       CreateCommand.self, SchemaCommand.self, IngestCommand.self, InsertCommand.self,
-      DeleteCommand.self, CompactCommand.self, ChangesCommand.self, InfoCommand.self, VerifyCommand.self, NodesCommand.self,
+      DeleteCommand.self, CompactCommand.self, IndexCommand.self, InfoCommand.self,
+      ChangesCommand.self, VerifyCommand.self, NodesCommand.self,
       NeighborsCommand.self, SampleCommand.self, TrainCommand.self, EvaluateCommand.self,
       PredictCommand.self,
       DatasetCommand.self,

@@ -7,6 +7,7 @@ public enum SegmentKind: UInt32, Sendable, CaseIterable {
   case column = 2
   case keys = 3
   case dictionary = 4
+  case index = 5
 }
 
 /// The identity of a store: 16 random bytes that every file of it carries.

@@ -370,6 +370,14 @@ struct StoreState: Sendable {
   /// Whether there are changes that are not in segments.
   var hasChanges: Bool { (record.foldedVersion ?? record.version) < record.version }
 
+  /// The manifest after a build.
+  func manifest(without removed: [SegmentRecord], with added: [SegmentRecord]) -> [SegmentRecord] {
+    var records = Dictionary(uniqueKeysWithValues: manifest.map { ($0.id, $0) })
+    for old in removed { records[old.id] = nil }
+    for new in added { records[new.id] = new }
+    return records.values.sorted()
+  }
+
   /// The records of one part, by range.
   func segments(
     _ part: SegmentID.Part, type: UInt16, column: UInt16 = 0

@@ -45,6 +45,16 @@ enum StoreLayout {
     static let order: UInt32 = 4
     static let uuids: UInt32 = 5
   }
+
+  /// Distinct values, as `integers` or as `offsets` into `bytes`; the rows of each as a bitmap behind
+  /// `bitmapOffsets`.
+  enum IndexSection {
+    static let integers: UInt32 = 1
+    static let offsets: UInt32 = 2
+    static let bytes: UInt32 = 3
+    static let bitmapOffsets: UInt32 = 4
+    static let bitmaps: UInt32 = 5
+  }
 }
 
 /// Which part of the graph a segment file holds. Together with a generation it names the file.
@@ -57,6 +67,7 @@ struct SegmentID: Hashable, Sendable {
     case keys = 4
     case nodeDictionary = 5
     case edgeDictionary = 6
+    case nodeIndex = 7
   }
   var part: Part
   /// The node or edge type's number in the catalog.
@@ -81,6 +92,7 @@ struct SegmentID: Hashable, Sendable {
     case .keys: "keys-\(type)-\(generation).seg"
     case .nodeDictionary: "dictionary-\(type)-\(column)-\(generation).seg"
     case .edgeDictionary: "edge-dictionary-\(type)-\(column)-\(generation).seg"
+    case .nodeIndex: "index-\(type)-\(column)-\(generation).seg"
     }
   }
 }
@@ -89,9 +101,10 @@ struct SegmentID: Hashable, Sendable {
 struct SegmentRecord: Hashable, Sendable {
   var id: SegmentID
   var generation: UInt64
-  /// Rows of the range, or keys, or dictionary entries.
+  /// Rows of the range or that an index covers, or keys, or dictionary entries.
   var rowCount: UInt64
-  /// Entries of an adjacency; for an edge column equal to `rowCount`; else 0.
+  /// Entries of an adjacency; for an edge column equal to `rowCount`; distinct values of an index;
+  /// else 0.
   var edgeCount: UInt64
   var fileByteCount: UInt64
 

@@ -87,6 +87,46 @@ import Testing
     #expect(none.output == #"{"type":"paper","matched":4,"nodes":[]}"# + "\n")
   }
 
+  @Test func anIndexChangesNoAnswer() throws {
+    try makeStore()
+    let filters = [
+      "year >= 2010", "year between 2009 and 2010 or label = 'db'", "title starts with 'D'",
+      "label != 'ml'", "label is null", "not year = 2010", "data in (0x, 0x00ff)", "year < 2010.5",
+    ]
+    let before = try filters.map { try keys("--where", $0) }
+    for column in ["year", "label", "title", "data"] {
+      let made = try run("index", store, "paper.\(column)")
+      #expect(made.status == 0 && made.output.hasPrefix("indexed paper.\(column): "))
+    }
+    #expect(try filters.map { try keys("--where", $0) } == before)
+    let info = try run("info", store)
+    #expect(info.output.contains("year: int64, 3 values indexed over 4 nodes\n"))
+    #expect(try run("info", store, "--json").output.contains(#""index":{"nodes":4,"values":3}"#))
+    directory.write(
+      "more.tsv",
+      "id\tyear\tlabel\ttitle\tscore\tdata\tv\tsplit\n"
+        + "p5\t2015\tnew\tDust\t1\t0x\t1;1\ttrain\n")
+    let appended = try run(
+      "ingest", store, "--append", "--nodes", "paper=\(directory("more.tsv"))")
+    #expect(appended.status == 0, "\(appended.errors)")
+    let grown = try filters.map { try keys("--where", $0) }
+    #expect(grown[0] == before[0] + ["p5"] && grown[2] == before[2] + ["p5"])
+    #expect(try run("verify", store).status == 0)
+    #expect(try run("index", store, "paper.year").status == 0)
+    let json = try run("index", store, "paper.label", "--drop", "--json")
+    #expect(json.output == #"{"column":"paper.label","values":null,"version":8}"# + "\n")
+    #expect(try filters.map { try keys("--where", $0) } == grown)
+    for (arguments, message) in [
+      (["paper.label", "--drop"], "column 'paper.label' has no index"),
+      (["paper.score"], "is float32: an index is of"), (["paper.none"], "no column 'none'"),
+      (["book.year"], "no node type 'book'"), (["paper"], "write TYPE.COLUMN"),
+    ] {
+      let wrong = try CommandLineRun(arguments: ["index", store] + arguments)
+      #expect(wrong.status == 64 && wrong.errors.contains(message), "\(wrong.errors)")
+    }
+    #expect(try run("verify", store).status == 0)
+  }
+
   @Test func whatIsWrongIsStatus64InOneLine() throws {
     try makeStore()
     for (arguments, message) in [

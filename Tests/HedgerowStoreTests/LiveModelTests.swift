@@ -215,6 +215,24 @@ private struct Machine {
     let snapshot = try store.snapshot()
     let difference = try model.difference(from: snapshot)
     #expect(difference == nil, "\(comment)")
+    // By the index where there is one, by values where it does not reach.
+    let low = Int64(draw(900))
+    let found = try snapshot.nodes(
+      of: user, where: .column("age") >= .int(low) && .column("age") < .int(low + 100))
+    let nodes = model.nodes[user]!
+    let expected = nodes.keys.indices.filter { id in
+      guard nodes.isThere[id], case .int(let age)? = nodes.values[id]["age"] else { return false }
+      return age >= low && age < low + 100
+    }
+    #expect(Array(found) == expected.map { UInt32($0) }, "\(comment)")
+  }
+
+  /// Makes an index, which folds all changes.
+  mutating func index() throws {
+    let build = try store.beginBuild()
+    try build.buildIndex(of: "age", of: user)
+    try build.publish()
+    versions[try store.version] = model
   }
 }
 
@@ -228,7 +246,18 @@ private struct Machine {
     let stepCount = Int(environment("HEDGEROW_MODEL_STEPS") ?? "") ?? 150
     for step in 0..<stepCount {
       try machine.commit()
-      switch machine.draw(12) {
+      switch machine.draw(14) {
+      case 12 where step % 5 == 0:
+        try machine.index()
+        try machine.check("index at step \(step)")
+      case 13:
+        // An earlier version, where it is kept.
+        let version = try machine.store.version - UInt64(machine.draw(6))
+        if let model = machine.versions[version],
+          let snapshot = try? machine.store.snapshot(at: version)
+        {
+          #expect(try model.difference(from: snapshot) == nil, "version \(version) at step \(step)")
+        }
       case 0:
         try machine.check("step \(step)")
         machine.snapshots.append((try machine.store.snapshot(), machine.model))

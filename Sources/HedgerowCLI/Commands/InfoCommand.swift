@@ -80,6 +80,7 @@ struct InfoCommand: AsyncParsableCommand {
     var owner: String
     var property: PropertySchema
     var provenance: Provenance?
+    var index: ColumnIndex?
 
     var json: JSON {
       var members: [JSON.Member] = [
@@ -97,6 +98,12 @@ struct InfoCommand: AsyncParsableCommand {
               "data_version": .int(Int(provenance.dataVersion)),
             ]))
       }
+      if let index {
+        members.append(
+          .init(
+            key: "index",
+            value: ["nodes": .int(index.nodeCount), "values": .int(index.valueCount)]))
+      }
       return .object(members)
     }
 
@@ -104,7 +111,10 @@ struct InfoCommand: AsyncParsableCommand {
       let source = provenance.map {
         ", written by model \($0.model) (\($0.hash)) over version \($0.dataVersion)"
       }
-      return "\(property.name): \(property.kind)\(source ?? "")"
+      let indexed = index.map {
+        ", \($0.valueCount.counting("value")) indexed over \($0.nodeCount.counting("node"))"
+      }
+      return "\(property.name): \(property.kind)\(source ?? "")\(indexed ?? "")"
     }
   }
 
@@ -113,7 +123,8 @@ struct InfoCommand: AsyncParsableCommand {
       node.properties.map {
         Column(
           owner: node.type.name, property: $0,
-          provenance: graph.provenance(of: $0.name, of: node.type))
+          provenance: graph.provenance(of: $0.name, of: node.type),
+          index: graph.index(of: $0.name, of: node.type))
       }
     }
       + graph.schema.edges.flatMap { edge in

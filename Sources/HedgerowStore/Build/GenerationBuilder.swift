@@ -138,7 +138,7 @@ public final class GenerationBuilder: Sendable {
         }
         pending.catalog.nodes[index].columns.remove(at: old)
         pending.removed += base.manifest.filter {
-          ($0.id.part == .nodeColumn || $0.id.part == .nodeDictionary)
+          [.nodeColumn, .nodeDictionary, .nodeIndex].contains($0.id.part)
             && $0.id.type == pending.catalog.nodes[index].id && $0.id.column == column.id
         }
       }

@@ -76,6 +76,12 @@ struct Compaction {
       try writer.copy(start..<min(total, start + 1 << UInt64(rangeBits)), from: stored)
     }
     try writer.finishRanges()
+    // Of nodes that an index does not cover it says nothing wrong.
+    let index = state.segments(.nodeIndex, type: node.id, column: column.id).first
+    if let index, cells.keys.contains(where: { $0 < index.rowCount }) {
+      try builder.rebuildIndex(
+        of: column, node.id, place: "\(node.name).\(column.name)", onBlock: onBlock)
+    }
   }
 
   /// Texts behind those of the dictionary; one that is not there yet is made.

@@ -205,10 +205,7 @@ extension GenerationBuilder {
       state.record.layout = (state.record.layout ?? 0) + 1
       try txn.put(JSON(state.record), for: StoreTables.storeKey, in: tables.store)
       state.catalog = pending.catalog
-      var manifest = Dictionary(uniqueKeysWithValues: base.manifest.map { ($0.id, $0) })
-      for old in pending.removed { manifest[old.id] = nil }
-      for new in pending.records { manifest[new.id] = new }
-      state.manifest = manifest.values.sorted()
+      state.manifest = base.manifest(without: pending.removed, with: pending.records)
       try txn.removeAll(in: tables.delta)
       try txn.removeAll(in: tables.cells)
       for (column, count) in pending.foldedCategories {

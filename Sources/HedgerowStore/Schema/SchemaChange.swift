@@ -342,7 +342,7 @@ extension GraphStore {
     let owned = [type.owner.rawValue] + prefix
     let parts: [SegmentID.Part] =
       type.owner == .node
-      ? [.nodeColumn, .nodeDictionary, .keys]
+      ? [.nodeColumn, .nodeDictionary, .nodeIndex, .keys]
       : [.adjacencyOut, .adjacencyIn, .edgeColumn, .edgeDictionary]
     for segment in state.manifest
     where parts.contains(segment.id.part) && segment.id.type == type.type {
@@ -369,7 +369,7 @@ extension GraphStore {
     var prefix: [UInt8] = []
     column.encode(into: &prefix)
     let parts: [SegmentID.Part] =
-      column.owner == .node ? [.nodeColumn, .nodeDictionary] : [.edgeColumn, .edgeDictionary]
+      column.owner == .node ? [.nodeColumn, .nodeDictionary, .nodeIndex] : [.edgeColumn, .edgeDictionary]
     for segment in state.manifest
     where parts.contains(segment.id.part) && segment.id.type == column.type
       && segment.id.column == column.column

@@ -153,16 +153,12 @@ final class LayeredColumn: Sendable {
   /// The rows whose value passes a test, found by going over all of them.
   func rows(passing test: ColumnTest, onBlock: () throws -> Void) throws -> RoaringBitmap {
     require(edges == nil, "only columns of nodes are searched")
-    let stored = min(rowCount, base.rowCount)
-    var found = try base.rows(0..<stored, passing: test, onBlock: onBlock)
-    for (row, cell) in cells {
-      if test.matches(try cell.value(kind, categories: categories)) {
-        found.insert(UInt32(row))
-      } else {
-        found.remove(UInt32(row))
-      }
+    let changed = ChangedValues(rows: RoaringBitmap(cells.keys.map { UInt32($0) })) { row in
+      try self.cells[UInt64(row)]!.value(self.kind, categories: self.categories)
     }
-    let rest = UInt32(stored)..<UInt32(clamping: rowCount)
+    var found = try base.rows(
+      passing: test, changed: cells.isEmpty ? nil : changed, onBlock: onBlock)
+    let rest = UInt32(min(rowCount, base.rowCount))..<UInt32(clamping: rowCount)
     if !rest.isEmpty, test.matches(try defaultCell.value(kind, categories: categories)) {
       for row in rest where cells[UInt64(row)] == nil { found.insert(row) }
     }

@@ -5,8 +5,8 @@ public import HedgerowRoaring
 extension Snapshot {
   /// The nodes that a filter takes, by the values of their columns.
   ///
-  /// Each condition goes once over its column, a block of rows at a time; memory grows with the
-  /// nodes that are found only.
+  /// A condition asks its column's index, where there is one; else it goes once over the column, a
+  /// block of rows at a time. Memory grows with the nodes that are found only.
   /// ```swift
   /// let recent = try graph.nodes(of: "paper", where: .column("year") >= 2010)
   /// ```
@@ -56,5 +56,24 @@ extension Snapshot {
     guard let filter else { return members }
     let taken = try nodes(of: type, where: filter, onBlock: onBlock)
     return members.map { $0.intersection(taken) } ?? taken
+  }
+}
+
+/// What an index covers.
+public struct ColumnIndex: Hashable, Sendable {
+  /// Nodes that it covers; those behind them are found by their values.
+  public var nodeCount: Int
+  /// Distinct values of these.
+  public var valueCount: Int
+}
+
+extension Snapshot {
+  /// The index of a column's values, or `nil` when there is none.
+  public func index(of column: String, of type: NodeType) -> ColumnIndex? {
+    guard let node = state.catalog.node(type),
+      let record = node.columns.first(where: { $0.name == column }),
+      let index = state.segments(.nodeIndex, type: node.id, column: record.id).first
+    else { return nil }
+    return ColumnIndex(nodeCount: Int(index.rowCount), valueCount: Int(index.edgeCount))
   }
 }

@@ -130,8 +130,8 @@ public final class Snapshot: Sendable {
     state.catalog.node(type)?.columns.first { $0.name == column }?.provenance
   }
 
-  /// Which data this is: the same text as long as nothing is ingested or changed. Models and columns
-  /// that they write do not count, nor do compactions.
+  /// Which data this is: the same text as long as nothing is ingested or changed. Models, columns
+  /// that they write, indices and compactions do not count.
   public var dataIdentity: String {
     let uuid = state.record.identity.description
     return "\(uuid)-\(state.record.dataVersion ?? state.record.version)"

@@ -7,12 +7,27 @@ extension StoredColumn {
   /// Rows that are looked at between two calls of `onBlock`.
   private static let blockCount = 1 << 16
 
-  /// The rows whose value passes a test, found by going over all of them.
-  func rows(passing test: ColumnTest, onBlock: () throws -> Void) throws -> RoaringBitmap {
-    try rows(0..<rowCount, passing: test, onBlock: onBlock)
+  /// The rows whose value passes a test: by the index where there is one, and by a look at each row
+  /// that it does not cover.
+  ///
+  /// - Parameter changed: values that are not those of the column any more.
+  func rows(
+    passing test: ColumnTest, changed: ChangedValues? = nil, onBlock: () throws -> Void
+  ) throws -> RoaringBitmap {
+    var found = RoaringBitmap()
+    var start: UInt64 = 0
+    if let index = try index(), let indexed = try index.rows(passing: test) {
+      found = indexed
+      start = index.rowCount
+    }
+    found.formUnion(try rows(start..<rowCount, passing: test, onBlock: onBlock))
+    guard let changed else { return found }
+    found.subtract(changed.rows)
+    for row in changed.rows where test.matches(try changed.value(row)) { found.insert(row) }
+    return found
   }
 
-  /// The same of some rows.
+  /// Those of some rows, found by going over them.
   func rows(
     _ rows: Range<UInt64>, passing test: ColumnTest, onBlock: () throws -> Void
   ) throws -> RoaringBitmap {
@@ -153,6 +168,14 @@ extension StoredColumn {
   }
 }
 
+/// Values that were changed after a column's segments were written: what these, or an index, say of
+/// the rows does not count.
+struct ChangedValues {
+  var rows: RoaringBitmap
+  /// The value that a changed row has now.
+  var value: (UInt32) throws -> PropertyValue?
+}
+
 /// Texts of mapped files against intervals, without a copy of them.
 enum TextIntervals {
   static func contain(_ intervals: [Interval<ByteText>], _ text: UnsafeRawBufferPointer) -> Bool {
@@ -184,7 +207,7 @@ enum TextIntervals {
     return true
   }
 
-  private static func compare(_ a: UnsafeRawBufferPointer, _ b: ByteText) -> Int {
+  static func compare(_ a: UnsafeRawBufferPointer, _ b: ByteText) -> Int {
     b.bytes.withUnsafeBytes { StoredKeys.compare(a, $0) }
   }
 }

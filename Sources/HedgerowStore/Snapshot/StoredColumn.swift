@@ -1,6 +1,7 @@
 import CHedgerowKernels
 import HedgerowCore
 import HedgerowMapped
+import Synchronization
 
 /// One column over its mapped ranges.
 final class StoredColumn: @unchecked Sendable {
@@ -20,6 +21,8 @@ final class StoredColumn: @unchecked Sendable {
   // For node columns of numbers: what the gather kernel reads. The memory is the segments'.
   private let matrix: UnsafeMutableBufferPointer<hr_matrix_range>
   private let ahead: ReadAhead?
+  private let indexOpening: @Sendable (StoredColumn) throws -> StoredIndex?
+  private let openedIndex = Mutex<StoredIndex?>(nil)
 
   init(
     files: StoreFiles, state: StoreState, part: SegmentID.Part, type: UInt16,
@@ -99,9 +102,24 @@ final class StoredColumn: @unchecked Sendable {
       ? ReadAhead(
         segments, section: Section.values, positionBits: rangeBits, scale: stride,
         width: kind.byteWidth) : nil
+    let indices =
+      part == .nodeColumn ? state.segments(.nodeIndex, type: type, column: column.id) : []
+    indexOpening = { column in
+      try indices.first.map {
+        try StoredIndex(state.openSegment($0, .index, in: files), record: $0, of: column)
+      }
+    }
   }
 
   deinit { matrix.deallocate() }
+
+  /// The index of the column's values, when there is one; opened at its first use.
+  func index() throws -> StoredIndex? {
+    try openedIndex.withLock { opened in
+      if opened == nil { opened = try indexOpening(self) }
+      return opened
+    }
+  }
 
   var rowCount: UInt64 { starts[starts.count - 1] }
   var segmentCount: Int { segments.count }

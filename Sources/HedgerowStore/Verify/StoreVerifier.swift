@@ -31,8 +31,8 @@ public struct VerifyReport: Sendable {
 /// First `data.mdb`, page by page and without LMDB, which would trip over a damaged one
 /// (`LMDBFileCheck`): what is broken there ends the verification. Then every page of every segment
 /// against its checksum, every count against the manifest; then that offsets rise, that neighbors and codes are in range,
-/// that rows are sorted, that both indices of an edge type hold the same edges, and that key
-/// dictionaries rise strictly. Reads a segment's pages in order, a 1 MiB window at a time; memory
+/// that rows are sorted, that both indices of an edge type hold the same edges, that key
+/// dictionaries rise strictly, and that an index of values says what its column says. Reads a segment's pages in order, a 1 MiB window at a time; memory
 /// does not grow with the store, but for one bit a key.
 public struct StoreVerifier {
   let store: GraphStore
@@ -154,7 +154,14 @@ public struct StoreVerifier {
       }
       for column in node.columns
       where isWhole(.nodeColumn, column.id) && isWhole(.nodeDictionary, column.id) {
-        try verify(column, .node, node.id, rows: state.count(of: node).total, of: node.name, snapshot)
+        try verify(
+          column, .node, node.id, rows: state.count(of: node).total, of: node.name, snapshot)
+        guard isWhole(.nodeIndex, column.id) else { continue }
+        try catching { _ in
+          try snapshot.segments.column(
+            .node, node.id, column, place: "\(node.name).\(column.name)"
+          ).verifyIndex()
+        }
       }
     }
     for edge in state.catalog.edges {
@@ -196,6 +203,7 @@ public struct StoreVerifier {
         case .nodeColumn, .edgeColumn: .column
         case .keys: .keys
         case .nodeDictionary, .edgeDictionary: .dictionary
+        case .nodeIndex: .index
         }
       let segment = try state.openSegment(record, kind, in: verifier.store.files)
       var problems: [(Int, String)] = []
