@@ -30,10 +30,11 @@ public struct VerifyReport: Sendable {
 ///
 /// First `data.mdb`, page by page and without LMDB, which would trip over a damaged one
 /// (`LMDBFileCheck`): what is broken there ends the verification. Then every page of every segment
-/// against its checksum, every count against the manifest; then that offsets rise, that neighbors and codes are in range,
-/// that rows are sorted, that both indices of an edge type hold the same edges, that key
-/// dictionaries rise strictly, and that an index of values says what its column says. Reads a segment's pages in order, a 1 MiB window at a time; memory
-/// does not grow with the store, but for one bit a key.
+/// against its checksum, every count against the manifest; then that offsets rise, that neighbors and
+/// codes are in range, that rows are sorted, that both indices of an edge type hold the same edges, that
+/// key dictionaries rise strictly, and that an index of values says what its column says. Reads a
+/// segment's pages in order, a 1 MiB window at a time; memory does not grow with the store, but for one
+/// bit a key and what an index has for a value.
 public struct StoreVerifier {
   let store: GraphStore
   private let progress: (Int) throws -> Void
