@@ -198,15 +198,7 @@ public struct StoreVerifier {
   private mutating func verifyPages(of record: SegmentRecord, in state: StoreState) throws -> Bool {
     let before = report.problems.count
     try catching { verifier in
-      let kind: SegmentKind =
-        switch record.id.part {
-        case .adjacencyOut, .adjacencyIn: .adjacency
-        case .nodeColumn, .edgeColumn: .column
-        case .keys: .keys
-        case .nodeDictionary, .edgeDictionary: .dictionary
-        case .nodeIndex: .index
-        }
-      let segment = try state.openSegment(record, kind, in: verifier.store.files)
+      let segment = try state.openSegment(record, record.id.kind, in: verifier.store.files)
       var problems: [(Int, String)] = []
       try segment.verifyPages(
         onProgress: { try verifier.progress($0) }, visit: { problems.append(($0, $1)) })
