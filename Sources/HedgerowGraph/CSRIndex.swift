@@ -171,19 +171,30 @@ public final class CSRIndex: @unchecked Sendable {
     return patch.origin(of: range == rangeCount ? patch.address(ofMerged: place) : address)
   }
 
-  /// The addresses that a read-ahead over the ranges must know beside those that are in the ranges as
-  /// they are; `nil` when it needs no others.
-  public func hiddenAddresses(of addresses: Span<UInt64>) -> [UInt64]? {
-    guard let kernel else { return nil }
-    return addresses.withUnsafeBufferPointer { addresses -> [UInt64]? in
+  /// Hands over, some at a time, the addresses in the ranges of entries whose own addresses do not say
+  /// where they lie: those of long rows that changed. For a read-ahead.
+  public func visitHidden(_ addresses: Span<UInt64>, _ body: (Span<UInt64>) -> Void) {
+    guard let kernel else { return }
+    addresses.withUnsafeBufferPointer { addresses in
       var marks: UInt64 = 0
       for address in addresses { marks |= address }
-      guard marks & CSRPatch.mark != 0 else { return nil }
-      var origins = [UInt64](repeating: 0, count: addresses.count)
-      withUnsafePointer(to: kernel) {
-        hr_patch_resolve($0, addresses.baseAddress, addresses.count, &origins)
+      guard marks & CSRPatch.mark != 0 else { return }
+      withUnsafeTemporaryAllocation(of: UInt64.self, capacity: 1024) { block in
+        var count = 0
+        func flush() {
+          withUnsafePointer(to: kernel) {
+            hr_patch_resolve($0, block.baseAddress, count, block.baseAddress)
+          }
+          body(UnsafeBufferPointer(rebasing: block[..<count]).span)
+          count = 0
+        }
+        for address in addresses where address & CSRPatch.mark != 0 {
+          block[count] = address
+          count += 1
+          if count == block.count { flush() }
+        }
+        if count > 0 { flush() }
       }
-      return origins
     }
   }
 

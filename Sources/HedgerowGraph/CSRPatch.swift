@@ -5,10 +5,10 @@ import HedgerowCore
 ///
 /// A row that did not change costs one look into a hash table of those that did. Of a changed row the
 /// differences are kept: where in the merged row the added entries stand, and which of the index's
-/// entries are gone. A row of up to ``mergedEntryLimit`` entries is kept merged as well, and read like
-/// any other; an entry of a longer one is found by two binary searches over the row's changes. So
-/// memory is some 90 bytes for a changed row, 8 for an added and 4 for a removed entry, and 4 for each
-/// entry of short ones: it never grows with the degree of hubs.
+/// entries are gone. A row that is short enough, to whoever makes the patch, is kept merged as well and
+/// read like any other; an entry of a longer one is found by two binary searches over the row's
+/// changes. So memory is some 90 bytes for a changed row, 8 for an added and 4 for a removed entry, and
+/// 4 for each entry of a merged row: it need not grow with the degree of hubs.
 public final class CSRPatch: @unchecked Sendable {
   // Filled by init and never written again.
   private let slots: UnsafeMutableBufferPointer<UInt64>
@@ -21,9 +21,6 @@ public final class CSRPatch: @unchecked Sendable {
   private let mergedRows: [UInt32]
   private let mergedStarts: [UInt64]
   private let raw: hr_patch
-
-  /// Entries of the longest row that is kept merged.
-  public static let mergedEntryLimit = 64
   /// The rows that changed, rising.
   public let changedRows: [UInt32]
   /// Entries added less removed ones in the changed rows before each, and in all.

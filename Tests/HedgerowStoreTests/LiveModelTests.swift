@@ -252,7 +252,8 @@ private struct Machine {
         try machine.check("index at step \(step)")
       case 13:
         // An earlier version, where it is kept.
-        let version = try machine.store.version - UInt64(machine.draw(6))
+        let version =
+          try machine.store.version - min(machine.store.version, UInt64(machine.draw(6)))
         if let model = machine.versions[version],
           let snapshot = try? machine.store.snapshot(at: version)
         {

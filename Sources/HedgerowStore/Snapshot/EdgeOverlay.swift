@@ -215,6 +215,11 @@ final class EdgeOverlay: Sendable {
 
 /// Gathers the changes of one row after the other.
 private final class RowReader {
+  /// Entries of the longest row that is kept merged.
+  private static let longestRow = 4096
+  /// So many entries of merged rows there may be for each change: memory grows with the changes.
+  private static let mergedEntriesPerChange = 32
+
   private let base: StoredAdjacency
   private var rows: [CSRPatch.Row] = []
   var current: CSRPatch.Row
@@ -223,6 +228,8 @@ private final class RowReader {
   /// What the segments hold of the row, when that is short.
   private var entries: [UInt32]?
   private var isBegun = false
+  private var mergedCount = 0
+  private var changeCount = 0
   private var added: [(before: UInt32, neighbor: UInt32)] = []
 
   init(_ base: StoredAdjacency) {
@@ -238,8 +245,7 @@ private final class RowReader {
     let extent = try base.extent(of: row)
     current = CSRPatch.Row(row: row, base: extent)
     start = base.index.entryCount(before: Int(row))
-    entries =
-      extent.count <= CSRPatch.mergedEntryLimit ? try base.neighbors(of: extent) : nil
+    entries = extent.count <= Self.longestRow ? try base.neighbors(of: extent) : nil
     isBegun = true
   }
 
@@ -270,7 +276,11 @@ private final class RowReader {
       current.addedNeighbors.append(entry.neighbor)
     }
     let count = Int(current.base.count) + added.count - current.removedPlaces.count
-    if let entries, count <= CSRPatch.mergedEntryLimit { current.merged = merged(entries, count) }
+    changeCount += added.count + current.removedPlaces.count
+    if let entries, mergedCount + count <= Self.mergedEntriesPerChange * changeCount {
+      current.merged = merged(entries, count)
+      mergedCount += count
+    }
     added = []
     rows.append(current)
     isBegun = false

@@ -31,10 +31,8 @@ final class SnapshotAdjacency: Sendable {
 
   func prefetch(addresses: Span<UInt64>) {
     // What lies in memory is outside of the windows, and left out.
-    guard let hidden = index.hiddenAddresses(of: addresses) else {
-      return base.prefetch(addresses: addresses)
-    }
-    base.prefetch(addresses: hidden.span)
+    base.prefetch(addresses: addresses)
+    index.visitHidden(addresses) { base.prefetch(addresses: $0) }
   }
 
   /// How many entries stand in rows before this one.
