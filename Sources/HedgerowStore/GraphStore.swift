@@ -31,6 +31,8 @@ public final class GraphStore: Sendable {
   }
   private let automatic = Atomic(true)
   let isCompacting = Atomic(false)
+  /// A compaction of this store holds the writers' lock.
+  let isPublishing = Atomic(false)
 
   /// What was read last, good as long as nobody commits.
   private struct Cache {

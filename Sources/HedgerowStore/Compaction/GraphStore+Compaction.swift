@@ -112,7 +112,11 @@ extension GraphStore {
           builder: builder, snapshot: snapshot, isComplete: isComplete, onBlock: onBlock
         ).run()
         let lock = try lockWriter()
-        defer { withExtendedLifetime(lock) {} }
+        isPublishing.store(true, ordering: .releasing)
+        defer {
+          withExtendedLifetime(lock) {}
+          isPublishing.store(false, ordering: .releasing)
+        }
         return try builder.publish(compactionOf: snapshot)
       } catch {
         builder.abandon()

@@ -94,24 +94,30 @@ extension GraphStore {
     }
   }
 
-  /// The lock of whoever commits: held for a moment by a write, throughout by a build.
+  /// The lock of whoever commits: held for a moment by a write, throughout by a build. A compaction
+  /// of this store, which does again what was written meanwhile, is waited for however long it takes.
   func lockWriter(waiting seconds: Double) throws -> FileLock {
-    try lock(StoreLayout.writerLock, waiting: seconds)
+    try lock(StoreLayout.writerLock, waiting: seconds) { isPublishing.load(ordering: .acquiring) }
   }
 
-  func lock(_ name: String, waiting seconds: Double) throws -> FileLock {
+  /// - Parameter isKnown: whether this store itself holds the lock; that time does not count.
+  func lock(
+    _ name: String, waiting seconds: Double, isKnown: () -> Bool = { false }
+  ) throws -> FileLock {
     let file = "\(path)/\(name)"
     var waited = 0.0
     var pause = 0.0002
     while true {
+      // Asked before: it may let go of the lock between the two.
+      let isOwn = isKnown()
       if let lock = try FileLock(at: file, exclusive: true) { return lock }
-      guard waited < seconds else {
+      guard isOwn || waited < seconds else {
         throw HedgerowError(
           .locked, "another process is writing to this store: try again, or wait with --wait",
           at: path)
       }
       usleep(UInt32(pause * 1e6))
-      waited += pause
+      if !isOwn { waited += pause }
       pause = min(0.02, 2 * pause)
     }
   }
