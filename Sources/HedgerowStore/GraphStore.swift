@@ -226,15 +226,22 @@ public final class GraphStore: Sendable {
     let state = try state()
     let pins = try pinnedGenerations()
     let known = Set(state.manifest.map(\.fileName))
-    for name in try FileSystem.names(in: "\(path)/\(StoreLayout.segmentsDirectory)") {
+    let names = try FileSystem.names(in: "\(path)/\(StoreLayout.segmentsDirectory)")
+    // A file serves its own generation and those up to the next file of the same part.
+    let parts = Dictionary(grouping: names.compactMap(Self.partAndGeneration), by: \.part)
+    for name in names {
       let isPartial = name.hasSuffix(SegmentWriter.temporarySuffix)
       guard isPartial || (name.hasSuffix(".seg") && !known.contains(name)) else { continue }
-      let generation = name.dropLast(4).split(separator: "-").last.flatMap { UInt64($0) } ?? 0
-      // A file of an older generation may still serve a pin; one of no generation serves nobody.
-      let isOrphan = isPartial || generation > state.record.generation
-      if isOrphan || !pins.contains(where: { $0 < state.record.generation }) {
-        try FileSystem.removeFile(segmentPath(name))
+      var isNeeded = false
+      // One of no generation serves nobody, nor does one that was never published.
+      if !isPartial, let (part, generation) = Self.partAndGeneration(name),
+        generation <= state.record.generation
+      {
+        let next = parts[part]?.map(\.generation).filter { $0 > generation }.min()
+        let end = min(next ?? .max, state.record.generation)
+        isNeeded = pins.contains { $0 >= generation && $0 < end }
       }
+      if !isNeeded { try FileSystem.removeFile(segmentPath(name)) }
     }
     let generations = "\(path)/\(StoreLayout.generationsDirectory)"
     for name in try FileSystem.names(in: generations) {
@@ -243,6 +250,14 @@ public final class GraphStore: Sendable {
       else { continue }
       try FileSystem.removeFile("\(generations)/\(name)")
     }
+  }
+
+  /// What a segment file's name says: all but the generation, and that.
+  private static func partAndGeneration(_ name: String) -> (part: Substring, generation: UInt64)? {
+    guard name.hasSuffix(".seg"), let dash = name.lastIndex(of: "-"),
+      let generation = UInt64(name[name.index(after: dash)...].dropLast(4))
+    else { return nil }
+    return (name[..<dash], generation)
   }
 
   /// The record, catalog and manifest of one moment.

@@ -1,7 +1,8 @@
 import Foundation
 import Testing
 
-/// Small runs of what `tools/crash-images`, `inject-errors`, `flip-bits` and `fill-disk` do.
+/// Small runs of what `tools/crash-images`, `inject-errors`, `flip-bits`, `fill-disk`, `kill-writer` and
+/// `read-write` do.
 @Suite(.serialized) struct FaultTests {
   private func experiment(_ arguments: String...) throws {
     let run = try CommandLineRun(
@@ -29,6 +30,14 @@ import Testing
 
   @Test func aFlippedBitIsReportedOrHarmless() throws {
     try experiment("flips", "120")
+  }
+
+  @Test func aKilledWriterLeavesWhatWasAcknowledged() throws {
+    try experiment("kills", "16")
+  }
+
+  @Test func readersSeeWholeVersionsWhileOneWrites() throws {
+    try experiment("read-write", "5", "60000")
   }
 
   @Test func aFullDiskIsAnErrorAndLeavesTheStoreWhole() throws {

@@ -52,7 +52,18 @@ import HedgerowTestSupport
       try Workload(arguments[2...3] + arguments[5...])
         .run(at: arguments[0], inputs: arguments[1], from: step) { _ in }
       return true
+    case "kill-writer-process":
+      try KillWriter.run(arguments)
+      return true
+    case "read-write-process":
+      try ReadWriteProcess.run(arguments)
+      return true
     // Experiments.
+    case "kills":
+      return try Kills(laboratory()).run(number(0, 1000))
+    case "read-write":
+      return try ReadWrite(laboratory(), seconds: number(0, 600), edgeCount: number(1, 6_000_000))
+        .run()
     case "drawn-images":
       return try CrashImages(laboratory()).draw(number(0, 10_000))
     case "dishonest-images":

@@ -67,6 +67,29 @@ private func requireOne(_ snapshot: Snapshot) throws {
     #expect(try StoreVerifier.verify(store).isClean)
   }
 
+  /// Readers that go on to each new generation, a step behind the writer, do not keep older ones.
+  @Test func onlyFilesOfGenerationsThatAreReadStay() throws {
+    let directory = TemporaryDirectory()
+    let store = try G(seed: printedSeed()).makeStore(at: directory("s"))
+    store.compactsAutomatically = false
+    let first = try store.snapshot()
+    let digest = try ContentDigest(first)
+    var behind = first
+    for round in 0..<5 {
+      try store.write { try $0.connect(NodeID(0), G.rates, NodeID(UInt32(round))) }
+      try store.compact()
+      let before = try ContentDigest(behind)
+      let files = try FileSystem.names(in: directory("s/segments"))
+        .filter { $0.hasPrefix("adjacency-0-out-r0000-") || $0.hasPrefix("adjacency-1-out-r0000-") }
+      // Of the first, of the one behind and of the newest; of the other type's edges the only one.
+      #expect(files.count <= 4, "\(files)")
+      #expect(try ContentDigest(behind) == before)
+      behind = try store.snapshot()
+    }
+    #expect(try ContentDigest(first) == digest)
+    #expect(try StoreVerifier.verify(store).isClean)
+  }
+
   @Test func withoutReadersTheReplacedColumnGoesAtOnce() throws {
     let directory = TemporaryDirectory()
     let store = try G(seed: printedSeed()).makeStore(at: directory("s"))

@@ -384,6 +384,49 @@ private struct GivenUp: Error {}
 
   // MARK: Space
 
+  /// What was written beside a compaction is done again in its commit, which may take longer than a
+  /// writer waits for other processes.
+  @Test func aWriterWaitsForTheCommitOfACompaction() throws {
+    let directory = TemporaryDirectory()
+    let store = try GraphStore(at: directory("s"), schema: schema)
+    store.compactsAutomatically = false
+    try store.write { txn in
+      for number in 0..<300 {
+        try txn.insert(user, key: "u\(number)")
+        try txn.insert(item, key: "i\(number)")
+      }
+    }
+    let isOver = Atomic(false)
+    let failure = Mutex<String?>(nil)
+    let writers = Mutex<[pthread_t]>([])
+    do {
+      let write: @Sendable () -> Void = {
+        while !isOver.load(ordering: .relaxed) {
+          do {
+            try store.write(waiting: 0.2) { try $0.makeSet("s", of: user) }
+          } catch { failure.withLock { $0 = "\(error)" } }
+        }
+      }
+      try store.compact(onBlock: {
+        guard writers.withLock(\.isEmpty) else { return }
+        try store.write { txn in
+          for number in 0..<60_000 {
+            try txn.connect(
+              NodeID(UInt32(number % 300)), rates, NodeID(UInt32(number * 7 % 299)))
+          }
+        }
+        writers.withLock { $0.append(Thread.start(write)) }
+      })
+    }
+    isOver.store(true, ordering: .relaxed)
+    for thread in writers.withLock({ $0 }) { Thread.join(thread) }
+    #expect(writers.withLock(\.count) == 1)
+    let found = failure.withLock { $0 }
+    #expect(found == nil)
+    #expect(try store.read { try $0.count(of: rates) } == 60_000)
+    #expect(try StoreVerifier.verify(store).problems == [])
+  }
+
   @Test func compactionGivesSpaceBack() throws {
     let directory = TemporaryDirectory()
     let store = try GraphStore(at: directory("s"), schema: schema)

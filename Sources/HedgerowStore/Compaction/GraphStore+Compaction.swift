@@ -30,9 +30,7 @@ extension GraphStore {
     try requireWritable()
     let lock = try lock(StoreLayout.buildLock, waiting: seconds)
     return try withoutActuallyEscaping(onBlock) { onBlock in
-      try compact(
-        [lock], isComplete: false, onBlock: onBlock,
-        lockWriter: { try lockWriter(waiting: 3600) })
+      try compact([lock], isComplete: false, onBlock: onBlock)
     }
   }
 
@@ -94,13 +92,12 @@ extension GraphStore {
   func fold(_ locks: [FileLock]) throws {
     let snapshot = try snapshot()
     if !snapshot.state.hasChanges, try snapshot.isComplete() { return }
-    _ = try compact(locks, isComplete: true, onBlock: {}, lockWriter: { nil })
+    _ = try compact(locks, isComplete: true, onBlock: {})
   }
 
-  /// - Parameter lockWriter: called before the commit, and what it returns is held until that is over.
+  /// - Parameter isComplete: for a build, which holds the writers' lock and needs a value for every row.
   private func compact(
-    _ locks: [FileLock], isComplete: Bool, onBlock: @escaping () throws -> Void,
-    lockWriter: () throws -> FileLock?
+    _ locks: [FileLock], isComplete: Bool, onBlock: @escaping () throws -> Void
   ) throws -> CompactionReport {
     // Let go of before old files go.
     func build() throws -> CompactionReport? {
@@ -113,9 +110,12 @@ extension GraphStore {
         try Compaction(
           builder: builder, snapshot: snapshot, isComplete: isComplete, onBlock: onBlock
         ).run()
-        let lock = try lockWriter()
-        defer { withExtendedLifetime(lock) {} }
-        return try builder.publish(compactionOf: snapshot)
+        if isComplete { return try builder.publish(compactionOf: snapshot) }
+        return try writers.alone {
+          let lock = try lockWriter(waiting: 3600)
+          defer { withExtendedLifetime(lock) {} }
+          return try builder.publish(compactionOf: snapshot)
+        }
       } catch {
         builder.abandon()
         throw error

@@ -139,10 +139,34 @@ final class WriterQueue: @unchecked Sendable {
   private var waiting: [Request] = []
   /// The thread that commits, which must not wait for itself.
   private var committer: pthread_t?
+  /// Compactions that wait to publish: they go before closures that come later.
+  private var reservationCount = 0
   private let turn = Monitor()
 
   /// More closures in one commit would make the first ones wait.
   private static let groupCount = 64
+
+  /// Runs `body` while no closure is: what a compaction does to publish. Closures that come meanwhile
+  /// wait for it, however long it takes.
+  func alone<T>(_ body: () throws -> T) throws -> T {
+    try turn.withLock {
+      guard committer != pthread_self() else {
+        throw HedgerowError(
+          .usage, "a compaction inside a write would wait for itself: compact afterwards")
+      }
+      reservationCount += 1
+      while committer != nil { turn.wait() }
+      reservationCount -= 1
+      committer = pthread_self()
+    }
+    defer {
+      turn.withLock {
+        committer = nil
+        turn.wakeAll()
+      }
+    }
+    return try body()
+  }
 
   /// Runs `body` in this or another thread's commit and returns when it is on the disk.
   func submit(
@@ -155,7 +179,7 @@ final class WriterQueue: @unchecked Sendable {
           .usage, "a write inside a write would wait for itself: use the transaction at hand")
       }
       waiting.append(request)
-      while !request.isDone && committer != nil { turn.wait() }
+      while !request.isDone && (committer != nil || reservationCount > 0) { turn.wait() }
       if request.isDone { return [] }
       committer = pthread_self()
       // The own one is always among them, or it would never be done.
