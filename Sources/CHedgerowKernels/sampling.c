@@ -81,15 +81,22 @@ ptrdiff_t hr_patched_extents(const hr_range *ranges, size_t range_count, unsigne
                              const hr_patch *patch, uint64_t base_row_count, uint64_t row_count,
                              const uint32_t *rows, size_t count, hr_extent *extents) {
   for (size_t i = 0; i < count; i++) {
+    if (i + 2 * ahead_offsets < count)
+      __builtin_prefetch(patch->slots + first_slot(patch, rows[i + 2 * ahead_offsets]));
     if (i + ahead_offsets < count) {
-      look_ahead(ranges, range_count, shift, rows[i + ahead_offsets]);
-      __builtin_prefetch(patch->slots + first_slot(patch, rows[i + ahead_offsets]));
+      // The slot is there by now: either the row's changes or its offsets are needed next.
+      uint32_t row = rows[i + ahead_offsets];
+      uint64_t slot = patch->slots[first_slot(patch, row)];
+      if (slot >> 32 == row) __builtin_prefetch(patch->rows + (uint32_t)slot);
+      else look_ahead(ranges, range_count, shift, row);
     }
     if (rows[i] >= row_count) return (ptrdiff_t)i;
     uint32_t place = hr_patch_find(patch, rows[i]);
     if (place != UINT32_MAX) {
       const hr_patch_row *row = &patch->rows[place];
-      extents[i] = (hr_extent){hr_patch_mark | (uint64_t)place << 32,
+      extents[i] = (hr_extent){row->merged != UINT64_MAX
+                                   ? patch->merged_range << hr_position_bits | row->merged
+                                   : hr_patch_mark | (uint64_t)place << 32,
                                row->base_count + row->added_count - row->removed_count};
     } else if (rows[i] >= base_row_count) {
       extents[i] = (hr_extent){0, 0};
@@ -130,33 +137,6 @@ void hr_patch_resolve(const hr_patch *patch, const uint64_t *addresses, size_t c
   for (size_t i = 0; i < count; i++) origins[i] = resolve(patch, addresses[i]);
 }
 
-uint32_t hr_read_patched(const hr_range *ranges, size_t range_count, const hr_patch *patch,
-                         const uint64_t *addresses, size_t count, uint32_t *neighbors) {
-  (void)range_count;
-  enum { block = 256 };
-  const uint64_t low = ((uint64_t)1 << hr_position_bits) - 1;
-  uint64_t origins[block];
-  uint32_t largest = 0;
-  for (size_t start = 0; start < count; start += block) {
-    size_t size = count - start < block ? count - start : block;
-    for (size_t i = 0; i < size; i++) {
-      uint64_t at = origins[i] = resolve(patch, addresses[start + i]);
-      __builtin_prefetch(at & hr_patch_mark
-                             ? patch->added_neighbors + (at & ~hr_patch_mark)
-                             : ranges[at >> hr_position_bits].neighbors + (at & low));
-    }
-    for (size_t i = 0; i < size; i++) {
-      uint64_t at = origins[i];
-      uint32_t n = at & hr_patch_mark
-                       ? patch->added_neighbors[at & ~hr_patch_mark]
-                       : ranges[at >> hr_position_bits].neighbors[at & low];
-      neighbors[start + i] = n;
-      if (n > largest) largest = n;
-    }
-  }
-  return largest;
-}
-
 uint32_t hr_read_neighbors(const hr_range *ranges, size_t range_count, const uint64_t *addresses,
                            size_t count, uint32_t *neighbors) {
   (void)range_count;
@@ -181,6 +161,41 @@ uint32_t hr_read_neighbors(const hr_range *ranges, size_t range_count, const uin
     uint32_t n = ranges[at >> hr_position_bits].neighbors[at & low];
     neighbors[i] = n;
     if (n > largest) largest = n;
+  }
+  return largest;
+}
+
+uint32_t hr_read_patched(const hr_range *ranges, size_t range_count, const hr_patch *patch,
+                         const uint64_t *addresses, size_t count, uint32_t *neighbors) {
+  uint64_t marks = 0;
+  for (size_t i = 0; i < count; i++) marks |= addresses[i];
+  if (!(marks & hr_patch_mark))
+    return hr_read_neighbors(ranges, range_count, addresses, count, neighbors);
+  enum { block = 256 };
+  const uint64_t low = ((uint64_t)1 << hr_position_bits) - 1;
+  uint64_t origins[block];
+  uint32_t largest = 0;
+  for (size_t start = 0; start < count; start += block) {
+    size_t size = count - start < block ? count - start : block;
+    for (size_t i = 0; i < size; i++) {
+      if (start + i + ahead_offsets < count) {
+        uint64_t next = addresses[start + i + ahead_offsets];
+        if (next & hr_patch_mark)
+          __builtin_prefetch(patch->rows + ((next & ~hr_patch_mark) >> 32));
+      }
+      uint64_t at = origins[i] = resolve(patch, addresses[start + i]);
+      __builtin_prefetch(at & hr_patch_mark
+                             ? patch->added_neighbors + (at & ~hr_patch_mark)
+                             : ranges[at >> hr_position_bits].neighbors + (at & low));
+    }
+    for (size_t i = 0; i < size; i++) {
+      uint64_t at = origins[i];
+      uint32_t n = at & hr_patch_mark
+                       ? patch->added_neighbors[at & ~hr_patch_mark]
+                       : ranges[at >> hr_position_bits].neighbors[at & low];
+      neighbors[start + i] = n;
+      if (n > largest) largest = n;
+    }
   }
   return largest;
 }

@@ -17,14 +17,15 @@ struct HedgerowCommand: AsyncParsableCommand {
     subcommands: [
       CreateCommand.self, SchemaCommand.self, IngestCommand.self, InsertCommand.self,
       DeleteCommand.self, CompactCommand.self, IndexCommand.self, InfoCommand.self,
-      ChangesCommand.self, VerifyCommand.self, NodesCommand.self,
-      NeighborsCommand.self, SampleCommand.self, TrainCommand.self, EvaluateCommand.self,
-      PredictCommand.self,
-      DatasetCommand.self,
+      ChangesCommand.self, VerifyCommand.self, NodesCommand.self, NeighborsCommand.self,
+      BackupCommand.self, RebuildCommand.self, RepairCommand.self, SampleCommand.self,
+      TrainCommand.self, EvaluateCommand.self, PredictCommand.self, DatasetCommand.self,
     ])
 
   static func main() async {
     Interruption.install()
+    LostMappings.endProcess(
+      status: HedgerowError.Code.damaged.rawValue, prefix: "hedgerow: ")
     Heap.returnLargeBlocks()
     do {
       var command = try parseAsRoot()

@@ -15,11 +15,13 @@ public final class CSRIndex: @unchecked Sendable {
   private let neighborCount: Int
   private let place: @Sendable (_ range: Int) -> String
   private let patch: CSRPatch?
+  private let kernel: hr_patch?
   /// Rows that the ranges know; those beyond have added entries only.
   private let baseRowCount: Int
   /// Entries before each range.
   private let rangeStarts: [UInt64]
-  private let ownsRanges: Bool
+  /// Ranges that hold rows; behind them lies the one of merged rows.
+  private let rangeCount: Int
   public let edgeCount: Int
 
   /// One node range of an index, over memory that the index's owners keep alive.
@@ -69,8 +71,9 @@ public final class CSRIndex: @unchecked Sendable {
     self.neighborCount = neighborCount
     self.place = place
     patch = nil
+    kernel = nil
     baseRowCount = rowCount
-    ownsRanges = true
+    rangeCount = ranges.count
     var starts: [UInt64] = [0]
     for range in ranges { starts.append(starts[starts.count - 1] + (range?.raw.edge_count ?? 0)) }
     rangeStarts = starts
@@ -84,7 +87,11 @@ public final class CSRIndex: @unchecked Sendable {
   ///   - neighborCount: at least the index's.
   public init(_ base: CSRIndex, patchedBy patch: CSRPatch, rowCount: Int, neighborCount: Int) {
     require(base.patch == nil && rowCount >= base.rowCount, "a patch lies over an index")
-    ranges = base.ranges
+    rangeCount = base.rangeCount
+    ranges = .allocate(capacity: rangeCount + 1)
+    _ = ranges.initialize(from: base.ranges)
+    ranges.initializeElement(at: rangeCount, to: patch.mergedRange)
+    kernel = patch.kernel(mergedRange: rangeCount)
     owners = [base, patch]
     rangeBits = base.rangeBits
     self.rowCount = rowCount
@@ -92,12 +99,11 @@ public final class CSRIndex: @unchecked Sendable {
     place = base.place
     self.patch = patch
     baseRowCount = base.rowCount
-    ownsRanges = false
     rangeStarts = base.rangeStarts
     edgeCount = base.edgeCount + patch.netCount
   }
 
-  deinit { if ownsRanges { ranges.deallocate() } }
+  deinit { ranges.deallocate() }
 
   /// See ``Topology/extents(of:along:into:)``.
   public func extents(of rows: Span<UInt32>, into extents: inout MutableSpan<Extent>) throws {
@@ -105,14 +111,14 @@ public final class CSRIndex: @unchecked Sendable {
     let bad = rows.withUnsafeBufferPointer { rows in
       extents.withUnsafeMutableBytes { bytes in
         let extents = bytes.assumingMemoryBound(to: hr_extent.self).baseAddress
-        guard let patch else {
+        guard let kernel else {
           return hr_extents(
             ranges.baseAddress, ranges.count, UInt32(rangeBits), rows.baseAddress, rows.count,
             extents)
         }
-        return withUnsafePointer(to: patch.raw) {
+        return withUnsafePointer(to: kernel) {
           hr_patched_extents(
-            ranges.baseAddress, ranges.count, UInt32(rangeBits), $0, UInt64(baseRowCount),
+            ranges.baseAddress, rangeCount, UInt32(rangeBits), $0, UInt64(baseRowCount),
             UInt64(rowCount), rows.baseAddress, rows.count, extents)
         }
       }
@@ -132,12 +138,12 @@ public final class CSRIndex: @unchecked Sendable {
     if addresses.isEmpty { return }
     let largest = addresses.withUnsafeBufferPointer { addresses in
       neighbors.withUnsafeMutableBufferPointer { neighbors in
-        guard let patch else {
+        guard let kernel else {
           return hr_read_neighbors(
             ranges.baseAddress, ranges.count, addresses.baseAddress, addresses.count,
             neighbors.baseAddress)
         }
-        return withUnsafePointer(to: patch.raw) {
+        return withUnsafePointer(to: kernel) {
           hr_read_patched(
             ranges.baseAddress, ranges.count, $0, addresses.baseAddress, addresses.count,
             neighbors.baseAddress)
@@ -154,20 +160,42 @@ public final class CSRIndex: @unchecked Sendable {
 
   /// The address in the ranges of an entry that is not an added one.
   private func base(of address: UInt64) -> UInt64 {
-    guard let patch, case .base(let base) = patch.origin(of: address) else { return address }
-    return base
+    if case .base(let base) = origin(of: address) { base } else { address }
   }
 
-  /// The addresses that a read-ahead over the ranges must know; added entries are in memory.
-  public func baseAddresses(of addresses: Span<UInt64>) -> [UInt64] {
-    guard let patch else { return addresses.withUnsafeBufferPointer { Array($0) } }
-    var origins = [UInt64](repeating: 0, count: addresses.count)
-    withUnsafePointer(to: patch.raw) { patch in
-      addresses.withUnsafeBufferPointer {
-        hr_patch_resolve(patch, $0.baseAddress, $0.count, &origins)
+  /// Where an entry comes from: the address that it has in the index below a patch, or an added one.
+  /// Time O(log changes).
+  public func origin(of address: UInt64) -> CSRPatch.Origin {
+    guard let patch else { return .base(address) }
+    let (range, place) = Self.split(address)
+    return patch.origin(of: range == rangeCount ? patch.address(ofMerged: place) : address)
+  }
+
+  /// Hands over, some at a time, the addresses in the ranges of entries whose own addresses do not say
+  /// where they lie: those of long rows that changed. For a read-ahead.
+  public func visitHidden(_ addresses: Span<UInt64>, _ body: (Span<UInt64>) -> Void) {
+    guard let kernel else { return }
+    addresses.withUnsafeBufferPointer { addresses in
+      var marks: UInt64 = 0
+      for address in addresses { marks |= address }
+      guard marks & CSRPatch.mark != 0 else { return }
+      withUnsafeTemporaryAllocation(of: UInt64.self, capacity: 1024) { block in
+        var count = 0
+        func flush() {
+          withUnsafePointer(to: kernel) {
+            hr_patch_resolve($0, block.baseAddress, count, block.baseAddress)
+          }
+          body(UnsafeBufferPointer(rebasing: block[..<count]).span)
+          count = 0
+        }
+        for address in addresses where address & CSRPatch.mark != 0 {
+          block[count] = address
+          count += 1
+          if count == block.count { flush() }
+        }
+        if count > 0 { flush() }
       }
     }
-    return origins.filter { $0 & CSRPatch.mark == 0 }
   }
 
   /// How many entries the ranges hold before the one at an address of theirs.
@@ -178,8 +206,9 @@ public final class CSRIndex: @unchecked Sendable {
 
   /// The range that holds the entry with so many before it.
   public func range(of position: UInt64) -> Int {
-    require(position < rangeStarts[ranges.count], "entry \(position) of \(rangeStarts[ranges.count])")
-    var (low, high) = (0, ranges.count)
+    require(
+      position < rangeStarts[rangeCount], "entry \(position) of \(rangeStarts[rangeCount])")
+    var (low, high) = (0, rangeCount)
     while low < high {
       let middle = (low + high) / 2
       if rangeStarts[middle + 1] <= position { low = middle + 1 } else { high = middle }
@@ -190,7 +219,7 @@ public final class CSRIndex: @unchecked Sendable {
   /// How many entries the ranges hold in rows before this one, whether it has entries or not.
   public func entryCount(before row: Int) -> UInt64 {
     let number = row >> rangeBits
-    guard number < ranges.count else { return rangeStarts[ranges.count] }
+    guard number < rangeCount else { return rangeStarts[rangeCount] }
     let range = ranges[number]
     guard let bases = range.bases, let deltas = range.deltas else { return rangeStarts[number] }
     var place = row & (1 << rangeBits - 1)

@@ -3,11 +3,12 @@ import HedgerowCore
 
 /// Changes over a ``CSRIndex`` that are read as if they had been merged into it.
 ///
-/// A row that did not change costs one look into a hash table of those that did. Of a changed row
-/// only the differences are kept: where in the merged row the added entries stand, and which of the
-/// index's entries are gone. So memory is 32 bytes for a changed row, 8 for an added and 4 for a
-/// removed entry, whatever the row's degree; reading an entry of it takes two binary searches over
-/// its changes.
+/// A row that did not change costs one look into a hash table of those that did. Of a changed row the
+/// differences are kept: where in the merged row the added entries stand, and which of the index's
+/// entries are gone. A row that is short enough, to whoever makes the patch, is kept merged as well and
+/// read like any other; an entry of a longer one is found by two binary searches over the row's
+/// changes. So memory is some 90 bytes for a changed row, 8 for an added and 4 for a removed entry, and
+/// 4 for each entry of a merged row: it need not grow with the degree of hubs.
 public final class CSRPatch: @unchecked Sendable {
   // Filled by init and never written again.
   private let slots: UnsafeMutableBufferPointer<UInt64>
@@ -15,7 +16,11 @@ public final class CSRPatch: @unchecked Sendable {
   private let addedPlaces: UnsafeMutableBufferPointer<UInt32>
   private let addedNeighbors: UnsafeMutableBufferPointer<UInt32>
   private let removedPlaces: UnsafeMutableBufferPointer<UInt32>
-  let raw: hr_patch
+  private let merged: UnsafeMutableBufferPointer<UInt32>
+  /// The rows that lie merged, by place, and where each begins.
+  private let mergedRows: [UInt32]
+  private let mergedStarts: [UInt64]
+  private let raw: hr_patch
   /// The rows that changed, rising.
   public let changedRows: [UInt32]
   /// Entries added less removed ones in the changed rows before each, and in all.
@@ -31,6 +36,8 @@ public final class CSRPatch: @unchecked Sendable {
     public var addedNeighbors: [UInt32] = []
     /// Places of removed entries among the row's entries in the index, rising.
     public var removedPlaces: [UInt32] = []
+    /// All entries of the merged row, for one that is short.
+    public var merged: [UInt32]?
 
     public init(row: UInt32, base: Extent) {
       self.row = row
@@ -50,6 +57,10 @@ public final class CSRPatch: @unchecked Sendable {
     addedPlaces = .allocate(capacity: addedCount)
     addedNeighbors = .allocate(capacity: addedCount)
     removedPlaces = .allocate(capacity: removedCount)
+    merged = .allocate(capacity: changes.reduce(0) { $0 + ($1.merged?.count ?? 0) })
+    var mergedRows: [UInt32] = []
+    var mergedStarts: [UInt64] = []
+    var mergedCount = 0
     require(changes.count < 1 << 31, "\(changes.count) changed rows")
     let mask = UInt64(capacity - 1)
     var (added, removed) = (0, 0)
@@ -63,12 +74,24 @@ public final class CSRPatch: @unchecked Sendable {
         at: place,
         to: hr_patch_row(
           base: change.base.start, added: UInt64(added), removed: UInt64(removed),
-          base_count: change.base.count, added_count: UInt32(change.addedPlaces.count),
+          merged: change.merged == nil ? .max : UInt64(mergedCount), base_count: change.base.count,
+          added_count: UInt32(change.addedPlaces.count),
           removed_count: UInt32(change.removedPlaces.count)))
       for (place, neighbor) in zip(change.addedPlaces, change.addedNeighbors) {
         addedPlaces.initializeElement(at: added, to: place)
         addedNeighbors.initializeElement(at: added, to: neighbor)
         added += 1
+      }
+      if let entries = change.merged {
+        require(
+          entries.count == Int(change.base.count) + change.addedPlaces.count
+            - change.removedPlaces.count, "row \(change.row) has \(entries.count) entries")
+        mergedRows.append(UInt32(place))
+        mergedStarts.append(UInt64(mergedCount))
+        for entry in entries {
+          merged.initializeElement(at: mergedCount, to: entry)
+          mergedCount += 1
+        }
       }
       for (before, place) in change.removedPlaces.enumerated() {
         removedPlaces.initializeElement(at: removed, to: place - UInt32(before))
@@ -89,7 +112,35 @@ public final class CSRPatch: @unchecked Sendable {
     raw = hr_patch(
       slots: slots.baseAddress, mask: mask, rows: rows.baseAddress,
       added_places: addedPlaces.baseAddress, added_neighbors: addedNeighbors.baseAddress,
-      removed_places: removedPlaces.baseAddress)
+      removed_places: removedPlaces.baseAddress, merged_range: 0)
+    self.mergedRows = mergedRows
+    self.mergedStarts = mergedStarts
+  }
+
+  /// What the kernels read.
+  ///
+  /// - Parameter mergedRange: the number of the range in which merged rows lie.
+  func kernel(mergedRange: Int) -> hr_patch {
+    var raw = raw
+    raw.merged_range = UInt64(mergedRange)
+    return raw
+  }
+
+  /// The range of merged rows.
+  var mergedRange: hr_range {
+    hr_range(
+      bases: nil, deltas: nil, neighbors: merged.baseAddress, rows: nil,
+      edge_count: UInt64(merged.count), row_count: 0, entry_count: 0)
+  }
+
+  /// The address, by its row and place there, of an entry of a merged row.
+  func address(ofMerged place: UInt64) -> UInt64 {
+    var (low, high) = (0, mergedStarts.count)
+    while high - low > 1 {
+      let middle = (low + high) / 2
+      if mergedStarts[middle] <= place { low = middle } else { high = middle }
+    }
+    return Self.mark | UInt64(mergedRows[low]) << 32 | (place - mergedStarts[low])
   }
 
   deinit {
@@ -98,11 +149,13 @@ public final class CSRPatch: @unchecked Sendable {
     addedPlaces.deallocate()
     addedNeighbors.deallocate()
     removedPlaces.deallocate()
+    merged.deallocate()
   }
 
-  /// Private memory that a patch of this size holds.
-  public static func byteCount(rows: Int, added: Int, removed: Int) -> Int {
-    rows * (MemoryLayout<hr_patch_row>.stride + 36) + added * 8 + removed * 4
+  /// Private memory that the patch holds.
+  public var byteCount: Int {
+    slots.count * 8 + rows.count * (MemoryLayout<hr_patch_row>.stride + 24)
+      + addedNeighbors.count * 8 + removedPlaces.count * 4 + merged.count * 4
   }
 
   /// Entries that the patch adds, less those that it removes.

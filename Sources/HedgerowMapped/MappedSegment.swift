@@ -20,6 +20,7 @@ public final class MappedSegment: @unchecked Sendable {
   private let sections: [SegmentLayout.Section]
   private let base: UnsafeRawPointer
   private let checksumOffset: Int
+  private var note: MappedFileNote?
 
   /// - Throws: `noInput` when there is no such file, `damaged` when it is not what it must be,
   ///   `newerFormat` when this build is too old for it.
@@ -36,6 +37,9 @@ public final class MappedSegment: @unchecked Sendable {
     guard let address = mmap(nil, size, PROT_READ, MAP_SHARED, fd, 0), address != MAP_FAILED else {
       throw FileSystem.failure("map", path)
     }
+    // Said first: the header may be gone by now, too.
+    var note: MappedFileNote? = MappedFileNote(
+      UnsafeRawBufferPointer(start: address, count: size), path: path)
     do {
       let header = try SegmentLayout.Header(
         page: UnsafeRawBufferPointer(start: address, count: size), fileByteCount: UInt64(size),
@@ -54,21 +58,31 @@ public final class MappedSegment: @unchecked Sendable {
       sections = header.sections
       checksumOffset = Int(header.checksumOffset)
     } catch {
+      note = nil
       munmap(address, size)
       throw error
     }
     base = UnsafeRawPointer(address)
     byteCount = size
+    self.note = note
     hr_advise_random(address, size)
   }
 
-  deinit { munmap(UnsafeMutableRawPointer(mutating: base), byteCount) }
+  deinit {
+    note = nil
+    munmap(UnsafeMutableRawPointer(mutating: base), byteCount)
+  }
 
   /// The bytes of a section, or `nil` when the file has none of that id. They live as long as the
   /// segment does: keep it.
   public func section(_ id: UInt32) -> UnsafeRawBufferPointer? {
     guard let found = sections.first(where: { $0.id == id }) else { return nil }
     return UnsafeRawBufferPointer(start: base + Int(found.offset), count: Int(found.byteCount))
+  }
+
+  /// Where in the file a section lies, or `nil` when the file has none of that id.
+  package func byteRange(of id: UInt32) -> Range<Int>? {
+    sections.first { $0.id == id }.map { Int($0.offset)..<Int($0.offset) + Int($0.byteCount) }
   }
 
   /// Bytes of one element of a section; 0 when there is no such section.
@@ -141,4 +155,29 @@ public final class MappedSegment: @unchecked Sendable {
     }
     try onProgress(byteCount - checksumOffset + page)
   }
+}
+
+extension MappedSegment {
+  /// Where pages lie whose bytes are not the ones that were written, and whether anything of the file
+  /// is not: its table of checksums may be damaged and all that it speaks of whole.
+  package func damage(
+    onProgress: (Int) throws -> Void = { _ in }
+  ) throws -> (pages: [Int], isDamaged: Bool) {
+    var places: [Int] = []
+    try verifyPages(onProgress: onProgress) { offset, _ in places.append(offset) }
+    let pages = places.filter { $0 > 0 && $0 < checksumOffset }
+    guard !pages.isEmpty, pages.count < places.count else { return (pages, !places.isEmpty) }
+    // Is it the table alone? Then the checksums of the pages make up the table that was written.
+    let page = SegmentLayout.pageByteCount
+    let checksums = stride(from: page, to: checksumOffset, by: page).map {
+      hr_crc32c(0, base + $0, page)
+    }
+    let stored = (base + byteCount - 4).loadUnaligned(as: UInt32.self)
+    let isTableAlone =
+      checksums.withUnsafeBytes { hr_crc32c(0, $0.baseAddress, $0.count) } == stored
+    return (isTableAlone ? [] : pages, true)
+  }
+
+  /// The sections' ids, in the order of the file.
+  package var sectionIDs: [UInt32] { sections.map(\.id) }
 }

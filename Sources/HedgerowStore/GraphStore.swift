@@ -19,6 +19,8 @@ public final class GraphStore: Sendable {
   /// The store's directory.
   public let path: String
   public let access: Access
+  // Goes before the mapping that it is of.
+  private let note: MappedFileNote?
   let environment: LMDBEnvironment
   var files: StoreFiles { StoreFiles(path: path) }
   private let cache = Mutex(Cache())
@@ -41,7 +43,6 @@ public final class GraphStore: Sendable {
     var generation: Generation?
   }
 
-
   /// Makes an empty store.
   ///
   /// The directory appears whole, by one rename, or not at all.
@@ -51,66 +52,21 @@ public final class GraphStore: Sendable {
     at path: String, rangeBits: Int = 18
   ) throws -> GraphStore {
     require((6...20).contains(rangeBits), "a range has 2^6 to 2^20 rows, not 2^\(rangeBits)")
-    func exists() -> HedgerowError {
-      HedgerowError(
-        .usage, "there is something already: choose another path or remove it", at: path)
-    }
-    guard !FileSystem.exists(path) else { throw exists() }
-    let parent = FileSystem.parent(of: path)
-    guard FileSystem.isDirectory(parent) else {
-      throw HedgerowError(.noInput, "no such directory to make a store in", at: parent)
-    }
-    let draft = draftPath(of: path, in: parent)
-    removeDrafts(of: path, in: parent)
-    do {
-      try FileSystem.makeDirectory(draft)
-      try FileSystem.makeDirectory("\(draft)/\(StoreLayout.segmentsDirectory)")
-      try FileSystem.makeDirectory("\(draft)/\(StoreLayout.generationsDirectory)")
-      do {
-        let environment = try LMDBEnvironment.open(draft, .readWrite)
-        let record = StoreRecord(
-          format: StoreLayout.format, uuid: StoreIdentity().bytes, version: 0, generation: 0,
-          rangeBits: rangeBits, nextNodeType: 0, nextEdgeType: 0, foldedVersion: 0, layout: 0)
-        try environment.write { txn in
-          try StoreTables().create(in: txn)
-          try txn.put(JSON(record), for: StoreTables.storeKey, in: StoreTables().store)
-        }
-      }
-      try FileSystem.syncDirectory(draft)
-      guard try FileSystem.renameIfNew(draft, to: path) else { throw exists() }
-      try FileSystem.syncDirectory(parent)
-    } catch {
-      try? FileSystem.removeTree(draft)
-      throw error
-    }
+    try makeWhole(at: path) { try fill($0, rangeBits: rangeBits) }
     return try open(at: path)
   }
 
-  /// Removes a store that its maker gives up.
-  ///
-  /// It takes a draft's name first, and for good: whoever looks, now or after a crash, finds the
-  /// whole store or none.
-  package static func discard(at path: String) throws {
-    let parent = FileSystem.parent(of: path)
-    let draft = draftPath(of: path, in: parent)
-    try FileSystem.rename(path, to: draft)
-    try FileSystem.syncDirectory(parent)
-    try FileSystem.removeTree(draft)
-  }
-
-  private static func draftPath(of path: String, in parent: String) -> String {
-    "\(parent)/.\(FileSystem.name(of: path)).\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
-  }
-
-  /// Removes what a process that was killed while it made this store left behind.
-  private static func removeDrafts(of path: String, in parent: String) {
-    let prefix = ".\(FileSystem.name(of: path))."
-    for name in (try? FileSystem.names(in: parent)) ?? [] where name.hasPrefix(prefix) {
-      let parts = name.dropFirst(prefix.count).split(separator: "-")
-      guard parts.count == 2, let maker = pid_t(parts[0]), UInt32(parts[1]) != nil,
-        kill(maker, 0) != 0, errno == ESRCH
-      else { continue }
-      try? FileSystem.removeTree("\(parent)/\(name)")
+  /// Makes an empty store of a directory.
+  static func fill(_ directory: String, rangeBits: Int) throws {
+    try FileSystem.makeDirectory("\(directory)/\(StoreLayout.segmentsDirectory)")
+    try FileSystem.makeDirectory("\(directory)/\(StoreLayout.generationsDirectory)")
+    let environment = try LMDBEnvironment.open(directory, .readWrite)
+    let record = StoreRecord(
+      format: StoreLayout.format, uuid: StoreIdentity().bytes, version: 0, generation: 0,
+      rangeBits: rangeBits, nextNodeType: 0, nextEdgeType: 0, foldedVersion: 0, layout: 0)
+    try environment.write { txn in
+      try StoreTables().create(in: txn)
+      try txn.put(JSON(record), for: StoreTables.storeKey, in: StoreTables().store)
     }
   }
 
@@ -135,6 +91,7 @@ public final class GraphStore: Sendable {
     self.path = path
     self.access = access
     environment = try LMDBEnvironment.open(path, access == .readOnly ? .readOnly : .readWrite)
+    note = environment.mapping.map { MappedFileNote($0, path: data) }
     _ = try state()
   }
 
@@ -328,7 +285,7 @@ public final class GraphStore: Sendable {
   }
 
   /// - Parameter known: an earlier state, of which types and segments may still hold.
-  private func readState(
+  func readState(
     in txn: KeptTransaction, known: StoreState?
   ) throws -> StoreState {
     let tables = StoreTables()

@@ -107,7 +107,7 @@ import Testing
       try bytes.write(to: URL(fileURLWithPath: segment))
       let verify = try CommandLineRun("verify", store)
       #expect(verify.status == 70)
-      #expect(verify.errors.contains("1 problem found: restore"), "\(verify.errors)")
+      #expect(verify.errors.contains("1 problem found: repair"), "\(verify.errors)")
     }
   }
 }

@@ -285,11 +285,14 @@ private final class Recorded {
       image.entries.removeAll { $0.path.hasSuffix("lock.mdb") }
       return image
     }
-    guard
-      withoutLocks(disk.image(during: disk.callCount, &everything))
-        == withoutLocks(try DiskImage(of: root))
-    else {
-      throw HedgerowError(.badData, "the recording of \(workload.arguments) is not complete")
+    let replayed = withoutLocks(disk.image(during: disk.callCount, &everything))
+    let made = withoutLocks(try DiskImage(of: root))
+    guard replayed == made else {
+      let differing = Set(replayed.entries).symmetricDifference(made.entries).map(\.path)
+      throw HedgerowError(
+        .badData,
+        "the recording of \(workload.arguments) does not tell all of"
+          + " \(Set(differing).sorted().joined(separator: ", "))")
     }
     var states: [Verdict] = [.absent]
     for mark in disk.marks {

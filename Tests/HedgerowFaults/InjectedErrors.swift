@@ -186,6 +186,14 @@ struct Step: Sendable {
       ("insert again", laboratory.program, operation(.insert, 10)),
       ("change the schema", laboratory.program, operation(.schema, 11)),
       (
+        "hedgerow insert", hedgerow,
+        ["insert", store, "--node", "item=fresh", "--edge", "item:related:item=fresh,key-0-0"]
+          + ["--set", "age=3", "--set", "weight=1", "--into", "chosen"]
+      ),
+      ("hedgerow delete", hedgerow, ["delete", store, "--node", "item=fresh"]),
+      ("hedgerow compact", hedgerow, ["compact", store]),
+      ("hedgerow schema", hedgerow, ["schema", store, "--column", "item.more:int32=7"]),
+      (
         "train", hedgerow,
         ["train", store, "--target", "item.kind", "--epochs", "1", "--hidden", "8", "--save", "m"]
           + ["--threads", "1"]

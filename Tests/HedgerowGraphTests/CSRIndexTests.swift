@@ -140,12 +140,25 @@ private final class Memory: @unchecked Sendable {
         change.addedPlaces = [UInt32(new)]
         change.addedNeighbors = [299]
         merged[place].insert(299, at: new)
+        // Short rows lie merged beside it.
+        if random.next(below: 2) == 0 { change.merged = merged[place] }
         changes.append(change)
       }
       let patched = CSRIndex(
         base, patchedBy: CSRPatch(changes), rowCount: rows.count, neighborCount: 300)
       #expect(try read(patched, extents(patched, all)) == merged)
       #expect(patched.edgeCount == merged.reduce(0) { $0 + $1.count })
+      // Every entry knows where it comes from.
+      for (row, extent) in try zip(all, extents(patched, all)) {
+        for entry in 0..<UInt64(extent.count) {
+          let neighbor = merged[Int(row)][Int(entry)]
+          switch patched.origin(of: extent.start + entry) {
+          case .added: #expect(neighbor == 299)
+          case .base(let address):
+            #expect(try read(base, [Extent(start: address, count: 1)]) == [[neighbor]])
+          }
+        }
+      }
     }
   }
 

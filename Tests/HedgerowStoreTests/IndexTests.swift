@@ -153,6 +153,69 @@ import Testing
     }
   }
 
+  @Test func whatChangesAfterAnIndexIsFoundByItsNewValue() throws {
+    var random = RandomStream(seed: printedSeed())
+    let directory = TemporaryDirectory()
+    let count = 400
+    var table = RandomTable(count, &random)
+    let store = try makeStore(table, count, at: directory("s"))
+    store.compactsAutomatically = false
+    let build = try store.beginBuild()
+    for column in Self.indexed { try build.buildIndex(of: column.name, of: Self.type) }
+    try build.publish()
+    func covered(_ column: String) throws -> Int? {
+      try store.snapshot().index(of: column, of: Self.type)?.nodeCount
+    }
+    for round in 0..<2 {
+      // Values of rows that the index covers, and nodes that it does not know.
+      let changed = (0..<40).map { _ in Int(random.next(below: UInt64(count))) }
+      let added = table.count..<table.count + 20
+      for (index, column) in RandomTable.columns.enumerated() {
+        func draw() -> PropertyValue? {
+          random.next(below: 4) == 0 ? nil : RandomTable.draw(column.kind, &random)
+        }
+        for row in changed { table.values[index][row] = draw() }
+        table.values[index] += added.map { _ in draw() }
+      }
+      table.count += added.count
+      try store.write { txn in
+        for row in changed {
+          for (index, column) in RandomTable.columns.enumerated() {
+            try txn.set(
+              column.name, of: Self.type, NodeID(UInt32(row)), to: table.values[index][row])
+          }
+        }
+        for row in added {
+          let values = RandomTable.columns.indices.map {
+            (RandomTable.columns[$0].name, table.values[$0][row])
+          }
+          try txn.insert(
+            Self.type, key: "\(row)", Dictionary(uniqueKeysWithValues: values))
+        }
+      }
+      try expectSame(store, table, 700, &random)
+      #expect(try covered("int8") == count + 20 * round)
+      // A compaction makes the indices of what changed again.
+      try store.compact()
+      for column in Self.indexed { #expect(try covered(column.name) == table.count) }
+      try expectSame(store, table, 700, &random)
+    }
+    // Deleted nodes are none of a filter's.
+    try store.write { txn in
+      for row in stride(from: 0, to: UInt32(table.count), by: 3) {
+        try txn.delete(Self.type, NodeID(row))
+      }
+    }
+    let graph = try store.snapshot()
+    for _ in 0..<300 {
+      let filter = RandomTable.filter(1, &random)
+      #expect(
+        try Array(graph.nodes(of: Self.type, where: filter))
+          == table.nodes(where: filter).filter { $0 % 3 != 0 }, "\(filter)")
+    }
+    #expect(try StoreVerifier.verify(store).isClean)
+  }
+
   @Test func whatAnIndexCannotBeOfIsRefused() throws {
     var random = RandomStream(seed: printedSeed())
     let directory = TemporaryDirectory()
@@ -218,7 +281,8 @@ import Testing
       return (
         record,
         try StoredColumn(
-          files: store.files, state: state, part: .nodeColumn, type: node.id, column: record, name: name)
+          files: store.files, state: state, part: .nodeColumn, type: node.id, column: record,
+          name: name)
       )
     }
     for (name, other) in [("int8", "int16"), ("text", "bytes")] {

@@ -58,11 +58,6 @@ private struct Machine {
     }
   }
 
-  mutating func node(_ type: NodeType) -> UInt32? {
-    let there = model.nodes[type]!.isThere.indices.filter { model.nodes[type]!.isThere[$0] }
-    return there.isEmpty ? nil : UInt32(there[draw(there.count)])
-  }
-
   /// A step in one transaction, which may be given up.
   mutating func step(_ txn: borrowing GraphWriteTransaction, _ model: inout ReferenceStore) throws {
     let types = [user, item]
@@ -72,7 +67,8 @@ private struct Machine {
       // Some keys are long, and some of those share their beginning.
       var key = "k\(draw(400))"
       if draw(10) == 0 { key = String(repeating: "x", count: 450) + key }
-      if let known = model.nodes[type]!.keys.firstIndex(of: key), model.nodes[type]!.isThere[known] {
+      if let known = model.nodes[type]!.keys.firstIndex(of: key), model.nodes[type]!.isThere[known]
+      {
         #expect(throws: HedgerowError.self) { try txn.insert(type, key: key) }
         return
       }
@@ -154,6 +150,8 @@ private struct Machine {
 
   mutating func node(_ type: NodeType, _ model: ReferenceStore) -> UInt32? {
     let there = model.nodes[type]!.isThere.indices.filter { model.nodes[type]!.isThere[$0] }
+    // A third of all that happens is about one node, whose rows become long.
+    if draw(3) == 0, let first = there.first { return UInt32(first) }
     return there.isEmpty ? nil : UInt32(there[draw(there.count)])
   }
 
@@ -190,7 +188,9 @@ private struct Machine {
     let wanted = places.map { model.edges[edge.type]![$0].values["at"] }
     #expect(
       values.map { "\($0 as Any)" }.sorted() == wanted.map { "\($0 as Any)" }.sorted())
-    for (place, value) in zip(places, values) { model.edges[edge.type]![place].values["at"] = value }
+    for (place, value) in zip(places, values) {
+      model.edges[edge.type]![place].values["at"] = value
+    }
   }
 
   struct GivenUp: Error {}
@@ -252,7 +252,8 @@ private struct Machine {
         try machine.check("index at step \(step)")
       case 13:
         // An earlier version, where it is kept.
-        let version = try machine.store.version - UInt64(machine.draw(6))
+        let version =
+          try machine.store.version - min(machine.store.version, UInt64(machine.draw(6)))
         if let model = machine.versions[version],
           let snapshot = try? machine.store.snapshot(at: version)
         {

@@ -546,7 +546,9 @@ private struct GivenUp: Error {}
     #expect(snapshot.schema.nodes.count == 2 && snapshot.schema.edges.count == 2)
     #expect(snapshot.schema.edge(rates)?.properties == [])
     // Who had the old version reads on.
-    #expect(try before.value(of: "stars", of: rates, at: 0) != before.value(of: "since", of: follows, at: 9))
+    #expect(
+      try before.value(of: "stars", of: rates, at: 0)
+        != before.value(of: "since", of: follows, at: 9))
     #expect(try StoreVerifier.verify(store).isClean)
     #expect { try store.changeSchema { try $0.drop(G.item) } } throws: {
       ($0 as? HedgerowError)?.code == .usage
@@ -577,8 +579,9 @@ private struct GivenUp: Error {}
     try writer.finish()
     try build.publish()
     let snapshot = try store.snapshot()
-    #expect(try snapshot.value(of: "predicted", of: G.item, at: NodeID(UInt32(count - 1)))
-      == .int(Int64(count - 1)))
+    #expect(
+      try snapshot.value(of: "predicted", of: G.item, at: NodeID(UInt32(count - 1)))
+        == .int(Int64(count - 1)))
     #expect(try snapshot.value(of: "title", of: G.item, at: NodeID(UInt32(count - 1))) == "New")
     #expect(try snapshot.value(of: "year", of: G.item, at: NodeID(4)) == 1999)
     #expect(snapshot.deletedNodes(of: G.item) == [3])

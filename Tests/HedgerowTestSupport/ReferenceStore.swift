@@ -126,7 +126,8 @@ public struct ReferenceStore: Equatable {
         let isForward = relation.direction == .forward
         var expected = [[UInt32]](repeating: [], count: snapshot.count(of: relation.target))
         let byTime =
-          isForward ? order.indices.sorted { a, b in key(a, order, schema) < key(b, order, schema) }
+          isForward
+          ? order.indices.sorted { a, b in key(a, order, schema) < key(b, order, schema) }
           : Array(order.indices)
         for place in byTime {
           let edge = list[order[place]]

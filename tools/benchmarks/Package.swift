@@ -7,7 +7,9 @@ let package = Package(
   dependencies: [.package(name: "hedgerow", path: "../..")],
   targets: [
     .executableTarget(
-      name: "sampling", dependencies: [.product(name: "Hedgerow", package: "hedgerow")])
+      name: "sampling", dependencies: [.product(name: "Hedgerow", package: "hedgerow")]),
+    .executableTarget(
+      name: "live", dependencies: [.product(name: "Hedgerow", package: "hedgerow")]),
   ],
   swiftLanguageModes: [.v6]
 )

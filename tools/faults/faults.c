@@ -35,6 +35,14 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+// The system's own call: `syscall` is one of those that are seen here.
+static long (*real_call(void))(long, ...) {
+  static long (*real)(long, ...);
+  if (!real) real = (long (*)(long, ...))dlsym(RTLD_NEXT, "syscall");
+  return real;
+}
+#define raw_call (*real_call())
+
 // MARK: What is written
 
 enum operation {
@@ -92,18 +100,18 @@ __attribute__((constructor)) static void begin(void) {
   const char *text = getenv("HEDGEROW_FAULTS_ROOT");
   if (!text || !realpath(text, root)) return;
   if ((text = getenv("HEDGEROW_FAULTS_LOG"))) {
-    int fd = (int)syscall(SYS_openat, AT_FDCWD, text, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    log_file = fd < 0 ? -1 : (int)syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 900);
-    syscall(SYS_close, fd);
+    int fd = (int)raw_call(SYS_openat, AT_FDCWD, text, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    log_file = fd < 0 ? -1 : (int)raw_call(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 900);
+    raw_call(SYS_close, fd);
     if (log_file < 0) abort();
   }
   if ((text = getenv("HEDGEROW_FAULTS_COUNT"))) {
-    int fd = (int)syscall(SYS_openat, AT_FDCWD, text, O_RDWR | O_CLOEXEC, 0600);
+    int fd = (int)raw_call(SYS_openat, AT_FDCWD, text, O_RDWR | O_CLOEXEC, 0600);
     if (fd < 0) abort();
     void *place =
-        (void *)syscall(SYS_mmap, NULL, sizeof *counts, (long)(PROT_READ | PROT_WRITE),
+        (void *)raw_call(SYS_mmap, NULL, sizeof *counts, (long)(PROT_READ | PROT_WRITE),
                         (long)MAP_SHARED, (long)fd, 0L);
-    syscall(SYS_close, fd);
+    raw_call(SYS_close, fd);
     if (place == MAP_FAILED) abort();
     counts = place;
   }
@@ -125,20 +133,20 @@ __attribute__((constructor)) static void begin(void) {
 static void enter(void) {
   if (!root_length) return;
   pthread_mutex_lock(&order);
-  if (log_file >= 0) syscall(SYS_flock, log_file, LOCK_EX);
+  if (log_file >= 0) raw_call(SYS_flock, log_file, LOCK_EX);
 }
 
 static void leave(void) {
   if (!root_length) return;
   int code = errno;
-  if (log_file >= 0) syscall(SYS_flock, log_file, LOCK_UN);
+  if (log_file >= 0) raw_call(SYS_flock, log_file, LOCK_UN);
   pthread_mutex_unlock(&order);
   errno = code;
 }
 
 static void put(const void *bytes, size_t count) {
   while (count > 0) {
-    ssize_t done = syscall(SYS_write, log_file, bytes, count);
+    ssize_t done = raw_call(SYS_write, log_file, bytes, count);
     if (done <= 0) abort();
     bytes = (const char *)bytes + done;
     count -= (size_t)done;
@@ -230,7 +238,7 @@ static int resolve(int directory, const char *path, char out[PATH_MAX]) {
 
 static uint64_t inode_of(int directory, const char *path) {
   struct stat info;
-  return syscall(SYS_newfstatat, directory, path, &info, AT_SYMLINK_NOFOLLOW) == 0 ? info.st_ino : 0;
+  return raw_call(SYS_newfstatat, directory, path, &info, AT_SYMLINK_NOFOLLOW) == 0 ? info.st_ino : 0;
 }
 
 static void track(int fd, const char *path, int flags) {
@@ -282,7 +290,7 @@ static enum failure count_call(const char *call, const char *path, int fd, int m
 
 static int open_at(int directory, const char *path, int flags, mode_t mode) {
   char place[PATH_MAX];
-  if (!resolve(directory, path, place)) return (int)syscall(SYS_openat, directory, path, flags, mode);
+  if (!resolve(directory, path, place)) return (int)raw_call(SYS_openat, directory, path, flags, mode);
   enter();
   int creates = (flags & O_CREAT) != 0;
   uint64_t before = inode_of(directory, path);
@@ -290,7 +298,7 @@ static int open_at(int directory, const char *path, int flags, mode_t mode) {
       creates && !before ? "create" : "open", place, -1,
       may_eio | may_eintr | (creates && !before ? may_enospc : 0));
   if (failure) finish(failure, -1, -1);
-  int fd = (int)syscall(SYS_openat, directory, path, flags, mode);
+  int fd = (int)raw_call(SYS_openat, directory, path, flags, mode);
   if (fd >= 0) {
     track(fd, place, flags);
     if (creates && !before) {
@@ -342,10 +350,10 @@ int creat(const char *path, mode_t mode) {
 int creat64(const char *path, mode_t mode) { return creat(path, mode); }
 
 int close(int fd) {
-  if (!tracked(fd)) return (int)syscall(SYS_close, fd);
+  if (!tracked(fd)) return (int)raw_call(SYS_close, fd);
   enter();
   files[fd].is_tracked = 0;
-  int result = (int)syscall(SYS_close, fd);
+  int result = (int)raw_call(SYS_close, fd);
   leave();
   return result;
 }
@@ -357,15 +365,15 @@ static int copied(int from, int to) {
   }
   return to;
 }
-int dup(int fd) { return copied(fd, (int)syscall(SYS_dup, fd)); }
+int dup(int fd) { return copied(fd, (int)raw_call(SYS_dup, fd)); }
 int dup2(int fd, int to) {
-  if (fd == to) return (int)syscall(SYS_dup2, fd, to);
-  return copied(fd, (int)syscall(SYS_dup2, fd, to));
+  if (fd == to) return (int)raw_call(SYS_dup2, fd, to);
+  return copied(fd, (int)raw_call(SYS_dup2, fd, to));
 }
-int dup3(int fd, int to, int flags) { return copied(fd, (int)syscall(SYS_dup3, fd, to, flags)); }
+int dup3(int fd, int to, int flags) { return copied(fd, (int)raw_call(SYS_dup3, fd, to, flags)); }
 
 static int control(int fd, int command, void *argument) {
-  int result = (int)syscall(SYS_fcntl, fd, command, argument);
+  int result = (int)raw_call(SYS_fcntl, fd, command, argument);
   if (command == F_DUPFD || command == F_DUPFD_CLOEXEC) copied(fd, result);
   return result;
 }
@@ -398,8 +406,8 @@ static ssize_t read_bytes(int fd, void *bytes, size_t count, int64_t offset) {
   if (tracked(fd)) {
     if (count_call("read", NULL, fd, may_eio | may_eintr)) return -1;
   }
-  return offset < 0 ? syscall(SYS_read, fd, bytes, count)
-                    : syscall(SYS_pread64, fd, bytes, count, offset);
+  return offset < 0 ? raw_call(SYS_read, fd, bytes, count)
+                    : raw_call(SYS_pread64, fd, bytes, count, offset);
 }
 ssize_t read(int fd, void *bytes, size_t count) { return read_bytes(fd, bytes, count, -1); }
 ssize_t pread(int fd, void *bytes, size_t count, off_t offset) {
@@ -434,7 +442,7 @@ static void *map(void *address, size_t length, int protection, int flags, int fd
       leave();
     }
   }
-  return (void *)syscall(
+  return (void *)raw_call(
       SYS_mmap, address, length, (long)protection, (long)flags, (long)fd, (long)offset);
 }
 void *mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset) {
@@ -453,10 +461,10 @@ static ssize_t write_parts(int fd, const struct iovec *parts, int count, int64_t
   for (int index = 0; index < count; index++) total += parts[index].iov_len;
   if (!file) {
     if (count == 1)
-      return offset < 0 ? syscall(SYS_write, fd, parts->iov_base, total)
-                        : syscall(SYS_pwrite64, fd, parts->iov_base, total, offset);
-    return offset < 0 ? syscall(SYS_writev, fd, parts, count)
-                      : syscall(SYS_pwritev, fd, parts, count, offset, 0L);
+      return offset < 0 ? raw_call(SYS_write, fd, parts->iov_base, total)
+                        : raw_call(SYS_pwrite64, fd, parts->iov_base, total, offset);
+    return offset < 0 ? raw_call(SYS_writev, fd, parts, count)
+                      : raw_call(SYS_pwritev, fd, parts, count, offset, 0L);
   }
   enter();
   enum failure failure = count_call(
@@ -467,14 +475,14 @@ static ssize_t write_parts(int fd, const struct iovec *parts, int count, int64_t
   // One call where one was made; half of one is its first half, part by part.
   ssize_t done = 0;
   if (wanted == total && count > 1) {
-    done = offset < 0 ? syscall(SYS_writev, fd, parts, count)
-                      : syscall(SYS_pwritev, fd, parts, count, offset, 0L);
+    done = offset < 0 ? raw_call(SYS_writev, fd, parts, count)
+                      : raw_call(SYS_pwritev, fd, parts, count, offset, 0L);
   } else {
     for (int index = 0; index < count && (size_t)done < wanted; index++) {
       size_t part = wanted - (size_t)done;
       if (part > parts[index].iov_len) part = parts[index].iov_len;
-      ssize_t now = offset < 0 ? syscall(SYS_write, fd, parts[index].iov_base, part)
-                               : syscall(SYS_pwrite64, fd, parts[index].iov_base, part, offset + done);
+      ssize_t now = offset < 0 ? raw_call(SYS_write, fd, parts[index].iov_base, part)
+                               : raw_call(SYS_pwrite64, fd, parts[index].iov_base, part, offset + done);
       if (now < 0) {
         if (done == 0) done = -1;
         break;
@@ -484,7 +492,7 @@ static ssize_t write_parts(int fd, const struct iovec *parts, int count, int64_t
     }
   }
   if (done > 0 && !file->is_lock) {
-    int64_t place = offset < 0 ? syscall(SYS_lseek, fd, 0, SEEK_CUR) - done : offset;
+    int64_t place = offset < 0 ? raw_call(SYS_lseek, fd, 0, SEEK_CUR) - done : offset;
     note_data(op_write, file->is_synchronous, file->inode, place, NULL, NULL, parts, (size_t)done);
   }
   finish(failure, done, -1);
@@ -513,11 +521,11 @@ ssize_t pwritev64(int fd, const struct iovec *parts, int count, off64_t offset) 
 
 static int resize(int fd, off_t size) {
   struct open_file *file = tracked(fd);
-  if (!file) return (int)syscall(SYS_ftruncate, fd, size);
+  if (!file) return (int)raw_call(SYS_ftruncate, fd, size);
   enter();
   enum failure failure = count_call("ftruncate", NULL, fd, may_eio | may_enospc | may_eintr);
   if (failure) finish(failure, -1, -1);
-  int result = (int)syscall(SYS_ftruncate, fd, size);
+  int result = (int)raw_call(SYS_ftruncate, fd, size);
   if (result == 0) note(op_resize, file->inode, size, NULL, NULL);
   leave();
   return result;
@@ -527,17 +535,29 @@ int ftruncate64(int fd, off64_t size) { return resize(fd, size); }
 
 static int allocate(int fd, int mode, off_t offset, off_t length) {
   struct open_file *file = tracked(fd);
-  if (!file) return (int)syscall(SYS_fallocate, fd, mode, offset, length);
+  if (!file) return (int)raw_call(SYS_fallocate, fd, mode, offset, length);
   enter();
   enum failure failure = count_call("fallocate", NULL, fd, may_eio | may_enospc | may_eintr);
   if (failure) finish(failure, -1, -1);
   struct stat before, after;
   fstat(fd, &before);
-  int result = (int)syscall(SYS_fallocate, fd, mode, offset, length);
+  int result = (int)raw_call(SYS_fallocate, fd, mode, offset, length);
   if (result == 0) {
-    if (mode & ~FALLOC_FL_KEEP_SIZE) note_unseen("fallocate with a mode", fd);
     fstat(fd, &after);
-    if (after.st_size != before.st_size) note(op_resize, file->inode, after.st_size, NULL, NULL);
+    if (mode == (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE)) {
+      // A hole reads as zeros, as if they had been written.
+      size_t count = offset >= after.st_size          ? 0
+                     : offset + length < after.st_size ? (size_t)length
+                                                       : (size_t)(after.st_size - offset);
+      struct iovec zeros = {calloc(count ? count : 1, 1), count};
+      if (!zeros.iov_base) abort();
+      note_data(op_write, 0, file->inode, offset, NULL, NULL, &zeros, count);
+      free(zeros.iov_base);
+    } else if (mode & ~FALLOC_FL_KEEP_SIZE) {
+      note_unseen("fallocate with a mode", fd);
+    } else if (after.st_size != before.st_size) {
+      note(op_resize, file->inode, after.st_size, NULL, NULL);
+    }
   }
   leave();
   return result;
@@ -560,13 +580,13 @@ int posix_fallocate64(int fd, off64_t offset, off64_t length) {
 
 static int sync_file(int fd, long number, const char *call) {
   struct open_file *file = tracked(fd);
-  if (!file) return (int)syscall(number, fd);
+  if (!file) return (int)raw_call(number, fd);
   enter();
   enum failure failure =
       count_call(call, NULL, fd, may_eio | may_enospc | may_eintr | may_late);
   if (failure && failure != fail_late) finish(failure, -1, -1);
   // Nobody pulls the plug here: that the data is there is enough.
-  int result = log_file >= 0 || counts ? 0 : (int)syscall(number, fd);
+  int result = log_file >= 0 || counts ? 0 : (int)raw_call(number, fd);
   if (result == 0) note(op_sync, file->inode, 0, NULL, NULL);
   finish(failure, result, -1);
 }
@@ -576,12 +596,12 @@ int fdatasync(int fd) { return sync_file(fd, SYS_fdatasync, "fdatasync"); }
 // Makes nothing durable: the device may still hold it, and the file's size is not written.
 int sync_file_range(int fd, off64_t offset, off64_t length, unsigned flags) {
   if (tracked(fd) && count_call("sync_file_range", NULL, fd, may_eio)) return -1;
-  return (int)syscall(SYS_sync_file_range, fd, offset, length, flags);
+  return (int)raw_call(SYS_sync_file_range, fd, offset, length, flags);
 }
 
 ssize_t copy_file_range(int from, off64_t *from_offset, int to, off64_t *to_offset, size_t count,
                         unsigned flags) {
-  ssize_t done = syscall(SYS_copy_file_range, from, from_offset, to, to_offset, count,
+  ssize_t done = raw_call(SYS_copy_file_range, from, from_offset, to, to_offset, count,
                          (long)flags);
   if (done > 0 && tracked(to)) {
     enter();
@@ -591,7 +611,7 @@ ssize_t copy_file_range(int from, off64_t *from_offset, int to, off64_t *to_offs
   return done;
 }
 ssize_t sendfile(int to, int from, off_t *offset, size_t count) {
-  ssize_t done = syscall(SYS_sendfile, to, from, offset, count);
+  ssize_t done = raw_call(SYS_sendfile, to, from, offset, count);
   if (done > 0 && tracked(to)) {
     enter();
     note_unseen("sendfile", to);
@@ -607,11 +627,11 @@ ssize_t sendfile64(int to, int from, off64_t *offset, size_t count) {
 
 static int make_directory(int directory, const char *path, mode_t mode) {
   char place[PATH_MAX];
-  if (!resolve(directory, path, place)) return (int)syscall(SYS_mkdirat, directory, path, mode);
+  if (!resolve(directory, path, place)) return (int)raw_call(SYS_mkdirat, directory, path, mode);
   enter();
   enum failure failure = count_call("mkdir", place, -1, may_eio | may_enospc);
   if (failure) finish(failure, -1, -1);
-  int result = (int)syscall(SYS_mkdirat, directory, path, mode);
+  int result = (int)raw_call(SYS_mkdirat, directory, path, mode);
   if (result == 0) note(op_make_directory, inode_of(directory, path), 0, place, NULL);
   leave();
   return result;
@@ -623,12 +643,12 @@ int mkdirat(int directory, const char *path, mode_t mode) {
 
 static int remove_name(int directory, const char *path, int flags) {
   char place[PATH_MAX];
-  if (!resolve(directory, path, place)) return (int)syscall(SYS_unlinkat, directory, path, flags);
+  if (!resolve(directory, path, place)) return (int)raw_call(SYS_unlinkat, directory, path, flags);
   enter();
   enum failure failure =
       count_call(flags & AT_REMOVEDIR ? "rmdir" : "unlink", place, -1, may_eio);
   if (failure) finish(failure, -1, -1);
-  int result = (int)syscall(SYS_unlinkat, directory, path, flags);
+  int result = (int)raw_call(SYS_unlinkat, directory, path, flags);
   if (result == 0) note(op_remove, 0, 0, place, NULL);
   leave();
   return result;
@@ -645,11 +665,11 @@ static int rename_name(int directory, const char *path, int other, const char *t
   int inside = resolve(directory, path, place);
   int target_inside = resolve(other, to, target);
   if (!inside && !target_inside)
-    return (int)syscall(SYS_renameat2, directory, path, other, to, flags);
+    return (int)raw_call(SYS_renameat2, directory, path, other, to, flags);
   enter();
   enum failure failure = count_call("rename", inside ? place : target, -1, may_eio | may_enospc);
   if (failure) finish(failure, -1, -1);
-  int result = (int)syscall(SYS_renameat2, directory, path, other, to, flags);
+  int result = (int)raw_call(SYS_renameat2, directory, path, other, to, flags);
   if (result == 0) {
     if (inside && target_inside) {
       note(flags & RENAME_EXCHANGE ? op_exchange : op_rename, 0, 0, place, target);
@@ -673,11 +693,11 @@ int renameat2(int directory, const char *path, int other, const char *to, unsign
 static int link_name(int directory, const char *path, int other, const char *to, int flags) {
   char place[PATH_MAX], target[PATH_MAX];
   if (!resolve(other, to, target))
-    return (int)syscall(SYS_linkat, directory, path, other, to, flags);
+    return (int)raw_call(SYS_linkat, directory, path, other, to, flags);
   enter();
   enum failure failure = count_call("link", target, -1, may_eio | may_enospc);
   if (failure) finish(failure, -1, -1);
-  int result = (int)syscall(SYS_linkat, directory, path, other, to, flags);
+  int result = (int)raw_call(SYS_linkat, directory, path, other, to, flags);
   if (result == 0) {
     if (resolve(directory, path, place)) note(op_link, 0, 0, place, target);
     else note(op_unseen, 0, 0, "a link from outside", NULL);
@@ -691,7 +711,7 @@ int linkat(int directory, const char *path, int other, const char *to, int flags
 }
 int symlink(const char *target, const char *path) {
   char place[PATH_MAX];
-  int result = (int)syscall(SYS_symlinkat, target, AT_FDCWD, path);
+  int result = (int)raw_call(SYS_symlinkat, target, AT_FDCWD, path);
   if (result == 0 && resolve(AT_FDCWD, path, place)) {
     enter();
     note(op_unseen, 0, 0, "a symbolic link", NULL);
@@ -710,3 +730,35 @@ int truncate(const char *path, off_t size) {
   return result;
 }
 int truncate64(const char *path, off64_t size) { return truncate(path, size); }
+
+// MARK: Calls without a name
+
+// Those that change files go the way of their names. What another one changes shows in the end: the
+// recording does not lead to what is there.
+long syscall(long number, ...) {
+  va_list list;
+  long arguments[6];
+  va_start(list, number);
+  for (int index = 0; index < 6; index++) arguments[index] = va_arg(list, long);
+  va_end(list);
+  switch (number) {
+    case SYS_fallocate:
+      return allocate((int)arguments[0], (int)arguments[1], arguments[2], arguments[3]);
+    case SYS_renameat2:
+      return rename_name((int)arguments[0], (const char *)arguments[1], (int)arguments[2],
+                         (const char *)arguments[3], (unsigned)arguments[4]);
+    case SYS_write: return write((int)arguments[0], (const void *)arguments[1], arguments[2]);
+    case SYS_pwrite64:
+      return pwrite((int)arguments[0], (const void *)arguments[1], arguments[2], arguments[3]);
+    case SYS_ftruncate: return resize((int)arguments[0], arguments[1]);
+    case SYS_fsync: return fsync((int)arguments[0]);
+    case SYS_fdatasync: return fdatasync((int)arguments[0]);
+    case SYS_openat:
+      return open_at((int)arguments[0], (const char *)arguments[1], (int)arguments[2],
+                     (mode_t)arguments[3]);
+    case SYS_unlinkat:
+      return remove_name((int)arguments[0], (const char *)arguments[1], (int)arguments[2]);
+  }
+  return raw_call(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4],
+                  arguments[5]);
+}

@@ -42,14 +42,16 @@ typedef struct {
   uint64_t base;       // the address of the row's first entry in the index
   uint64_t added;      // the place of its first added entry in the patch's arrays
   uint64_t removed;    // the place of its first removed entry
+  uint64_t merged;     // the place of its first entry among merged rows, or UINT64_MAX
   uint32_t base_count; // entries in the index
   uint32_t added_count;
   uint32_t removed_count;
 } hr_patch_row;
 
 /// Changes over an index. `slots` is an open-addressing table of mask + 1 words, row << 32 | the
-/// row's place in `rows`, all ones when empty. Entries of a changed row have the addresses
-/// hr_patch_mark | place in `rows` << 32 | place in the merged row.
+/// row's place in `rows`, all ones when empty. Changed rows that are short lie merged in the
+/// neighbors of a range of their own, `merged_range`, of the index. Entries of a longer one have the
+/// addresses hr_patch_mark | place in `rows` << 32 | place in the merged row.
 typedef struct {
   const uint64_t *slots;
   uint64_t mask;
@@ -57,6 +59,7 @@ typedef struct {
   const uint32_t *added_places;    // in the merged row, rising
   const uint32_t *added_neighbors;
   const uint32_t *removed_places;  // in the index's row, less the removed entries before it, rising
+  uint64_t merged_range;
 } hr_patch;
 
 #define hr_patch_mark ((uint64_t)1 << 63)
@@ -64,7 +67,7 @@ typedef struct {
 /// The place of a row among the changed ones, or UINT32_MAX.
 uint32_t hr_patch_find(const hr_patch *patch, uint32_t row);
 
-/// As hr_extents, over an index and its changes. Rows at or beyond those of the index, below
+/// As hr_extents, over an index of `range_count` ranges and its changes. Rows at or beyond those of the index, below
 /// `row_count`, have no entries but added ones.
 ptrdiff_t hr_patched_extents(const hr_range *ranges, size_t range_count, unsigned shift,
                              const hr_patch *patch, uint64_t base_row_count, uint64_t row_count,
@@ -74,7 +77,7 @@ ptrdiff_t hr_patched_extents(const hr_range *ranges, size_t range_count, unsigne
 void hr_patch_resolve(const hr_patch *patch, const uint64_t *addresses, size_t count,
                       uint64_t *origins);
 
-/// As hr_read_neighbors, over an index and its changes.
+/// As hr_read_neighbors, over an index and its changes; `ranges` has the merged rows' range, too.
 uint32_t hr_read_patched(const hr_range *ranges, size_t range_count, const hr_patch *patch,
                          const uint64_t *addresses, size_t count, uint32_t *neighbors);
 

@@ -49,3 +49,22 @@ void hr_forget_resident(uint64_t *resident, size_t word_count);
 
 /// Makes the heap give blocks of `byte_count` bytes and more back to the system when they are freed.
 void hr_return_large_blocks(int byte_count);
+
+/// Makes `to`, an empty file, a copy of `from` that shares its blocks until one of them changes: 0,
+/// or errno where the file system cannot.
+int hr_share_blocks(int from, int to);
+
+/// Copies up to `byte_count` bytes from where both files stand, in the kernel where it can: how many,
+/// 0 at the end, or -errno.
+int64_t hr_copy_bytes(int from, int to, size_t byte_count);
+
+/// Takes down that a file is mapped, so that a fault there can name it. Any thread.
+void hr_note_mapping(const void *start, size_t byte_count, const char *path);
+
+/// Forgets a mapping that was taken down; call it before the memory is unmapped.
+void hr_forget_mapping(const void *start, size_t byte_count);
+
+/// From now on a fault in a mapped file, whose bytes are not there any more, ends the process with
+/// `status` and one line on standard error that names the file: `prefix`, its path, what happened.
+/// For programs; a library leaves the signal alone.
+void hr_exit_on_lost_mapping(const char *prefix, int status);

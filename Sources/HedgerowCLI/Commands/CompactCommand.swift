@@ -111,7 +111,12 @@ struct ChangesCommand: AsyncParsableCommand {
   }
 
   private static func object(_ change: Change) -> JSON {
-    ["version": .int(Int(change.version)), "change": .string(line(change).split(
-      separator: "\t", maxSplits: 1).last.map(String.init) ?? "")]
+    [
+      "version": .int(Int(change.version)),
+      "change": .string(
+        line(change).split(
+          separator: "\t", maxSplits: 1
+        ).last.map(String.init) ?? ""),
+    ]
   }
 }

@@ -8,8 +8,8 @@ struct IndexCommand: AsyncParsableCommand {
     abstract: "Make or remove the index of a column's values, which filters use.",
     discussion: """
       The index holds each distinct value of a column of bools, integers, timestamps, categories, \
-      strings or bytes, with the nodes that have it. Nodes that are added later are found by their \
-      values until the index is made again.
+      strings or bytes, with the nodes that have it. Nodes that are added later, and values that \
+      change, are found by their values until the index is made again.
       """)
 
   @OptionGroup var store: StoreArgument

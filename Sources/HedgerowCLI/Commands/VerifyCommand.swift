@@ -45,7 +45,7 @@ struct VerifyCommand: AsyncParsableCommand {
     if !report.isClean {
       throw HedgerowError(
         .damaged,
-        "\(report.problems.count.counting("problem")) found: restore the store from a copy",
+        "\(report.problems.count.counting("problem")) found: repair mends what it can; else restore a backup",
         at: store.path)
     }
   }

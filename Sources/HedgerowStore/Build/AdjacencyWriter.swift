@@ -77,7 +77,8 @@ public final class AdjacencyWriter {
       require(end > start, "row \(rows[start]) of \(rowCount)")
       if let deleted, let row = rows[start..<end].first(where: deleted.contains) {
         throw HedgerowError(
-          .badData, "an edge names node \(row) of its type, which was deleted: insert it again first")
+          .badData,
+          "an edge names node \(row) of its type, which was deleted: insert it again first")
       }
       lastRow = last
       try segment!.append(

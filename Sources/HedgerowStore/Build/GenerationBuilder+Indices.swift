@@ -5,8 +5,8 @@ extension GenerationBuilder {
   /// Makes an index of a column's values, which filters then use: of a column that the store has, of
   /// kind bool, integer, timestamp, categorical, string or bytes. An index that is there is replaced.
   ///
-  /// It covers the nodes that there are. Nodes that are added later are found by their values, until
-  /// it is made again.
+  /// It covers the nodes that there are. Nodes that are added later, and values that change, are found
+  /// by their values until it is made again, by this or by a compaction.
   /// - Parameters:
   ///   - memory: bytes for sorting values; the largest bitmap comes on top.
   ///   - onBlock: called now and then; may throw to stop.

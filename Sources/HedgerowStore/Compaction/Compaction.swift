@@ -34,8 +34,9 @@ struct Compaction {
     rows.isEmpty
       ? []
       : Set(
-        UInt32(rows.lowerBound >> UInt64(rangeBits))...UInt32(
-          (rows.upperBound - 1) >> UInt64(rangeBits)))
+        UInt32(
+          rows.lowerBound >> UInt64(rangeBits))...UInt32(
+            (rows.upperBound - 1) >> UInt64(rangeBits)))
   }
 
   // MARK: Nodes

@@ -30,7 +30,9 @@ extension GraphStore {
     try requireWritable()
     let lock = try lock(StoreLayout.buildLock, waiting: seconds)
     return try withoutActuallyEscaping(onBlock) { onBlock in
-      try compact([lock], isComplete: false, onBlock: onBlock) { try lockWriter(waiting: 3600) }
+      try compact(
+        [lock], isComplete: false, onBlock: onBlock,
+        lockWriter: { try lockWriter(waiting: 3600) })
     }
   }
 
@@ -92,7 +94,7 @@ extension GraphStore {
   func fold(_ locks: [FileLock]) throws {
     let snapshot = try snapshot()
     if !snapshot.state.hasChanges, try snapshot.isComplete() { return }
-    _ = try compact(locks, isComplete: true, onBlock: {}) { nil }
+    _ = try compact(locks, isComplete: true, onBlock: {}, lockWriter: { nil })
   }
 
   /// - Parameter lockWriter: called before the commit, and what it returns is held until that is over.

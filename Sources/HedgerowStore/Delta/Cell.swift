@@ -81,7 +81,8 @@ struct Cell: Hashable, Sendable {
   func value(_ kind: PropertyKind, categories: [String]) throws -> PropertyValue? {
     if isNull { return nil }
     let content = [UInt8](content)
-    let damaged = HedgerowError(.damaged, "a changed value is no \(kind)", at: "data.mdb table cells")
+    let damaged = HedgerowError(
+      .damaged, "a changed value is no \(kind)", at: "data.mdb table cells")
     func load<T: BitwiseCopyable>(_ index: Int, _ type: T.Type = T.self) -> T {
       content.withUnsafeBytes {
         $0.loadUnaligned(fromByteOffset: index * MemoryLayout<T>.size, as: T.self)

@@ -106,7 +106,8 @@ class LiveGraph {
     var id = UInt64(first)
     while id < total && ids.count < limit {
       let end = min(total, (id >> 16 + 1) << 16)
-      let gone = try state.count(of: node).other > 0
+      let gone =
+        try state.count(of: node).other > 0
         ? deletedBlock(BlockKey(node.id, UInt16(id >> 16))) : nil
       while id < end && ids.count < limit {
         if gone?.contains(UInt32(id)) != true { ids.append(UInt32(id)) }

@@ -9,7 +9,7 @@ import HedgerowRoaring
 final class LiveWriter: LiveGraph {
   private var log = LogWriter()
   /// What is done again is in the log already.
-  private let isLogging: Bool
+  let isLogging: Bool
   private var changedCounts: Set<OwnerKey> = []
   private var blocks: [BlockKey: RoaringBitmap] = [:]
   private var codes: [ColumnKey: [String: UInt32]] = [:]
@@ -48,7 +48,7 @@ final class LiveWriter: LiveGraph {
     try txn.put(JSON(state.record), for: StoreTables.storeKey, in: tables.store)
   }
 
-  private func change(_ key: OwnerKey, _ body: (inout Counts) -> Void) {
+  func change(_ key: OwnerKey, _ body: (inout Counts) -> Void) {
     var counts = state.count(key)
     body(&counts)
     state.counts[key] = counts
@@ -90,7 +90,8 @@ final class LiveWriter: LiveGraph {
     }
     change(counts) { $0.total += 1 }
     let entry = ExternalKeyEntry(node.id, bytes)
-    let others = try bytes.count > ExternalKeyEntry.wholeByteCount
+    let others =
+      try bytes.count > ExternalKeyEntry.wholeByteCount
       ? txn.value(for: entry, in: tables.keys)?.ids ?? [] : []
     try txn.put(NodeIDs(others + [id]), for: entry, in: tables.keys)
     try txn.put(bytes, for: NodeKey(node.id, id), in: tables.keysByID)
@@ -99,7 +100,7 @@ final class LiveWriter: LiveGraph {
   }
 
   /// What a node had before it was deleted is gone.
-  private func clear(_ id: UInt32, of node: NodeTypeRecord) throws {
+  func clear(_ id: UInt32, of node: NodeTypeRecord) throws {
     for column in node.columns {
       try put(column.defaultCell.map { Cell(bytes: $0) } ?? .null, id, column, of: node)
     }
@@ -166,245 +167,9 @@ final class LiveWriter: LiveGraph {
     try put(cell(value, key, column, place: place), id, column, of: node)
     try note(.setCell(type: node.id, column: column.id, id: id, value))
   }
+}
 
-  // MARK: Edges
-
-  func connect(
-    _ source: UInt32, _ target: UInt32, _ edge: EdgeTypeRecord,
-    _ values: [(column: ColumnRecord, value: PropertyValue?)]
-  ) throws {
-    // What is done again may be of nodes that were deleted later.
-    if isLogging {
-      try requireNode(source, of: node(edge.type.source))
-      try requireNode(target, of: node(edge.type.target))
-    }
-    var cells = CellList()
-    for (column, value) in values {
-      cells[column.id] = try cell(
-        value, ColumnKey(.edge, edge.id, column.id), column, place: "\(edge.type).\(column.name)")
-    }
-    try add(source, target, edge, cells)
-    if edge.isUndirected && source != target { try add(target, source, edge, cells) }
-    try note(
-      .connect(
-        type: edge.id, source: source, target: target,
-        values.map { (column: $0.column.id, $0.value) }))
-  }
-
-  private func add(
-    _ source: UInt32, _ target: UInt32, _ edge: EdgeTypeRecord, _ cells: CellList
-  ) throws {
-    let counts = OwnerKey(.edge, edge.id)
-    let number = state.count(counts).other
-    let time = try time(in: cells, edge)
-    try txn.put(
-      cells.encoded, for: DeltaKey(edge.id, .out, row: source, neighbor: target, .added, number),
-      in: tables.delta)
-    try txn.put(
-      time, for: DeltaKey(edge.id, .in, row: target, neighbor: source, .added, number),
-      in: tables.delta)
-    change(counts) {
-      if isLogging { $0.total += 1 }
-      $0.other += 1
-    }
-  }
-
-  /// The time by which an index sorts, as bytes; empty where the type declares none.
-  private func time(in cells: CellList, _ edge: EdgeTypeRecord) throws -> [UInt8] {
-    guard let name = edge.timeColumn else { return [] }
-    let column = try column(name, of: edge)
-    guard let cell = cells[column.id] ?? column.defaultCell.map({ Cell(bytes: $0) }), !cell.isNull
-    else {
-      throw HedgerowError(
-        .badData, "an edge of '\(edge.type)' needs its time: give column '\(name)' a value")
-    }
-    return Array(cell.content)
-  }
-
-  /// Takes out the edge between two nodes that stands at a place among its parallels.
-  func disconnect(
-    _ source: UInt32, _ target: UInt32, parallel: Int, _ edge: EdgeTypeRecord
-  ) throws {
-    let origins = try parallels(source, target, edge)
-    guard origins.indices.contains(parallel) else {
-      throw HedgerowError(
-        .badData,
-        "there are \(origins.count) edges of '\(edge.type)' from node \(source) to node \(target): "
-          + "none has the number \(parallel)")
-    }
-    try disconnect(source, target, origins[parallel], edge)
-  }
-
-  private func disconnect(
-    _ source: UInt32, _ target: UInt32, _ origin: Origin, _ edge: EdgeTypeRecord
-  ) throws {
-    let parallel = try parallels(source, target, edge).firstIndex(of: origin)!
-    // The other arc of an undirected edge has the same place among its parallels.
-    let arcs = edge.isUndirected && source != target
-      ? [(source, target), (target, source)] : [(source, target)]
-    for (source, target) in arcs {
-      let origins = try parallels(source, target, edge)
-      guard parallel < origins.count else {
-        throw HedgerowError(
-          .damaged, "an edge of '\(edge.type)' has one arc only", at: "data.mdb table delta")
-      }
-      try remove(source, target, origins[parallel], edge)
-    }
-    try note(
-      .disconnect(type: edge.id, source: source, target: target, parallel: UInt32(parallel)))
-  }
-
-  private func remove(
-    _ source: UInt32, _ target: UInt32, _ origin: Origin, _ edge: EdgeTypeRecord
-  ) throws {
-    switch origin {
-    case .base(let ordinal):
-      try txn.put(
-        [], for: DeltaKey(
-          edge.id, .out, row: source, neighbor: target, .removed, UInt64(ordinal)),
-        in: tables.delta)
-      try txn.put(
-        [], for: DeltaKey(
-          edge.id, .in, row: target, neighbor: source, .removed, UInt64(ordinal)),
-        in: tables.delta)
-    case .added(let number):
-      try txn.remove(
-        DeltaKey(edge.id, .out, row: source, neighbor: target, .added, number), in: tables.delta)
-      try txn.remove(
-        DeltaKey(edge.id, .in, row: target, neighbor: source, .added, number), in: tables.delta)
-    }
-    if isLogging { change(OwnerKey(.edge, edge.id)) { $0.total -= 1 } }
-  }
-
-  func set(
-    _ column: ColumnRecord, of edge: EdgeTypeRecord, _ source: UInt32, _ target: UInt32,
-    parallel: Int, to value: PropertyValue?
-  ) throws {
-    let place = "\(edge.type).\(column.name)"
-    let cell = try cell(value, ColumnKey(.edge, edge.id, column.id), column, place: place)
-    let origins = try parallels(source, target, edge)
-    guard origins.indices.contains(parallel) else {
-      throw HedgerowError(
-        .badData,
-        "there are \(origins.count) edges of '\(edge.type)' from node \(source) to node \(target): "
-          + "none has the number \(parallel)")
-    }
-    let arcs = edge.isUndirected && source != target
-      ? [(source, target), (target, source)] : [(source, target)]
-    for (source, target) in arcs {
-      let origins = try parallels(source, target, edge)
-      try put(cell, origins[parallel], source, target, column, edge)
-    }
-    try note(
-      .setEdgeCell(
-        type: edge.id, source: source, target: target, parallel: UInt32(parallel),
-        column: column.id, value))
-  }
-
-  private func put(
-    _ cell: Cell, _ origin: Origin, _ source: UInt32, _ target: UInt32, _ column: ColumnRecord,
-    _ edge: EdgeTypeRecord
-  ) throws {
-    switch origin {
-    case .added(let number):
-      var cells = try cells(ofAdded: number, source, target, edge)
-      cells[column.id] = cell
-      let time = try time(in: cells, edge)
-      try txn.put(
-        cells.encoded,
-        for: DeltaKey(edge.id, .out, row: source, neighbor: target, .added, number),
-        in: tables.delta)
-      try txn.put(
-        time, for: DeltaKey(edge.id, .in, row: target, neighbor: source, .added, number),
-        in: tables.delta)
-    case .base(let ordinal):
-      if edge.timeColumn == column.name {
-        // Rows are sorted by it: the edge leaves its place and comes again.
-        var cells = CellList()
-        for other in edge.columns {
-          let value = try value(origin, source, target, other, of: edge)
-          cells[other.id] = try self.cell(
-            value, ColumnKey(.edge, edge.id, other.id), other,
-            place: "\(edge.type).\(other.name)")
-        }
-        cells[column.id] = cell
-        _ = try time(in: cells, edge)
-        try remove(source, target, origin, edge)
-        try add(source, target, edge, cells)
-      } else {
-        let position = try position(source, target, ordinal: ordinal, edge)
-        try txn.put(
-          cell.bytes, for: CellKey(ColumnKey(.edge, edge.id, column.id), position),
-          in: tables.cells)
-      }
-    }
-  }
-
-  // MARK: Sets
-
-  /// A set as it was kept whole goes into blocks at its first change.
-  private func splitSet(_ name: String, of node: NodeTypeRecord) throws -> Bool {
-    let whole = SetKey(type: node.id, name: name)
-    if let members = try txn.value(for: whole, in: tables.sets)?.members {
-      try txn.remove(whole, in: tables.sets)
-      try putSet(name, members, of: node)
-      return true
-    }
-    return try txn.value(for: SetKey(type: node.id, name: name, block: 0), in: tables.sets) != nil
-  }
-
-  private func putSet(_ name: String, _ members: RoaringBitmap, of node: NodeTypeRecord) throws {
-    for (block, part) in members.blocks() {
-      try txn.put(
-        StoredSet(part), for: SetKey(type: node.id, name: name, block: block), in: tables.sets)
-    }
-  }
-
-  func makeSet(_ name: String, of node: NodeTypeRecord) throws {
-    try Identifier.check(name, as: "set")
-    if try splitSet(name, of: node) { return }
-    try putSet(name, RoaringBitmap(), of: node)
-    try note(.makeSet(type: node.id, set: name))
-  }
-
-  func dropSet(_ name: String, of node: NodeTypeRecord) throws {
-    guard try splitSet(name, of: node) else {
-      throw HedgerowError(.usage, "node type '\(node.name)' has no set named '\(name)'")
-    }
-    for id in try set(name, of: node) ?? [] {
-      try note(.removeMember(type: node.id, id: id, set: name))
-    }
-    var prefix: [UInt8] = []
-    SetKey(type: node.id, name: name).encode(into: &prefix)
-    try txn.removeAll(in: tables.sets, prefix: prefix + [0])
-    try note(.dropSet(type: node.id, set: name))
-  }
-
-  func insert(_ id: UInt32, into name: String, of node: NodeTypeRecord) throws {
-    try requireNode(id, of: node)
-    try makeSet(name, of: node)
-    let key = SetKey(type: node.id, name: name, block: UInt16(id >> 16))
-    var members = try txn.value(for: key, in: tables.sets)?.members ?? RoaringBitmap()
-    guard members.insert(id) else { return }
-    try txn.put(StoredSet(members), for: key, in: tables.sets)
-    try note(.insertMember(type: node.id, id: id, set: name))
-  }
-
-  func remove(_ id: UInt32, from name: String, of node: NodeTypeRecord) throws {
-    guard try splitSet(name, of: node) else {
-      throw HedgerowError(.usage, "node type '\(node.name)' has no set named '\(name)'")
-    }
-    let key = SetKey(type: node.id, name: name, block: UInt16(id >> 16))
-    guard var members = try txn.value(for: key, in: tables.sets)?.members, members.remove(id)
-    else { return }
-    if members.isEmpty && key.block != 0 {
-      try txn.remove(key, in: tables.sets)
-    } else {
-      try txn.put(StoredSet(members), for: key, in: tables.sets)
-    }
-    try note(.removeMember(type: node.id, id: id, set: name))
-  }
-
+extension LiveWriter {
   // MARK: Again
 
   /// Does again what the log says, over segments that hold all that came before it. Counts, keys,
@@ -444,18 +209,5 @@ final class LiveWriter: LiveGraph {
 
   private var wrong: HedgerowError {
     HedgerowError(.damaged, "a change in the log cannot be done again", at: "data.mdb table log")
-  }
-}
-
-extension RoaringBitmap {
-  /// The members by the upper halves of their numbers; always a first part.
-  func blocks() -> [(block: UInt16, members: RoaringBitmap)] {
-    var parts: [(UInt16, RoaringBitmap)] = [(0, intersection(RoaringBitmap(0...0xFFFF)))]
-    guard let largest = max(), largest > 0xFFFF else { return parts }
-    for block in 1...(largest >> 16) {
-      let part = intersection(RoaringBitmap(block << 16...(block << 16 | 0xFFFF)))
-      if !part.isEmpty { parts.append((UInt16(block), part)) }
-    }
-    return parts
   }
 }

@@ -63,7 +63,8 @@ public struct SchemaChange {
     for (name, what) in [(edge.timeColumn, "time"), (edge.weightColumn, "weight")] {
       guard let name else { continue }
       guard let kind = edge.property(name)?.kind else {
-        throw HedgerowError(.usage, "edge type '\(edge.type)' has no column '\(name)' for its \(what)")
+        throw HedgerowError(
+          .usage, "edge type '\(edge.type)' has no column '\(name)' for its \(what)")
       }
       let fits: Bool
       if what == "time" {
@@ -369,7 +370,8 @@ extension GraphStore {
     var prefix: [UInt8] = []
     column.encode(into: &prefix)
     let parts: [SegmentID.Part] =
-      column.owner == .node ? [.nodeColumn, .nodeDictionary, .nodeIndex] : [.edgeColumn, .edgeDictionary]
+      column.owner == .node
+      ? [.nodeColumn, .nodeDictionary, .nodeIndex] : [.edgeColumn, .edgeDictionary]
     for segment in state.manifest
     where parts.contains(segment.id.part) && segment.id.type == column.type
       && segment.id.column == column.column

@@ -54,9 +54,7 @@ final class EdgeOverlay: Sendable {
   var privateByteCount: Int {
     insertions.count * 24 + removed.count * 8
       + cells.reduce(0) { $0 + $1.cells.reduce(48) { $0 + $1.cell.bytes.count + 48 } }
-      + CSRPatch.byteCount(
-        rows: out.changedRows.count + into.changedRows.count, added: 2 * places.count,
-        removed: 2 * removed.count)
+      + out.byteCount + into.byteCount
   }
 
   /// Reads the changes of a type; `nil` when there are none.
@@ -86,8 +84,8 @@ final class EdgeOverlay: Sendable {
         throw damaged("a changed edge names no node")
       }
       try outRows.enter(key.row)
-      let found = try outBase.places(of: key.neighbor, in: outRows.current.base)
-      let start = outBase.index.entryCount(before: Int(key.row))
+      let found = try outRows.places(of: key.neighbor)
+      let start = outRows.start
       switch key.kind {
       case .removed:
         let place = UInt64(found.lowerBound) + key.number
@@ -151,7 +149,7 @@ final class EdgeOverlay: Sendable {
           guard place < base.count else { throw damaged("a removed edge is not there") }
           inRows.removeLater(place)
         } else {
-          let found = try inBase.places(of: key.neighbor, in: inRows.current.base)
+          let found = try inRows.places(of: key.neighbor)
           let place = UInt64(found.lowerBound) + key.number
           guard place < found.upperBound else { throw damaged("a removed edge is not there") }
           inRows.current.removedPlaces.append(UInt32(place))
@@ -165,7 +163,7 @@ final class EdgeOverlay: Sendable {
           let time = value.withUnsafeBytes { $0.loadUnaligned(as: Int64.self) }
           waiting.append((time, key.neighbor, key.number))
         } else {
-          let found = try inBase.places(of: key.neighbor, in: inRows.current.base)
+          let found = try inRows.places(of: key.neighbor)
           inRows.insert(key.neighbor, before: found.upperBound)
           inOrdinals.append(ordinal)
         }
@@ -217,10 +215,21 @@ final class EdgeOverlay: Sendable {
 
 /// Gathers the changes of one row after the other.
 private final class RowReader {
+  /// Entries of the longest row that is kept merged.
+  private static let longestRow = 4096
+  /// So many entries of merged rows there may be for each change: memory grows with the changes.
+  private static let mergedEntriesPerChange = 32
+
   private let base: StoredAdjacency
   private var rows: [CSRPatch.Row] = []
   var current: CSRPatch.Row
+  /// Entries of the segments before the row.
+  private(set) var start: UInt64 = 0
+  /// What the segments hold of the row, when that is short.
+  private var entries: [UInt32]?
   private var isBegun = false
+  private var mergedCount = 0
+  private var changeCount = 0
   private var added: [(before: UInt32, neighbor: UInt32)] = []
 
   init(_ base: StoredAdjacency) {
@@ -233,8 +242,20 @@ private final class RowReader {
   func enter(_ row: UInt32) throws {
     if isBegun && current.row == row { return }
     end()
-    current = CSRPatch.Row(row: row, base: try base.extent(of: row))
+    let extent = try base.extent(of: row)
+    current = CSRPatch.Row(row: row, base: extent)
+    start = base.index.entryCount(before: Int(row))
+    entries = extent.count <= Self.longestRow ? try base.neighbors(of: extent) : nil
     isBegun = true
+  }
+
+  /// The places of the segments' row that hold a neighbor, in a row sorted by neighbor.
+  func places(of neighbor: UInt32) throws -> Range<UInt32> {
+    guard let entries else { return try base.places(of: neighbor, in: current.base) }
+    let first = entries.partitioningIndex { $0 >= neighbor }
+    var end = first
+    while end < entries.count && entries[end] == neighbor { end += 1 }
+    return UInt32(first)..<UInt32(end)
   }
 
   /// An added entry that stands before a place of the row in segments.
@@ -254,9 +275,34 @@ private final class RowReader {
       current.addedPlaces.append(entry.before + UInt32(index) - UInt32(gone))
       current.addedNeighbors.append(entry.neighbor)
     }
+    let count = Int(current.base.count) + added.count - current.removedPlaces.count
+    changeCount += added.count + current.removedPlaces.count
+    if let entries, mergedCount + count <= Self.mergedEntriesPerChange * changeCount {
+      current.merged = merged(entries, count)
+      mergedCount += count
+    }
     added = []
     rows.append(current)
     isBegun = false
+  }
+
+  private func merged(_ entries: [UInt32], _ count: Int) -> [UInt32] {
+    var merged: [UInt32] = []
+    merged.reserveCapacity(count)
+    var (next, gone) = (0, 0)
+    for (place, entry) in entries.enumerated() {
+      while next < added.count && added[next].before <= place {
+        merged.append(added[next].neighbor)
+        next += 1
+      }
+      if gone < current.removedPlaces.count && current.removedPlaces[gone] == place {
+        gone += 1
+      } else {
+        merged.append(entry)
+      }
+    }
+    for entry in added[next...] { merged.append(entry.neighbor) }
+    return merged
   }
 
   func finish() -> [CSRPatch.Row] {

@@ -82,7 +82,8 @@ extension GraphStore {
     changes.deleted = deleted
 
     // What came before is done again over the segments.
-    var template = Array("\(Self.temporaryDirectory)/hedgerow-XXXXXX".utf8CString)
+    let pattern = "hedgerow-" + String(repeating: "X", count: 6)
+    var template = Array("\(Self.temporaryDirectory)/\(pattern)".utf8CString)
     guard template.withUnsafeMutableBufferPointer({ mkdtemp($0.baseAddress!) }) != nil else {
       throw FileSystem.failure("make a directory in", Self.temporaryDirectory)
     }

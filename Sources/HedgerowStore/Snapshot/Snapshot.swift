@@ -167,6 +167,10 @@ public final class Snapshot: Sendable {
           edge, index, sourceCount: Int(source.count), targetCount: Int(target.count))
       }
       let counts = (Int(state.count(of: source).total), Int(state.count(of: target).total))
+      guard counts.0 >= Int(source.count), counts.1 >= Int(target.count) else {
+        throw HedgerowError(
+          .damaged, "there are fewer nodes than segments hold", at: "data.mdb table counts")
+      }
       let made = SnapshotAdjacency(
         try base(index), index, overlay: changes.edges[edge.id],
         rowCount: index == .out ? counts.0 : counts.1,

@@ -30,8 +30,9 @@ final class SnapshotAdjacency: Sendable {
   func prefetch(rows: Span<UInt32>) { base.prefetch(rows: rows) }
 
   func prefetch(addresses: Span<UInt64>) {
-    if patch == nil { return base.prefetch(addresses: addresses) }
-    base.prefetch(addresses: index.baseAddresses(of: addresses).span)
+    // What lies in memory is outside of the windows, and left out.
+    base.prefetch(addresses: addresses)
+    index.visitHidden(addresses) { base.prefetch(addresses: $0) }
   }
 
   /// How many entries stand in rows before this one.
@@ -46,11 +47,9 @@ final class SnapshotAdjacency: Sendable {
   ///   - row: the entry's row; `neighbor`: what it holds.
   func position(at address: UInt64, row: UInt32, neighbor: UInt32) throws -> UInt64 {
     var stored = address
-    if let patch {
-      switch patch.origin(of: address) {
-      case .added(let entry): return overlay!.place(ofAddedInEntry: entry)
-      case .base(let base): stored = base
-      }
+    switch index.origin(of: address) {
+    case .added(let entry): return overlay!.place(ofAddedInEntry: entry)
+    case .base(let base): stored = base
     }
     let position =
       try base.position(at: stored) ?? searched(stored, row: row, neighbor: neighbor)

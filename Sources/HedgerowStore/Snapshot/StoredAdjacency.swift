@@ -93,6 +93,14 @@ final class StoredAdjacency: Sendable {
     return extents[0]
   }
 
+  func neighbor(at address: UInt64) throws -> UInt32 {
+    let address: InlineArray<1, UInt64> = [address]
+    var found: InlineArray<1, UInt32> = [0]
+    var span = found.mutableSpan
+    try index.read(address.span, into: &span)
+    return found[0]
+  }
+
   func neighbors(at addresses: [UInt64]) throws -> [UInt32] {
     var neighbors = [UInt32](repeating: 0, count: addresses.count)
     var span = neighbors.mutableSpan
@@ -111,7 +119,7 @@ final class StoredAdjacency: Sendable {
       var high = extent.count
       while low < high {
         let middle = low + (high - low) / 2
-        if isThere(try neighbors(at: [extent.start + UInt64(middle)])[0]) {
+        if isThere(try self.neighbor(at: extent.start + UInt64(middle))) {
           high = middle
         } else {
           low = middle + 1
@@ -122,7 +130,7 @@ final class StoredAdjacency: Sendable {
     let start = try first { $0 >= neighbor }
     // Most pairs have one edge at the most.
     if start == extent.count { return start..<start }
-    if try neighbors(at: [extent.start + UInt64(start)])[0] != neighbor { return start..<start }
+    if try self.neighbor(at: extent.start + UInt64(start)) != neighbor { return start..<start }
     if start + 1 == extent.count { return start..<start + 1 }
     return start..<(try first { $0 > neighbor })
   }

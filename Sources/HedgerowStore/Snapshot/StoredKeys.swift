@@ -25,7 +25,8 @@ final class StoredKeys: Sendable {
         .damaged, "node type '\(node.name)' has no key dictionary", at: "data.mdb table manifest")
     }
     let segment = try state.openSegment(record, .keys, in: files)
-    guard record.rowCount == node.dictionaryCount, segment.attributes[1] == UInt64(kind.rawValue) else {
+    guard record.rowCount == node.dictionaryCount, segment.attributes[1] == UInt64(kind.rawValue)
+    else {
       throw HedgerowError(
         .damaged, "damaged segment: its counts do not fit the catalog", at: segment.path)
     }

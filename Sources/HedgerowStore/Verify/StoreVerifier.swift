@@ -30,10 +30,11 @@ public struct VerifyReport: Sendable {
 ///
 /// First `data.mdb`, page by page and without LMDB, which would trip over a damaged one
 /// (`LMDBFileCheck`): what is broken there ends the verification. Then every page of every segment
-/// against its checksum, every count against the manifest; then that offsets rise, that neighbors and codes are in range,
-/// that rows are sorted, that both indices of an edge type hold the same edges, that key
-/// dictionaries rise strictly, and that an index of values says what its column says. Reads a segment's pages in order, a 1 MiB window at a time; memory
-/// does not grow with the store, but for one bit a key.
+/// against its checksum, every count against the manifest; then that offsets rise, that neighbors and
+/// codes are in range, that rows are sorted, that both indices of an edge type hold the same edges, that
+/// key dictionaries rise strictly, and that an index of values says what its column says. Reads a
+/// segment's pages in order, a 1 MiB window at a time; memory does not grow with the store, but for one
+/// bit a key and what an index has for a value.
 public struct StoreVerifier {
   let store: GraphStore
   private let progress: (Int) throws -> Void
@@ -197,15 +198,7 @@ public struct StoreVerifier {
   private mutating func verifyPages(of record: SegmentRecord, in state: StoreState) throws -> Bool {
     let before = report.problems.count
     try catching { verifier in
-      let kind: SegmentKind =
-        switch record.id.part {
-        case .adjacencyOut, .adjacencyIn: .adjacency
-        case .nodeColumn, .edgeColumn: .column
-        case .keys: .keys
-        case .nodeDictionary, .edgeDictionary: .dictionary
-        case .nodeIndex: .index
-        }
-      let segment = try state.openSegment(record, kind, in: verifier.store.files)
+      let segment = try state.openSegment(record, record.id.kind, in: verifier.store.files)
       var problems: [(Int, String)] = []
       try segment.verifyPages(
         onProgress: { try verifier.progress($0) }, visit: { problems.append(($0, $1)) })

@@ -1,0 +1,179 @@
+import HedgerowCore
+import HedgerowLMDB
+
+extension LiveWriter {
+  func connect(
+    _ source: UInt32, _ target: UInt32, _ edge: EdgeTypeRecord,
+    _ values: [(column: ColumnRecord, value: PropertyValue?)]
+  ) throws {
+    // What is done again may be of nodes that were deleted later.
+    if isLogging {
+      try requireNode(source, of: node(edge.type.source))
+      try requireNode(target, of: node(edge.type.target))
+    }
+    var cells = CellList()
+    for (column, value) in values {
+      cells[column.id] = try cell(
+        value, ColumnKey(.edge, edge.id, column.id), column, place: "\(edge.type).\(column.name)")
+    }
+    try add(source, target, edge, cells)
+    if edge.isUndirected && source != target { try add(target, source, edge, cells) }
+    try note(
+      .connect(
+        type: edge.id, source: source, target: target,
+        values.map { (column: $0.column.id, $0.value) }))
+  }
+
+  private func add(
+    _ source: UInt32, _ target: UInt32, _ edge: EdgeTypeRecord, _ cells: CellList
+  ) throws {
+    let counts = OwnerKey(.edge, edge.id)
+    let number = state.count(counts).other
+    let time = try time(in: cells, edge)
+    try txn.put(
+      cells.encoded, for: DeltaKey(edge.id, .out, row: source, neighbor: target, .added, number),
+      in: tables.delta)
+    try txn.put(
+      time, for: DeltaKey(edge.id, .in, row: target, neighbor: source, .added, number),
+      in: tables.delta)
+    change(counts) {
+      if isLogging { $0.total += 1 }
+      $0.other += 1
+    }
+  }
+
+  /// The time by which an index sorts, as bytes; empty where the type declares none.
+  private func time(in cells: CellList, _ edge: EdgeTypeRecord) throws -> [UInt8] {
+    guard let name = edge.timeColumn else { return [] }
+    let column = try column(name, of: edge)
+    guard let cell = cells[column.id] ?? column.defaultCell.map({ Cell(bytes: $0) }), !cell.isNull
+    else {
+      throw HedgerowError(
+        .badData, "an edge of '\(edge.type)' needs its time: give column '\(name)' a value")
+    }
+    return Array(cell.content)
+  }
+
+  /// Takes out the edge between two nodes that stands at a place among its parallels.
+  func disconnect(
+    _ source: UInt32, _ target: UInt32, parallel: Int, _ edge: EdgeTypeRecord
+  ) throws {
+    let origins = try parallels(source, target, edge)
+    guard origins.indices.contains(parallel) else {
+      throw HedgerowError(
+        .badData,
+        "there are \(origins.count) edges of '\(edge.type)' from node \(source) to node \(target): "
+          + "none has the number \(parallel)")
+    }
+    try disconnect(source, target, origins[parallel], edge)
+  }
+
+  func disconnect(
+    _ source: UInt32, _ target: UInt32, _ origin: Origin, _ edge: EdgeTypeRecord
+  ) throws {
+    let parallel = try parallels(source, target, edge).firstIndex(of: origin)!
+    // The other arc of an undirected edge has the same place among its parallels.
+    let arcs =
+      edge.isUndirected && source != target
+      ? [(source, target), (target, source)] : [(source, target)]
+    for (source, target) in arcs {
+      let origins = try parallels(source, target, edge)
+      guard parallel < origins.count else {
+        throw HedgerowError(
+          .damaged, "an edge of '\(edge.type)' has one arc only", at: "data.mdb table delta")
+      }
+      try remove(source, target, origins[parallel], edge)
+    }
+    try note(
+      .disconnect(type: edge.id, source: source, target: target, parallel: UInt32(parallel)))
+  }
+
+  private func remove(
+    _ source: UInt32, _ target: UInt32, _ origin: Origin, _ edge: EdgeTypeRecord
+  ) throws {
+    switch origin {
+    case .base(let ordinal):
+      try txn.put(
+        [],
+        for: DeltaKey(
+          edge.id, .out, row: source, neighbor: target, .removed, UInt64(ordinal)),
+        in: tables.delta)
+      try txn.put(
+        [],
+        for: DeltaKey(
+          edge.id, .in, row: target, neighbor: source, .removed, UInt64(ordinal)),
+        in: tables.delta)
+    case .added(let number):
+      try txn.remove(
+        DeltaKey(edge.id, .out, row: source, neighbor: target, .added, number), in: tables.delta)
+      try txn.remove(
+        DeltaKey(edge.id, .in, row: target, neighbor: source, .added, number), in: tables.delta)
+    }
+    if isLogging { change(OwnerKey(.edge, edge.id)) { $0.total -= 1 } }
+  }
+
+  func set(
+    _ column: ColumnRecord, of edge: EdgeTypeRecord, _ source: UInt32, _ target: UInt32,
+    parallel: Int, to value: PropertyValue?
+  ) throws {
+    let place = "\(edge.type).\(column.name)"
+    let cell = try cell(value, ColumnKey(.edge, edge.id, column.id), column, place: place)
+    let origins = try parallels(source, target, edge)
+    guard origins.indices.contains(parallel) else {
+      throw HedgerowError(
+        .badData,
+        "there are \(origins.count) edges of '\(edge.type)' from node \(source) to node \(target): "
+          + "none has the number \(parallel)")
+    }
+    let arcs =
+      edge.isUndirected && source != target
+      ? [(source, target), (target, source)] : [(source, target)]
+    for (source, target) in arcs {
+      let origins = try parallels(source, target, edge)
+      try put(cell, origins[parallel], source, target, column, edge)
+    }
+    try note(
+      .setEdgeCell(
+        type: edge.id, source: source, target: target, parallel: UInt32(parallel),
+        column: column.id, value))
+  }
+
+  private func put(
+    _ cell: Cell, _ origin: Origin, _ source: UInt32, _ target: UInt32, _ column: ColumnRecord,
+    _ edge: EdgeTypeRecord
+  ) throws {
+    switch origin {
+    case .added(let number):
+      var cells = try cells(ofAdded: number, source, target, edge)
+      cells[column.id] = cell
+      let time = try time(in: cells, edge)
+      try txn.put(
+        cells.encoded,
+        for: DeltaKey(edge.id, .out, row: source, neighbor: target, .added, number),
+        in: tables.delta)
+      try txn.put(
+        time, for: DeltaKey(edge.id, .in, row: target, neighbor: source, .added, number),
+        in: tables.delta)
+    case .base(let ordinal):
+      if edge.timeColumn == column.name {
+        // Rows are sorted by it: the edge leaves its place and comes again.
+        var cells = CellList()
+        for other in edge.columns {
+          let value = try value(origin, source, target, other, of: edge)
+          cells[other.id] = try self.cell(
+            value, ColumnKey(.edge, edge.id, other.id), other,
+            place: "\(edge.type).\(other.name)")
+        }
+        cells[column.id] = cell
+        _ = try time(in: cells, edge)
+        try remove(source, target, origin, edge)
+        try add(source, target, edge, cells)
+      } else {
+        let position = try position(source, target, ordinal: ordinal, edge)
+        try txn.put(
+          cell.bytes, for: CellKey(ColumnKey(.edge, edge.id, column.id), position),
+          in: tables.cells)
+      }
+    }
+  }
+}
