@@ -69,7 +69,14 @@ static inline uint64_t first_slot(const hr_patch *patch, uint32_t row) {
   return ((uint64_t)row * gamma_ >> 20) & patch->mask;
 }
 
+/// False for most rows that did not change, from a few bits for each that did.
+static inline bool may_have_changed(const hr_patch *patch, uint32_t row) {
+  uint64_t bit = ((uint64_t)row * gamma_ >> 20) & patch->filter_mask;
+  return patch->filter[bit >> 6] >> (bit & 63) & 1;
+}
+
 uint32_t hr_patch_find(const hr_patch *patch, uint32_t row) {
+  if (!may_have_changed(patch, row)) return UINT32_MAX;
   for (uint64_t at = first_slot(patch, row);; at = (at + 1) & patch->mask) {
     uint64_t slot = patch->slots[at];
     if (slot == UINT64_MAX) return UINT32_MAX;
@@ -81,12 +88,12 @@ ptrdiff_t hr_patched_extents(const hr_range *ranges, size_t range_count, unsigne
                              const hr_patch *patch, uint64_t base_row_count, uint64_t row_count,
                              const uint32_t *rows, size_t count, hr_extent *extents) {
   for (size_t i = 0; i < count; i++) {
-    if (i + 2 * ahead_offsets < count)
+    if (i + 2 * ahead_offsets < count && may_have_changed(patch, rows[i + 2 * ahead_offsets]))
       __builtin_prefetch(patch->slots + first_slot(patch, rows[i + 2 * ahead_offsets]));
     if (i + ahead_offsets < count) {
       // The slot is there by now: either the row's changes or its offsets are needed next.
       uint32_t row = rows[i + ahead_offsets];
-      uint64_t slot = patch->slots[first_slot(patch, row)];
+      uint64_t slot = may_have_changed(patch, row) ? patch->slots[first_slot(patch, row)] : 0;
       if (slot >> 32 == row) __builtin_prefetch(patch->rows + (uint32_t)slot);
       else look_ahead(ranges, range_count, shift, row);
     }
@@ -167,32 +174,44 @@ uint32_t hr_read_neighbors(const hr_range *ranges, size_t range_count, const uin
 
 uint32_t hr_read_patched(const hr_range *ranges, size_t range_count, const hr_patch *patch,
                          const uint64_t *addresses, size_t count, uint32_t *neighbors) {
-  uint64_t marks = 0;
-  for (size_t i = 0; i < count; i++) marks |= addresses[i];
-  if (!(marks & hr_patch_mark))
-    return hr_read_neighbors(ranges, range_count, addresses, count, neighbors);
+  (void)range_count;
   enum { block = 256 };
   const uint64_t low = ((uint64_t)1 << hr_position_bits) - 1;
   uint64_t origins[block];
   uint32_t largest = 0;
   for (size_t start = 0; start < count; start += block) {
     size_t size = count - start < block ? count - start : block;
-    for (size_t i = 0; i < size; i++) {
-      if (start + i + ahead_offsets < count) {
-        uint64_t next = addresses[start + i + ahead_offsets];
-        if (next & hr_patch_mark)
-          __builtin_prefetch(patch->rows + ((next & ~hr_patch_mark) >> 32));
+    const uint64_t *from = addresses + start;
+    uint64_t marks = 0;
+    for (size_t i = 0; i < size; i++) marks |= from[i];
+    if (marks & hr_patch_mark) {
+      // Picks of one row stand together, so few blocks have entries of long changed rows.
+      for (size_t i = 0; i < size; i++) {
+        if (i + ahead_offsets < size && from[i + ahead_offsets] & hr_patch_mark)
+          __builtin_prefetch(patch->rows + ((from[i + ahead_offsets] & ~hr_patch_mark) >> 32));
+        uint64_t at = origins[i] = resolve(patch, from[i]);
+        __builtin_prefetch(at & hr_patch_mark
+                               ? patch->added_neighbors + (at & ~hr_patch_mark)
+                               : ranges[at >> hr_position_bits].neighbors + (at & low));
       }
-      uint64_t at = origins[i] = resolve(patch, addresses[start + i]);
-      __builtin_prefetch(at & hr_patch_mark
-                             ? patch->added_neighbors + (at & ~hr_patch_mark)
-                             : ranges[at >> hr_position_bits].neighbors + (at & low));
+      for (size_t i = 0; i < size; i++) {
+        uint64_t at = origins[i];
+        uint32_t n = at & hr_patch_mark
+                         ? patch->added_neighbors[at & ~hr_patch_mark]
+                         : ranges[at >> hr_position_bits].neighbors[at & low];
+        neighbors[start + i] = n;
+        if (n > largest) largest = n;
+      }
+      continue;
     }
     for (size_t i = 0; i < size; i++) {
-      uint64_t at = origins[i];
-      uint32_t n = at & hr_patch_mark
-                       ? patch->added_neighbors[at & ~hr_patch_mark]
-                       : ranges[at >> hr_position_bits].neighbors[at & low];
+      if (start + i + ahead_entries < count) {
+        uint64_t next = from[i + ahead_entries];
+        if (!(next & hr_patch_mark))
+          __builtin_prefetch(ranges[next >> hr_position_bits].neighbors + (next & low));
+      }
+      uint64_t at = from[i];
+      uint32_t n = ranges[at >> hr_position_bits].neighbors[at & low];
       neighbors[start + i] = n;
       if (n > largest) largest = n;
     }

@@ -138,7 +138,7 @@ public final class CSRIndex: @unchecked Sendable {
     if addresses.isEmpty { return }
     let largest = addresses.withUnsafeBufferPointer { addresses in
       neighbors.withUnsafeMutableBufferPointer { neighbors in
-        guard let kernel else {
+        guard let kernel, patch!.hasLongRows else {
           return hr_read_neighbors(
             ranges.baseAddress, ranges.count, addresses.baseAddress, addresses.count,
             neighbors.baseAddress)
@@ -174,7 +174,7 @@ public final class CSRIndex: @unchecked Sendable {
   /// Hands over, some at a time, the addresses in the ranges of entries whose own addresses do not say
   /// where they lie: those of long rows that changed. For a read-ahead.
   public func visitHidden(_ addresses: Span<UInt64>, _ body: (Span<UInt64>) -> Void) {
-    guard let kernel else { return }
+    guard let kernel, patch!.hasLongRows else { return }
     addresses.withUnsafeBufferPointer { addresses in
       var marks: UInt64 = 0
       for address in addresses { marks |= address }

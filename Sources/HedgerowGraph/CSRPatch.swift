@@ -12,6 +12,8 @@ import HedgerowCore
 public final class CSRPatch: @unchecked Sendable {
   // Filled by init and never written again.
   private let slots: UnsafeMutableBufferPointer<UInt64>
+  /// Eight bits for each slot, one of them set for each row.
+  private let filter: UnsafeMutableBufferPointer<UInt64>
   private let rows: UnsafeMutableBufferPointer<hr_patch_row>
   private let addedPlaces: UnsafeMutableBufferPointer<UInt32>
   private let addedNeighbors: UnsafeMutableBufferPointer<UInt32>
@@ -51,6 +53,9 @@ public final class CSRPatch: @unchecked Sendable {
     while capacity < 2 * changes.count { capacity *= 2 }
     slots = .allocate(capacity: capacity)
     slots.initialize(repeating: .max)
+    filter = .allocate(capacity: max(1, capacity / 8))
+    filter.initialize(repeating: 0)
+    let filterMask = UInt64(filter.count * 64 - 1)
     rows = .allocate(capacity: changes.count)
     let addedCount = changes.reduce(0) { $0 + $1.addedPlaces.count }
     let removedCount = changes.reduce(0) { $0 + $1.removedPlaces.count }
@@ -98,7 +103,9 @@ public final class CSRPatch: @unchecked Sendable {
         removed += 1
       }
       // As `first_slot` of the kernel: in Swift a shift binds first.
-      var at = Int((UInt64(change.row) &* 0x9E37_79B9_7F4A_7C15) >> 20 & mask)
+      let hash = (UInt64(change.row) &* 0x9E37_79B9_7F4A_7C15) >> 20
+      filter[Int(hash & filterMask) / 64] |= 1 << (hash & 63)
+      var at = Int(hash & mask)
       while slots[at] != .max { at = (at + 1) & Int(mask) }
       slots[at] = UInt64(change.row) << 32 | UInt64(place)
     }
@@ -112,10 +119,14 @@ public final class CSRPatch: @unchecked Sendable {
     raw = hr_patch(
       slots: slots.baseAddress, mask: mask, rows: rows.baseAddress,
       added_places: addedPlaces.baseAddress, added_neighbors: addedNeighbors.baseAddress,
-      removed_places: removedPlaces.baseAddress, merged_range: 0)
+      removed_places: removedPlaces.baseAddress, merged_range: 0,
+      filter: UnsafePointer(filter.baseAddress), filter_mask: filterMask)
     self.mergedRows = mergedRows
     self.mergedStarts = mergedStarts
   }
+
+  /// Whether some changed row does not lie merged, so that addresses may be marked.
+  var hasLongRows: Bool { mergedRows.count < changedRows.count }
 
   /// What the kernels read.
   ///
@@ -145,6 +156,7 @@ public final class CSRPatch: @unchecked Sendable {
 
   deinit {
     slots.deallocate()
+    filter.deallocate()
     rows.deallocate()
     addedPlaces.deallocate()
     addedNeighbors.deallocate()
@@ -154,7 +166,7 @@ public final class CSRPatch: @unchecked Sendable {
 
   /// Private memory that the patch holds.
   public var byteCount: Int {
-    slots.count * 8 + rows.count * (MemoryLayout<hr_patch_row>.stride + 24)
+    slots.count * 9 + rows.count * (MemoryLayout<hr_patch_row>.stride + 24)
       + addedNeighbors.count * 8 + removedPlaces.count * 4 + merged.count * 4
   }
 

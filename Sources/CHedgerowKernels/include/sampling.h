@@ -60,6 +60,8 @@ typedef struct {
   const uint32_t *added_neighbors;
   const uint32_t *removed_places;  // in the index's row, less the removed entries before it, rising
   uint64_t merged_range;
+  const uint64_t *filter;          // a bit for each changed row's hash, of filter_mask + 1 bits
+  uint64_t filter_mask;
 } hr_patch;
 
 #define hr_patch_mark ((uint64_t)1 << 63)

@@ -51,8 +51,8 @@ struct ChangesCommand: AsyncParsableCommand {
     commandName: "changes",
     abstract: "List what commits changed, in their order.",
     discussion: """
-      Compactions keep the newest 16 MiB or so of what changed; a version before that is an error. \
-      What a bulk ingest wrote is one line.
+      Compactions keep the newest of what changed, a twentieth of the store; a version before that is \
+      an error. What a bulk ingest wrote is one line.
       """)
 
   @OptionGroup var store: StoreArgument

@@ -232,12 +232,16 @@ extension GenerationBuilder {
       writtenByteCount: pending.records.reduce(0) { $0 + Int($1.fileByteCount) })
   }
 
-  /// Parts of the log that are kept for whoever asks what changed: some 16 MiB.
-  static var keptLogPartCount: Int { 1 << 13 }
+  /// Parts of the log, of some 2 KiB, that are kept for whoever asks what changed: a twentieth of the
+  /// segments, between half a MiB and 16 MiB.
+  private var keptLogPartCount: Int {
+    let byteCount = base.manifest.reduce(0) { $0 + Int($1.fileByteCount) }
+    return min(1 << 13, max(1 << 8, byteCount / 20 >> 11))
+  }
 
   private func trimLog(below version: UInt64, in txn: borrowing WriteTransaction) throws {
     let tables = StoreTables()
-    let surplus = try txn.count(in: tables.log) - Self.keptLogPartCount
+    let surplus = try txn.count(in: tables.log) - keptLogPartCount
     guard surplus > 0 else { return }
     var old: [LogKey] = []
     try txn.walk(tables.log) { key, _ in

@@ -101,7 +101,7 @@ final class EdgeOverlay: Sendable {
         cells.append(try CellList(decoding: value))
       }
     }
-    out = CSRPatch(outRows.finish())
+    out = CSRPatch(try outRows.finish())
 
     // The in side, by (time, neighbor) where the type declares a time.
     let ordinals = Dictionary(
@@ -170,7 +170,7 @@ final class EdgeOverlay: Sendable {
       }
     }
     try flush()
-    into = CSRPatch(inRows.finish())
+    into = CSRPatch(try inRows.finish())
     guard into.netCount == out.netCount, inOrdinals.count == numbers.count else {
       throw damaged("the two indices have different changes")
     }
@@ -215,8 +215,8 @@ final class EdgeOverlay: Sendable {
 
 /// Gathers the changes of one row after the other.
 private final class RowReader {
-  /// Entries of the longest row that is kept merged.
-  private static let longestRow = 4096
+  /// Rows up to this length are searched in memory.
+  private static let shortRow = 256
   /// So many entries of merged rows there may be for each change: memory grows with the changes.
   private static let mergedEntriesPerChange = 32
 
@@ -228,8 +228,6 @@ private final class RowReader {
   /// What the segments hold of the row, when that is short.
   private var entries: [UInt32]?
   private var isBegun = false
-  private var mergedCount = 0
-  private var changeCount = 0
   private var added: [(before: UInt32, neighbor: UInt32)] = []
 
   init(_ base: StoredAdjacency) {
@@ -245,7 +243,7 @@ private final class RowReader {
     let extent = try base.extent(of: row)
     current = CSRPatch.Row(row: row, base: extent)
     start = base.index.entryCount(before: Int(row))
-    entries = extent.count <= Self.longestRow ? try base.neighbors(of: extent) : nil
+    entries = extent.count <= Self.shortRow ? try base.neighbors(of: extent) : nil
     isBegun = true
   }
 
@@ -275,39 +273,47 @@ private final class RowReader {
       current.addedPlaces.append(entry.before + UInt32(index) - UInt32(gone))
       current.addedNeighbors.append(entry.neighbor)
     }
-    let count = Int(current.base.count) + added.count - current.removedPlaces.count
-    changeCount += added.count + current.removedPlaces.count
-    if let entries, mergedCount + count <= Self.mergedEntriesPerChange * changeCount {
-      current.merged = merged(entries, count)
-      mergedCount += count
-    }
     added = []
     rows.append(current)
     isBegun = false
   }
 
-  private func merged(_ entries: [UInt32], _ count: Int) -> [UInt32] {
+  /// The rows, the shortest of them merged as well.
+  func finish() throws -> [CSRPatch.Row] {
+    end()
+    var left = rows.reduce(0) {
+      $0 + Self.mergedEntriesPerChange * ($1.addedPlaces.count + $1.removedPlaces.count)
+    }
+    for place in rows.indices.sorted(by: { rows[$0].mergedCount < rows[$1].mergedCount }) {
+      left -= rows[place].mergedCount
+      if left < 0 { break }
+      rows[place].merged = rows[place].merged(with: try base.neighbors(of: rows[place].base))
+    }
+    return rows
+  }
+}
+
+extension CSRPatch.Row {
+  fileprivate var mergedCount: Int { Int(base.count) + addedPlaces.count - removedPlaces.count }
+
+  /// All entries of the row, from those that the index has.
+  fileprivate func merged(with entries: [UInt32]) -> [UInt32] {
     var merged: [UInt32] = []
-    merged.reserveCapacity(count)
-    var (next, gone) = (0, 0)
-    for (place, entry) in entries.enumerated() {
-      while next < added.count && added[next].before <= place {
-        merged.append(added[next].neighbor)
+    merged.reserveCapacity(mergedCount)
+    var (next, gone, place) = (0, 0, 0)
+    while merged.count < mergedCount {
+      if next < addedPlaces.count && Int(addedPlaces[next]) == merged.count {
+        merged.append(addedNeighbors[next])
         next += 1
-      }
-      if gone < current.removedPlaces.count && current.removedPlaces[gone] == place {
+      } else if gone < removedPlaces.count && Int(removedPlaces[gone]) == place {
         gone += 1
+        place += 1
       } else {
-        merged.append(entry)
+        merged.append(entries[place])
+        place += 1
       }
     }
-    for entry in added[next...] { merged.append(entry.neighbor) }
     return merged
-  }
-
-  func finish() -> [CSRPatch.Row] {
-    end()
-    return rows
   }
 }
 
