@@ -236,7 +236,7 @@ extension GenerationBuilder {
   /// segments, between half a MiB and 16 MiB.
   private var keptLogPartCount: Int {
     let byteCount = base.manifest.reduce(0) { $0 + Int($1.fileByteCount) }
-    return min(1 << 13, max(1 << 8, byteCount / 20 >> 11))
+    return min(1 << 13, max(1 << 8, byteCount / (20 << 11)))
   }
 
   private func trimLog(below version: UInt64, in txn: borrowing WriteTransaction) throws {
