@@ -88,6 +88,11 @@ import Testing
       let nodes = try #require(schema["nodes"] as? [[String: Any]])
       #expect(nodes.compactMap { $0["type"] as? String } == ["person", "item"])
       _ = try run(64, "schema", store, "--drop", "item")
+      // Options that say nothing of a new type are no silence.
+      _ = try run(64, "schema", store, "--undirected", "person:rates:item")
+      _ = try run(64, "schema", store, "--time", "person:rates:item.at")
+      _ = try run(64, "schema", store, "--keys", "item=int64")
+      _ = try run(64, "delete", store, "--node", "item=x", "--parallel", "0")
       _ = try run(0, "compact", store)
       _ = try run(0, "verify", store)
     }

@@ -16,7 +16,7 @@ struct CreateCommand: AsyncParsableCommand {
     let made = try GraphStore.create(at: store.path)
     if !schema.isEmpty {
       do {
-        try made.changeSchema { try schema.apply(to: &$0, present: GraphSchema()) }
+        try made.changeSchema { try schema.apply(to: &$0) }
       } catch {
         try? FileSystem.removeTree(store.path)
         throw error
@@ -60,7 +60,6 @@ struct SchemaCommand: AsyncParsableCommand {
     let isChange = !additions.isEmpty || !drop.isEmpty || !rename.isEmpty
     let store = try GraphStore.open(at: store.path, isChange ? .readWrite : .readOnly)
     if isChange {
-      let present = try store.schema
       try store.changeSchema(waiting: waiting.wait) { change in
         for name in drop {
           switch try Part(name) {
@@ -79,7 +78,7 @@ struct SchemaCommand: AsyncParsableCommand {
           case .edgeColumn(let type, let column): try change.rename(column, of: type, to: new)
           }
         }
-        try additions.apply(to: &change, present: present)
+        try additions.apply(to: &change)
       }
     }
     let schema = try store.schema

@@ -129,6 +129,10 @@ struct DeleteCommand: AsyncParsableCommand {
       throw ValidationError("there is nothing to delete: give --node or --edge")
     }
     if let parallel, parallel < 0 { throw ValidationError("--parallel counts from 0") }
+    guard parallel == nil || !edge.isEmpty else {
+      throw ValidationError("--parallel goes with --edge")
+    }
+    guard from == nil || !node.isEmpty else { throw ValidationError("--from goes with --node") }
   }
 
   func run() async throws {

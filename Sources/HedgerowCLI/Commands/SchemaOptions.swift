@@ -36,8 +36,26 @@ struct SchemaOptions: ParsableArguments {
     node.isEmpty && edge.isEmpty && column.isEmpty
   }
 
+  /// What says how a new type is must name one.
+  func validate() throws {
+    func check(_ option: String, _ names: [String], among types: [String], _ what: String) throws {
+      if let name = names.first(where: { !types.contains($0) }) {
+        throw ValidationError("\(option): '\(name)' is not among the new \(what) types")
+      }
+    }
+    try check("--undirected", undirected, among: edge, "edge")
+    for (option, columns) in [("--time", time), ("--weight", weight)] {
+      try check(
+        option, columns.map { String($0[..<($0.lastIndex(of: ".") ?? $0.endIndex)]) }, among: edge,
+        "edge")
+    }
+    try check(
+      "--keys", keys.map { String($0[..<($0.firstIndex(of: "=") ?? $0.endIndex)]) }, among: node,
+      "node")
+  }
+
   /// Adds all of it; columns of new types go in with them.
-  func apply(to change: inout SchemaChange, present: GraphSchema) throws {
+  func apply(to change: inout SchemaChange) throws {
     let columns = try column.map { try Column($0) }
     func properties(of owner: String) -> [PropertySchema] {
       columns.filter { $0.owner == owner && $0.value == nil }.map(\.property)
@@ -83,9 +101,6 @@ struct SchemaOptions: ParsableArguments {
       default:
         throw HedgerowError(
           .usage, "--keys \(option): keys are of kind string, int64 or uuid, not '\(kind)'")
-      }
-      guard node.contains(type) else {
-        throw HedgerowError(.usage, "--keys \(option): '\(type)' is not among the new node types")
       }
     }
     return kinds
