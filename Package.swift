@@ -33,6 +33,7 @@ let modules: [Module] = [
   Module(name: "CHedgerowRoaring", kind: .system(pkgConfig: nil, apt: "libroaring-dev")),
   Module(name: "CHedgerowBLAS", kind: .system(pkgConfig: "openblas", apt: "libopenblas-dev")),
   Module(name: "CHedgerowZlib", kind: .system(pkgConfig: "zlib", apt: "zlib1g-dev")),
+  Module(name: "CHedgerowZstd", kind: .system(pkgConfig: "libzstd", apt: "libzstd-dev")),
   Module(name: "CHedgerowKernels", kind: .c),
   Module(name: "CHedgerowSystem", kind: .c),
   // rank 1
@@ -73,7 +74,7 @@ let modules: [Module] = [
     name: "HedgerowIngest",
     imports: [
       "HedgerowStore", "HedgerowGraph", "HedgerowMapped", "HedgerowRoaring", "CHedgerowZlib",
-      "CHedgerowKernels", "HedgerowCore",
+      "CHedgerowZstd", "CHedgerowKernels", "HedgerowCore",
     ]),
   Module(
     name: "HedgerowTraining",

@@ -25,13 +25,19 @@ static inline uint64_t structure(const uint8_t *p, uint8_t delimiter) {
 #endif
 
 size_t hr_split_rows(uint8_t *bytes, size_t count, hr_split *split, hr_field *fields, int *status) {
-  const uint8_t delimiter = split->delimiter;
+  const uint8_t delimiter = split->delimiter, comment = split->comment;
   const uint32_t columns = split->columns;
   const int collapse = delimiter == ' ';
   size_t p = split->position, rows = 0, base = p;
   uint64_t mask = p < count ? structure(bytes + p, delimiter) : 0;
   *status = HR_SPLIT_END;
   while (p < count) {
+    if (comment && bytes[p] == comment) {
+      const uint8_t *end = memchr(bytes + p, '\n', count - p);
+      p = base = end ? (size_t)(end - bytes) + 1 : count;
+      mask = p < count ? structure(bytes + p, delimiter) : 0;
+      continue;
+    }
     hr_field *row = fields + rows * columns;
     const size_t row_begin = p;
     uint32_t found = 0;
@@ -100,13 +106,21 @@ size_t hr_split_rows(uint8_t *bytes, size_t count, hr_split *split, hr_field *fi
   return rows;
 }
 
-size_t hr_last_row_end(const uint8_t *bytes, size_t from, size_t count, uint8_t delimiter) {
+size_t hr_last_row_end(const uint8_t *bytes, size_t from, size_t count, uint8_t delimiter,
+                       uint8_t comment) {
   if (!memchr(bytes + from, '"', count - from)) {
     const uint8_t *last = memrchr(bytes + from, '\n', count - from);
     return last ? (size_t)(last - bytes) + 1 : 0;
   }
   size_t end = 0, p = from;
+  int begins_row = 1;
   while (p < count) {
+    if (begins_row && comment && bytes[p] == comment) {
+      const uint8_t *stop = memchr(bytes + p, '\n', count - p);
+      if (!stop) return end;
+      p = end = (size_t)(stop - bytes) + 1;
+      continue;
+    }
     if (bytes[p] == '"') {  // the start of a field
       for (p++;;) {
         const uint8_t *close = memchr(bytes + p, '"', count - p);
@@ -118,7 +132,8 @@ size_t hr_last_row_end(const uint8_t *bytes, size_t from, size_t count, uint8_t 
       }
     }
     while (p < count && bytes[p] != delimiter && bytes[p] != '\n') p++;
-    if (p < count && bytes[p] == '\n') end = p + 1;
+    begins_row = p < count && bytes[p] == '\n';
+    if (begins_row) end = p + 1;
     p++;
   }
   return end;

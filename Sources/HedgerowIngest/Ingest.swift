@@ -41,6 +41,8 @@ public enum Ingest {
         func build() throws -> IngestReport {
           // Let go of before the commit, so that files which it replaces go at once.
           let snapshot = try store.snapshot()
+          let options = try options.resolved(
+            scratch: builder.scratchDirectory, progress: progress, isCancelled: isCancelled)
           try options.check(against: snapshot.schema)
           var run = try IngestRun(
             options: options, builder: builder, present: snapshot, budget: budget, pool: pool,
@@ -83,16 +85,32 @@ extension IngestOptions {
   /// What can be said of the options without looking at a file.
   func check() throws {
     func refuse(_ message: String) -> HedgerowError { HedgerowError(.usage, message) }
-    guard !nodes.isEmpty || !edges.isEmpty || !features.isEmpty else {
+    guard !nodes.isEmpty || !edges.isEmpty || !features.isEmpty || !graphs.isEmpty else {
       throw refuse("nothing to ingest: name an edge file, or use --nodes, --edges or --features")
     }
-    let paths = nodes.map(\.path) + edges.map(\.path)
+    let paths = nodes.map(\.path) + edges.map(\.path) + graphs.map(\.path)
     guard paths.count(where: { $0 == "-" }) <= 1 else {
       throw refuse("standard input can be only one of the files")
     }
     if let delimiter, [0, 10, 13, 34].contains(delimiter) {
       throw refuse("a delimiter is no quote, line end or NUL")
     }
+    for time in times where weights.contains(time) {
+      throw refuse("column '\(time.column)' of \(time.type) cannot be both time and weight")
+    }
+    for (index, feature) in features.enumerated() {
+      try Identifier.check(feature.column, as: "column")
+      if features[..<index].contains(where: {
+        $0.type == feature.type && $0.column == feature.column
+      }) {
+        throw refuse("--features \(feature.type).\(feature.column) is given twice")
+      }
+    }
+  }
+
+  /// What can be said once all files are tables.
+  func checkTypes() throws {
+    func refuse(_ message: String) -> HedgerowError { HedgerowError(.usage, message) }
     for type in edgeTypes where type.isReversed {
       throw refuse("relation '\(type.relation)' begins with 'rev_', the name of backward readings")
     }
@@ -113,17 +131,6 @@ extension IngestOptions {
         if columns[..<index].contains(where: { $0.type == column.type }) {
           throw refuse("\(option) is given twice for \(column.type)")
         }
-      }
-    }
-    for time in times where weights.contains(time) {
-      throw refuse("column '\(time.column)' of \(time.type) cannot be both time and weight")
-    }
-    for (index, feature) in features.enumerated() {
-      try Identifier.check(feature.column, as: "column")
-      if features[..<index].contains(where: {
-        $0.type == feature.type && $0.column == feature.column
-      }) {
-        throw refuse("--features \(feature.type).\(feature.column) is given twice")
       }
     }
     for type in nodeColumns.keys where !nodes.contains(where: { $0.type == type }) {

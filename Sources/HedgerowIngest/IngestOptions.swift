@@ -8,11 +8,25 @@ public import HedgerowCore
 /// options.edges = [.init(EdgeType("paper", "cites", "paper"), "edges.tsv")]
 /// options.undirected = [EdgeType("paper", "cites", "paper")]
 /// ```
-/// A path may be `-` for standard input, once; files that begin like gzip are decompressed.
+/// A path may be `-` for standard input, once; files that begin like gzip or zstd are decompressed.
 public struct IngestOptions: Sendable {
+  /// How one delimited file is laid out, where that differs from what the options say for all.
+  public struct FileLayout: Sendable {
+    public var delimiter: UInt8?
+    public var header: Header?
+    /// Begins lines that say nothing; 0 for none.
+    public var comment: UInt8?
+    /// Names of the columns, typed or not; an empty one leaves a column out.
+    public var columns: [String]?
+    /// What messages call the file, instead of by its path.
+    var name: String?
+    public init() {}
+  }
+
   public struct NodeFile: Sendable {
     public var type: NodeType
     public var path: String
+    public var layout = FileLayout()
     public init(_ type: NodeType, _ path: String) {
       self.type = type
       self.path = path
@@ -22,9 +36,21 @@ public struct IngestOptions: Sendable {
   public struct EdgeFile: Sendable {
     public var type: EdgeType
     public var path: String
+    public var layout = FileLayout()
     public init(_ type: EdgeType, _ path: String) {
       self.type = type
       self.path = path
+    }
+  }
+
+  /// A file that says by itself what types there are.
+  public struct GraphFile: Sendable {
+    public var path: String
+    /// Told by the name and the first line when it is nil.
+    public var format: GraphFormat?
+    public init(_ path: String, as format: GraphFormat? = nil) {
+      self.path = path
+      self.format = format
     }
   }
 
@@ -90,6 +116,16 @@ public struct IngestOptions: Sendable {
     case report
   }
 
+  /// What to do with an edge between two nodes that have one of its type already in the input.
+  public enum ParallelEdges: String, Sendable, CaseIterable {
+    /// Store all of them.
+    case keep
+    /// Store the first that is listed.
+    case first
+    /// Refuse the input.
+    case fail
+  }
+
   /// What to do with a type that the store has.
   public enum ExistingTypes: Sendable {
     /// Refuse it: only new types come in. Edges may lead to nodes that are there.
@@ -109,17 +145,22 @@ public struct IngestOptions: Sendable {
   /// Several files of one type are read as if they were one.
   public var nodes: [NodeFile] = []
   public var edges: [EdgeFile] = []
+  public var graphs: [GraphFile] = []
   public var features: [FeatureFile] = []
   /// Columns whose values become named sets of nodes.
   public var splits: [NodeColumn] = []
   /// Edge types within one node type that are stored in both directions.
   public var undirected: Set<EdgeType> = []
+  /// All edge types within one node type are.
+  public var isUndirected = false
   /// The column by which samples of an edge type respect time; at most one a type.
   public var times: [EdgeColumn] = []
   /// The column by which samples of an edge type are weighted; at most one a type.
   public var weights: [EdgeColumn] = []
   /// Between fields; nil to tell by the file's name and first lines. A space stands for any number.
   public var delimiter: UInt8?
+  /// Begins lines that say nothing; nil for `#` or `%` where a file begins with it; 0 for none.
+  public var comment: UInt8?
   public var header: Header = .automatic
   /// Names, typed or not, for the columns of a type's files; an empty name leaves a column out.
   /// Such files have no header unless ``header`` is `present`.
@@ -128,6 +169,9 @@ public struct IngestOptions: Sendable {
   public var normalization: Normalization = .none
   public var missingNodes: MissingNodes = .create
   public var badLines: BadLines = .fail
+  public var parallelEdges: ParallelEdges = .keep
+  /// Edge types that must not have any.
+  var distinctTypes: Set<EdgeType> = []
   public var existingTypes: ExistingTypes = .refuse
 
   public init() {}

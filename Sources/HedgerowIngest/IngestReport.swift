@@ -30,6 +30,8 @@ public struct IngestReport: Sendable {
 /// How far an ingest has come, for a progress bar.
 public struct IngestProgress: Sendable {
   public enum Phase: String, Sendable {
+    /// Reading a file of another format into tables. In bytes of the file.
+    case convert
     /// Reading a file for the first time: kinds of columns and keys. In bytes of the file.
     case scan
     /// Reading a file for the second time. In bytes of the file.

@@ -21,7 +21,9 @@ private final class Padded {
   deinit { memory.deallocate() }
 }
 
-private func split(_ text: String, delimiter: Character, columns: Int) -> (
+private func split(
+  _ text: String, delimiter: Character, columns: Int, comment: Character? = nil
+) -> (
   rows: [[String]], status: Int32, found: Int
 ) {
   let padded = Padded(text)
@@ -30,6 +32,7 @@ private func split(_ text: String, delimiter: Character, columns: Int) -> (
   var split = hr_split()
   split.delimiter = delimiter.asciiValue!
   split.columns = UInt32(columns)
+  split.comment = comment?.asciiValue ?? 0
   var status: Int32 = 0
   let rows = hr_split_rows(padded.bytes, padded.count, &split, fields, &status)
   let result = (0..<rows).map { row in
@@ -88,14 +91,36 @@ private func split(_ text: String, delimiter: Character, columns: Int) -> (
       #expect(result.rows == table && result.status == HR_SPLIT_END)
       // The last row end is the end of the text, also when it is cut inside the last row.
       let padded = Padded(text)
-      #expect(hr_last_row_end(padded.bytes, 0, padded.count, 44) == padded.count)
+      #expect(hr_last_row_end(padded.bytes, 0, padded.count, 44, 0) == padded.count)
+    }
+  }
+
+  @Test func linesThatBeginLikeCommentsAreSkipped() {
+    let text = "# a, \"b\n1,2\n#\n#3,4\n\"#5\",#6\n# end"
+    let result = split(text + "\n", delimiter: ",", columns: 2, comment: "#")
+    #expect(result.rows == [["1", "2"], ["#5", "#6"]] && result.status == HR_SPLIT_END)
+    var random = RandomStream(seed: 11)
+    for _ in 0..<200 {
+      var text = ""
+      var rows: [[String]] = []
+      for row in 0..<random.next(below: 40) {
+        if random.next(below: 2) == 0 {
+          text += "%" + String(repeating: "\",x", count: Int(random.next(below: 50))) + "\n"
+        } else {
+          let field = String(repeating: "ab%", count: Int(random.next(below: 40)))
+          rows.append(["\(row)", field])
+          text += "\(row),\(field)\n"
+        }
+      }
+      let result = split(text, delimiter: ",", columns: 2, comment: "%")
+      #expect(result.rows == rows && result.status == HR_SPLIT_END)
     }
   }
 
   @Test func theLastRowEndIsNotInsideQuotes() {
-    func end(_ text: String) -> Int {
+    func end(_ text: String, comment: UInt8 = 0) -> Int {
       let padded = Padded(text)
-      return hr_last_row_end(padded.bytes, 0, padded.count, 44)
+      return hr_last_row_end(padded.bytes, 0, padded.count, 44, comment)
     }
     #expect(end("1,2\n3,") == 4)
     #expect(end("1,2") == 0)
@@ -103,6 +128,11 @@ private func split(_ text: String, delimiter: Character, columns: Int) -> (
     #expect(end("1,\"a\nb\"") == 0)
     #expect(end("1,\"a\"\"\n\"\n") == 9)
     #expect(end("a\"b\n") == 4)
+    // A quote in a comment is none.
+    #expect(end("#\"\n1,2\n3", comment: 35) == 7)
+    #expect(end("1,\"2\"\n#\"\n3", comment: 35) == 9)
+    #expect(end("1,\"2\"\n#\"", comment: 35) == 6)
+    #expect(end("1,#\n2", comment: 35) == 4)
   }
 
   @Test func keysAreCanonicalIntegersOnly() {

@@ -1,4 +1,5 @@
 import CHedgerowZlib
+import CHedgerowZstd
 import Foundation
 import HedgerowCore
 import HedgerowGraph
@@ -37,6 +38,13 @@ final class Workspace: Sendable {
     bytes += [UInt8(header.utf8.count & 255), UInt8(header.utf8.count >> 8)]
     bytes += Array(header.utf8) + values.withUnsafeBytes { Array($0) }
     return try write(bytes, to: name)
+  }
+
+  /// A zstd frame.
+  static func zstd(_ bytes: [UInt8]) -> [UInt8] {
+    var output = [UInt8](repeating: 0, count: ZSTD_compressBound(bytes.count))
+    let count = ZSTD_compress(&output, output.count, bytes, bytes.count, 3)
+    return Array(output[..<count])
   }
 
   /// A gzip member.

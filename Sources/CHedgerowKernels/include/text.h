@@ -28,6 +28,7 @@ typedef struct hr_split {
   uint32_t columns;   // fields of a row
   uint32_t found;     // fields of the row that stopped it
   uint8_t delimiter;  // a space stands for any number of spaces
+  uint8_t comment;    // lines that begin with it are skipped; 0 for none
 } hr_split;
 
 /// Cuts rows that end in '\n' (or "\r\n") into fields; the last byte must be a '\n'. A quote counts
@@ -36,7 +37,8 @@ typedef struct hr_split {
 size_t hr_split_rows(uint8_t *bytes, size_t count, hr_split *split, hr_field *fields, int *status);
 
 /// The byte after the last row that ends in `bytes[from ..< count]`, or 0; `from` begins a row.
-size_t hr_last_row_end(const uint8_t *bytes, size_t from, size_t count, uint8_t delimiter);
+size_t hr_last_row_end(const uint8_t *bytes, size_t from, size_t count, uint8_t delimiter,
+                       uint8_t comment);
 
 size_t hr_count_byte(const uint8_t *bytes, size_t count, uint8_t byte);
 int hr_is_ascii(const uint8_t *bytes, size_t count);

@@ -6,10 +6,12 @@ import Synchronization
 struct IngestCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "ingest",
-    abstract: "Read delimited files and NumPy arrays into a new or an existing store.",
+    abstract: "Read files of many formats into a new or an existing store.",
     discussion: """
-      hedgerow ingest STORE edges.tsv reads a plain edge list: node type "node", edge type \
-      node:edge:node. Otherwise each file says its type; a file may be gzip or - for standard input.
+      hedgerow ingest STORE FILE reads a file that says by itself what is in it: a plain edge list \
+      (node type "node", edge type node:edge:node), also with comments, as SNAP has them; MatrixMarket; \
+      N-Triples and N-Quads. Other files are delimited text whose types the options name. A file may be \
+      compressed with gzip or zstd, or be - for standard input.
 
       The first line is a header if it has a known name (id, source, target, label, split, time, \
       weight) or a typed one (year:int), or is not numeric where the next lines are. A node file's \
@@ -23,8 +25,15 @@ struct IngestCommand: AsyncParsableCommand {
 
   @Argument(help: ArgumentHelp("The store's directory; made if absent.", valueName: "store"))
   var store: String
-  @Argument(help: ArgumentHelp("A plain edge list.", valueName: "edges"))
-  var edgeList: String?
+  @Argument(
+    help: ArgumentHelp("Files that say by themselves what types there are.", valueName: "file"))
+  var files: [String] = []
+  @Option(
+    help: ArgumentHelp(
+      "What these files are; by their names and first lines unless given.",
+      valueName: GraphFormat.allCases.map(\.rawValue).joined(separator: "|")),
+    transform: parseCase)
+  var format: GraphFormat?
 
   @Option(
     help: ArgumentHelp("A file of nodes.", valueName: "type=file"), transform: parseNodeFile)
@@ -72,6 +81,13 @@ struct IngestCommand: AsyncParsableCommand {
       valueName: "character"),
     transform: parseDelimiter)
   var delimiter: UInt8?
+  @Option(
+    help: ArgumentHelp(
+      "Begins lines that say nothing; # or % where a file begins with one, unless given; none for no "
+        + "comments.",
+      valueName: "character"),
+    transform: { try $0 == "none" ? 0 : parseDelimiter($0) })
+  var comment: UInt8?
   @Flag(exclusivity: .exclusive)
   var header = HeaderFlag.automatic
   @Option(
@@ -92,6 +108,12 @@ struct IngestCommand: AsyncParsableCommand {
       valueName: "fail|report"),
     transform: parseCase)
   var onError = IngestOptions.BadLines.fail
+  @Option(
+    help: ArgumentHelp(
+      "Several edges of a type between two nodes: store them all, the first, or refuse them.",
+      valueName: "keep|first|fail"),
+    transform: parseCase)
+  var parallel = IngestOptions.ParallelEdges.keep
   @Flag(help: "Add to types that the store has: nodes and edges behind those that are there.")
   var append = false
   @Option(help: ArgumentHelp("Wait so long for another writer.", valueName: "seconds"))
@@ -122,14 +144,13 @@ struct IngestCommand: AsyncParsableCommand {
     var options = IngestOptions()
     options.nodes = nodes
     options.edges = edges
-    if let edgeList {
-      options.edges.insert(.init(EdgeType("node", "edge", "node"), edgeList), at: 0)
-    }
+    options.graphs = files.map { .init($0, as: format) }
     options.features = features
     options.splits = split
     options.times = time
     options.weights = weight
     options.delimiter = delimiter
+    options.comment = comment
     options.header =
       switch header {
       case .automatic: .automatic
@@ -145,14 +166,9 @@ struct IngestCommand: AsyncParsableCommand {
     options.normalization = normalizeFeatures
     options.missingNodes = onMissing
     options.badLines = onError
+    options.parallelEdges = parallel
     options.existingTypes = append ? .append : .refuse
-    if undirected {
-      options.undirected = Set(options.edges.map(\.type).filter { $0.source == $0.target })
-      guard !options.undirected.isEmpty else {
-        throw HedgerowError(
-          .usage, "--undirected needs an edge type whose ends are of one node type")
-      }
-    }
+    options.isUndirected = undirected
     return options
   }
 
@@ -247,7 +263,7 @@ private final class IngestProgressBars: Sendable {
         state.bar?.finish()
         let unit: ProgressBar.Unit =
           switch progress.phase {
-          case .scan, .read: .bytes
+          case .convert, .scan, .read: .bytes
           case .features: .items("rows")
           case .write: .items("edges")
           }

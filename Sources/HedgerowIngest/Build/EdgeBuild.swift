@@ -22,6 +22,7 @@ struct EdgeBuild {
   let target: NodeKeys
   let missing: IngestOptions.MissingNodes
   let isUndirected: Bool
+  let parallel: IngestOptions.ParallelEdges
   /// The store as it is, when it has the type.
   let present: Snapshot?
   /// For sorting and look-ups.
@@ -68,12 +69,13 @@ struct EdgeBuild {
     if layout.isPlain { return try writePlain(forward, backward!, layout) }
 
     let sortedForward = try forward.finish()
-    let sortedBackward = try backward?.finish()
+    let listed = distinct(sortedForward, layout, .out)
     let new: any EdgeStream =
-      if let sortedBackward {
-        try MergedEdges.bothArcs(sortedForward, sortedBackward, layout: layout)
+      if let backward {
+        try MergedEdges.bothArcs(
+          listed, distinct(backward.finish(), layout, .in), layout: layout)
       } else {
-        sortedForward
+        listed
       }
     let (stored, arcs) = try merged(new, .out, layout)
     let texts = Texts(heap: heap, stored: stored)
@@ -82,6 +84,22 @@ struct EdgeBuild {
       arcs, layout, texts, inMemory: share, total: total(sortedForward))
     counts.presentEdges = (arcs as? MergedEdges).map { stored == nil ? 0 : $0.droppedCount } ?? 0
     return counts
+  }
+
+  /// What is done with edges that repeat the ends of one before them, in one of the two orders.
+  private func distinct(
+    _ edges: SortedRecords, _ layout: EdgeLayout, _ order: AdjacencyIndex
+  ) -> any EdgeStream {
+    if parallel == .keep { return edges }
+    return DistinctEdges(edges, layout: layout) { first, second in
+      guard parallel == .fail else { return }
+      let (from, to) = order == .out ? (first, second) : (second, first)
+      throw HedgerowError(
+        .badData,
+        "lists an edge twice: it leads from node \(from + 1) of '\(type.source)' to node \(to + 1) of "
+          + "'\(type.target)', as they are listed first",
+        at: table.files.first?.name)
+    }
   }
 
   /// New edges together with those that the type has in the store.
@@ -131,9 +149,9 @@ struct EdgeBuild {
       try inParallel(
         runner.pool, { sorted[0] = try forward.finish() }, { sorted[1] = try backward.finish() })
     }
-    let first = sorted[0]!
-    let second = sorted[1]!
-    let total = total(first)
+    let total = total(sorted[0]!)
+    let first = distinct(sorted[0]!, layout, .out)
+    let second = distinct(sorted[1]!, layout, .in)
     var presentEdges = 0
     if isUndirected {
       let new = try MergedEdges.bothArcs(first, second, layout: layout)

@@ -195,7 +195,7 @@ final class MergedEdges: EdgeStream {
   /// the listed ones with their own values, then the last of the others turned around. A loop is
   /// there once for each listing.
   static func bothArcs(
-    _ forward: SortedRecords, _ backward: SortedRecords, layout: EdgeLayout
+    _ forward: any EdgeStream, _ backward: any EdgeStream, layout: EdgeLayout
   ) throws -> MergedEdges {
     try MergedEdges(forward, backward, .surplus, layout: layout)
   }
@@ -235,5 +235,50 @@ final class MergedEdges: EdgeStream {
       try side.advance()
     }
     return UnsafeRawBufferPointer(rebasing: output[..<filled])
+  }
+}
+
+/// Edges in out order without those that repeat the ends of one before them.
+final class DistinctEdges: EdgeStream {
+  private let stream: any EdgeStream
+  private let layout: EdgeLayout
+  private let onRepeat: (_ source: UInt32, _ target: UInt32) throws -> Void
+  private var ends: UInt64?
+  private var output: UnsafeMutableRawBufferPointer = .allocate(byteCount: 0, alignment: 16)
+
+  /// - Parameter onRepeat: is told of each edge that is left out; may throw to end it all.
+  init(
+    _ stream: any EdgeStream, layout: EdgeLayout,
+    onRepeat: @escaping (_ source: UInt32, _ target: UInt32) throws -> Void
+  ) {
+    self.stream = stream
+    self.layout = layout
+    self.onRepeat = onRepeat
+  }
+
+  deinit { output.deallocate() }
+
+  func next() throws -> UnsafeRawBufferPointer? {
+    let width = layout.recordByteCount
+    while let block = try stream.next() {
+      if output.count < block.count {
+        output.deallocate()
+        output = .allocate(byteCount: block.count, alignment: 16)
+      }
+      var filled = 0
+      for start in stride(from: 0, to: block.count, by: width) {
+        let record = block.baseAddress! + start
+        let ends = layout.isPlain ? record.load(as: UInt64.self) : EdgeLayout.ends(record)
+        guard ends != self.ends else {
+          try onRepeat(UInt32(ends >> 32), UInt32(truncatingIfNeeded: ends))
+          continue
+        }
+        self.ends = ends
+        memcpy(output.baseAddress! + filled, record, width)
+        filled += width
+      }
+      if filled > 0 { return UnsafeRawBufferPointer(rebasing: output[..<filled]) }
+    }
+    return nil
   }
 }

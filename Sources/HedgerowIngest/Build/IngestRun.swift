@@ -76,7 +76,9 @@ struct IngestRun {
       let counts = try EdgeBuild(
         runner: runner, builder: builder, faults: faults, type: type, table: table,
         source: keys[type.source], target: keys[type.target], missing: missing(type),
-        isUndirected: options.undirected.contains(type), present: isPresent(type) ? present : nil,
+        isUndirected: options.undirected.contains(type),
+        parallel: options.distinctTypes.contains(type) ? .fail : options.parallelEdges,
+        present: isPresent(type) ? present : nil,
         memory: memory
       ).run()
       report.edges[type] = counts.edges
@@ -134,7 +136,8 @@ struct IngestRun {
       var table = InputTable(continuing: try storedColumns(of: type))
       for file in options.nodes where file.type == type {
         try table.add(
-          open(file.path, .nodes, names: options.nodeColumns[type]), requirement: { _ in .none })
+          open(file.path, .nodes, file.layout, names: options.nodeColumns[type]),
+          requirement: { _ in .none })
       }
       for split in options.splits where split.type == type {
         try Self.check(split.column, of: "\(type)", for: "--split", in: table)
@@ -157,7 +160,8 @@ struct IngestRun {
         })
       for file in options.edges where file.type == type {
         try table.add(
-          open(file.path, .edges, names: options.edgeColumns[type]), requirement: requirement)
+          open(file.path, .edges, file.layout, names: options.edgeColumns[type]),
+          requirement: requirement)
       }
       if let time { try Self.check(time, of: "\(type)", for: "--time", in: table) }
       if let weight { try Self.check(weight, of: "\(type)", for: "--weight", in: table) }
@@ -236,29 +240,15 @@ struct IngestRun {
   }
 
   private func open(
-    _ path: String, _ role: TextLayout.Role, names: [String]?
+    _ path: String, _ role: TextLayout.Role, _ file: IngestOptions.FileLayout, names: [String]?
   ) throws -> InputFile {
-    var local = path
-    var name = path
-    if path == "-" {
-      name = "standard input"
-      local = try spool(0, called: name, in: builder.scratchDirectory)
-    } else if Self.isPipe(path) {
-      let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
-      guard descriptor >= 0 else { throw FileSystem.failure("open", path) }
-      defer { close(descriptor) }
-      local = try spool(descriptor, called: path, in: builder.scratchDirectory)
-    }
+    let (local, name) = try localCopy(of: path, in: builder.scratchDirectory)
     let layout = try TextLayout(
-      detecting: local, called: name, role: role,
-      hints: TextLayoutHints(delimiter: options.delimiter, header: options.header, names: names))
-    return InputFile(name: name, path: local, layout: layout)
-  }
-
-  private static func isPipe(_ path: String) -> Bool {
-    var status = stat()
-    return stat(path, &status) == 0
-      && (status.st_mode & S_IFMT == S_IFIFO || status.st_mode & S_IFMT == S_IFCHR)
+      detecting: local, called: file.name ?? name, role: role,
+      hints: TextLayoutHints(
+        delimiter: file.delimiter ?? options.delimiter, header: file.header ?? options.header,
+        names: file.columns ?? names, comment: file.comment ?? options.comment))
+    return InputFile(name: file.name ?? name, path: local, layout: layout)
   }
 
   private mutating func open(_ feature: IngestOptions.FeatureFile) throws {

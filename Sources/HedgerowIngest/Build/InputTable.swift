@@ -179,8 +179,8 @@ struct PassRunner {
     do {
       let source = try ByteSource(path: file.path)
       let feed = ChunkFeed(
-        source: source, delimiter: file.layout.delimiter, skipByteCount: file.layout.skipByteCount,
-        batchCount: batchCount)
+        source: source, delimiter: file.layout.delimiter, comment: file.layout.comment,
+        skipByteCount: file.layout.skipByteCount, batchCount: batchCount)
       defer { feed.stop() }
       while true {
         try checkCancelled()
@@ -225,8 +225,7 @@ extension PassRunner {
       for file in table.files {
         last = file
         try run(file, .scan) { chunk in
-          chunk.split(
-            delimiter: file.layout.delimiter, columnCount: file.layout.columns.count)
+          chunk.split(file.layout)
         } consume: { chunk, _ in
           if let found = (0..<chunk.rowCount).first(where: {
             rowCount + chunk.ordinal(of: $0) == row
@@ -246,6 +245,22 @@ extension PassRunner {
 /// The second pass found other lines than the first.
 func changedFile(_ file: InputFile) -> HedgerowError {
   HedgerowError(.io, "changed while it was read: try again when nobody writes it", at: file.name)
+}
+
+/// Where an input's bytes are, and what messages call it. What comes through a pipe is copied.
+func localCopy(of path: String, in directory: String) throws -> (path: String, name: String) {
+  if path == "-" {
+    let name = "standard input"
+    return (try spool(0, called: name, in: directory), name)
+  }
+  var status = stat()
+  guard stat(path, &status) == 0,
+    status.st_mode & S_IFMT == S_IFIFO || status.st_mode & S_IFMT == S_IFCHR
+  else { return (path, path) }
+  let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+  guard descriptor >= 0 else { throw FileSystem.failure("open", path) }
+  defer { close(descriptor) }
+  return (try spool(descriptor, called: path, in: directory), path)
 }
 
 /// Copies an input that can be read only once to a file.

@@ -31,7 +31,7 @@ struct Scan {
   /// second pass drops the same ones.
   static func prepare(_ chunk: TextChunk, _ table: InputTable, file: Int) {
     let layout = table.files[file].layout
-    chunk.split(delimiter: layout.delimiter, columnCount: layout.columns.count)
+    chunk.split(layout)
     chunk.checkText()
     for (column, limit) in zip(layout.keyColumns, table.keyLimits) {
       if let limit { checkLimit(chunk, column, limit) }

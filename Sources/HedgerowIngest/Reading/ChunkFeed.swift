@@ -11,6 +11,7 @@ package final class ChunkFeed: @unchecked Sendable {
 
   private let source: ByteSource
   private let delimiter: UInt8
+  private let comment: UInt8
   private let skipByteCount: Int
   private let batchByteCount: Int
   private let monitor = Monitor()
@@ -25,11 +26,15 @@ package final class ChunkFeed: @unchecked Sendable {
   private var failure: HedgerowError?
 
   /// - Parameters:
+  ///   - comment: begins lines that say nothing; 0 for none.
   ///   - skipByteCount: bytes at the start (a mark, a header) that hold no rows.
   ///   - batchCount: chunks that are worked on at a time.
-  package init(source: ByteSource, delimiter: UInt8, skipByteCount: Int, batchCount: Int) {
+  package init(
+    source: ByteSource, delimiter: UInt8, comment: UInt8 = 0, skipByteCount: Int, batchCount: Int
+  ) {
     self.source = source
     self.delimiter = delimiter
+    self.comment = comment
     self.skipByteCount = skipByteCount
     batchByteCount = batchCount * Self.chunkByteCount
     thread = Thread.start { self.readAll() }
@@ -123,7 +128,7 @@ package final class ChunkFeed: @unchecked Sendable {
           chunk.count += count
           hasEnded = count < room
         }
-        cut = hr_last_row_end(chunk.bytes, 0, chunk.count, delimiter)
+        cut = hr_last_row_end(chunk.bytes, 0, chunk.count, delimiter, comment)
         if hasEnded && cut < chunk.count {
           if chunk.bytes[chunk.count - 1] != UInt8(ascii: "\n") {
             chunk.bytes[chunk.count] = UInt8(ascii: "\n")

@@ -77,7 +77,9 @@ package final class TextChunk {
   }
 
   /// Cuts the rows. Once a chunk: doubled quotes are folded in place.
-  package func split(delimiter: UInt8, columnCount: Int) {
+  ///
+  /// - Parameter comment: begins lines that say nothing; 0 for none.
+  package func split(delimiter: UInt8, comment: UInt8 = 0, columnCount: Int) {
     self.columnCount = columnCount
     rowCount = 0
     faults.removeAll()
@@ -92,6 +94,7 @@ package final class TextChunk {
     var split = hr_split()
     split.columns = UInt32(columnCount)
     split.delimiter = delimiter
+    split.comment = comment
     while true {
       var status: Int32 = 0
       let rows = hr_split_rows(

@@ -17,6 +17,8 @@ package struct TextLayout {
   package enum Role { case nodes, edges }
 
   package var delimiter: UInt8
+  /// Begins lines that say nothing, as `#` in SNAP's edge lists; 0 for none.
+  package var comment: UInt8
   package var columns: [Column]
   /// The mark and the header.
   package var skipByteCount: Int
@@ -40,12 +42,15 @@ package struct TextLayoutHints {
   package var delimiter: UInt8?
   package var header = IngestOptions.Header.automatic
   package var names: [String]?
+  package var comment: UInt8?
   package init(
-    delimiter: UInt8? = nil, header: IngestOptions.Header = .automatic, names: [String]? = nil
+    delimiter: UInt8? = nil, header: IngestOptions.Header = .automatic, names: [String]? = nil,
+    comment: UInt8? = nil
   ) {
     self.delimiter = delimiter
     self.header = header
     self.names = names
+    self.comment = comment
   }
 }
 
@@ -57,7 +62,10 @@ extension TextLayout {
   package init(
     detecting path: String, called name: String, role: Role, hints: TextLayoutHints
   ) throws {
-    let sample = try FileStart(path: path, byteCount: Self.sampleByteCount)
+    let sample = try FileStart(
+      path: path, byteCount: Self.sampleByteCount, comment: hints.comment,
+      mayHaveHeader: hints.header == .present)
+    comment = sample.comment
     let choice = Self.chooseDelimiter(sample, name: name, role: role, hints: hints)
     let rows = sample.rows(delimiter: choice, limit: Self.sampleRowCount + 1)
     delimiter = choice
@@ -260,8 +268,13 @@ struct FileStart {
   private let isWhole: Bool
   /// Of a UTF-8 byte order mark.
   let markByteCount: Int
+  /// Begins lines that say nothing; 0 for none.
+  let comment: UInt8
 
-  init(path: String, byteCount: Int) throws {
+  /// - Parameters:
+  ///   - comment: what begins comments; told by the first byte when it is nil.
+  ///   - mayHaveHeader: a first line that looks like a comment is the header.
+  init(path: String, byteCount: Int, comment: UInt8?, mayHaveHeader: Bool) throws {
     let source = try ByteSource(path: path)
     var buffer = [UInt8](repeating: 0, count: byteCount)
     var count = try buffer.withUnsafeMutableBytes { try source.read(into: $0) }
@@ -277,13 +290,16 @@ struct FileStart {
     isWhole = count < buffer.count
     markByteCount = buffer[..<count].starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
     bytes = Array(buffer[markByteCount..<count])
+    let first = bytes.first { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") }
+    let isComment = first == UInt8(ascii: "#") || first == UInt8(ascii: "%")
+    self.comment = comment ?? (isComment && !mayHaveHeader ? first! : 0)
   }
 
   private func chunk(_ delimiter: UInt8) -> TextChunk {
     let chunk = TextChunk(capacity: bytes.count + 1)
     bytes.withUnsafeBytes { if $0.count > 0 { memcpy(chunk.bytes, $0.baseAddress!, $0.count) } }
     chunk.count = bytes.count
-    let cut = hr_last_row_end(chunk.bytes, 0, chunk.count, delimiter)
+    let cut = hr_last_row_end(chunk.bytes, 0, chunk.count, delimiter, comment)
     if cut > 0 && !isWhole {
       chunk.count = cut
     } else if chunk.count > 0, chunk.bytes[chunk.count - 1] != UInt8(ascii: "\n") {
@@ -298,13 +314,13 @@ struct FileStart {
     let probe = chunk(delimiter)
     let width = firstRow(probe, delimiter)?.columnCount ?? 1
     let chunk = chunk(delimiter)
-    chunk.split(delimiter: delimiter, columnCount: width)
+    chunk.split(delimiter: delimiter, comment: comment, columnCount: width)
     return (0..<min(limit, chunk.rowCount)).map { row in
       (0..<width).map { Array(chunk.field(row, $0)) }
     }
   }
 
-  /// Bytes up to the end of the first row, blank lines before it included.
+  /// Bytes up to the end of the first row, blank lines and comments before it included.
   func firstRowByteCount(_ delimiter: UInt8) -> Int {
     firstRow(chunk(delimiter), delimiter)?.byteCount ?? 0
   }
@@ -316,10 +332,19 @@ struct FileStart {
     // No row has no columns, so that the first one stops the splitter.
     var split = hr_split()
     split.delimiter = delimiter
+    split.comment = comment
     var field = hr_field()
     var status: Int32 = 0
     _ = hr_split_rows(chunk.bytes, chunk.count, &split, &field, &status)
     guard status != Int32(HR_SPLIT_END) else { return nil }
     return (max(1, Int(split.found)), min(split.position, bytes.count))
+  }
+}
+
+extension TextChunk {
+  /// Cuts the rows as a layout has them.
+  func split(_ layout: TextLayout) {
+    split(
+      delimiter: layout.delimiter, comment: layout.comment, columnCount: layout.columns.count)
   }
 }

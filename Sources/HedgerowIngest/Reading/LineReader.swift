@@ -1,0 +1,88 @@
+import Glibc
+import HedgerowCore
+
+/// The lines of an input, one after the other, for formats that are read a line at a time.
+///
+/// Memory: the longest line, at most ``TextChunk/longestRow``.
+final class LineReader {
+  let name: String
+  /// The number of the line that was read last, from 1.
+  private(set) var number = 0
+  private let source: ByteSource
+  private var buffer: UnsafeMutableRawBufferPointer
+  private var start = 0
+  private var end = 0
+  private var hasEnded = false
+
+  /// - Parameter name: what messages call the file.
+  init(_ path: String, called name: String) throws {
+    self.name = name
+    source = try ByteSource(path: path)
+    buffer = .allocate(byteCount: 1 << 18, alignment: 1)
+  }
+
+  deinit { buffer.deallocate() }
+
+  var position: Int { source.filePosition }
+  var total: Int { source.fileByteCount }
+
+  /// The next line without its end, or nil. Its bytes stay until the next call.
+  func next() throws -> UnsafeRawBufferPointer? {
+    var searched = start
+    while true {
+      if let stop = memchr(buffer.baseAddress! + searched, 10, end - searched) {
+        let at = UnsafeRawPointer(stop) - UnsafeRawPointer(buffer.baseAddress!)
+        defer { start = at + 1 }
+        return line(upTo: at)
+      }
+      if hasEnded {
+        guard start < end else { return nil }
+        defer { start = end }
+        return line(upTo: end)
+      }
+      searched = end - start
+      try refill()
+    }
+  }
+
+  private func line(upTo stop: Int) -> UnsafeRawBufferPointer {
+    number += 1
+    var stop = stop
+    if stop > start, buffer[stop - 1] == 13 { stop -= 1 }
+    // A mark of UTF-8 says nothing.
+    if number == 1, stop - start >= 3, buffer[start] == 0xEF, buffer[start + 1] == 0xBB,
+      buffer[start + 2] == 0xBF
+    {
+      start += 3
+    }
+    return UnsafeRawBufferPointer(rebasing: buffer[start..<stop])
+  }
+
+  /// Moves what is left to the front and reads behind it.
+  private func refill() throws {
+    memmove(buffer.baseAddress!, buffer.baseAddress! + start, end - start)
+    end -= start
+    start = 0
+    if end == buffer.count {
+      guard buffer.count < TextChunk.longestRow else {
+        throw HedgerowError(
+          .badData,
+          "is longer than \(ByteSize.format(TextChunk.longestRow)): is this no text file?",
+          at: "\(name):\(number + 1)")
+      }
+      let larger = UnsafeMutableRawBufferPointer.allocate(
+        byteCount: 2 * buffer.count, alignment: 1)
+      memcpy(larger.baseAddress!, buffer.baseAddress!, end)
+      buffer.deallocate()
+      buffer = larger
+    }
+    let room = UnsafeMutableRawBufferPointer(rebasing: buffer[end...])
+    let count = try source.read(into: room)
+    end += count
+    hasEnded = count < room.count
+  }
+
+  func wrong(_ message: String) -> HedgerowError {
+    HedgerowError(.badData, message, at: "\(name):\(number)")
+  }
+}
