@@ -18,8 +18,9 @@ struct HedgerowCommand: AsyncParsableCommand {
       CreateCommand.self, SchemaCommand.self, IngestCommand.self, InsertCommand.self,
       DeleteCommand.self, CompactCommand.self, IndexCommand.self, InfoCommand.self,
       ChangesCommand.self, VerifyCommand.self, NodesCommand.self, NeighborsCommand.self,
-      BackupCommand.self, RebuildCommand.self, RepairCommand.self, SampleCommand.self,
-      TrainCommand.self, EvaluateCommand.self, PredictCommand.self, DatasetCommand.self,
+      BackupCommand.self, RebuildCommand.self, RepairCommand.self, UpgradeCommand.self,
+      SampleCommand.self, TrainCommand.self, EvaluateCommand.self, PredictCommand.self,
+      DatasetCommand.self,
     ])
 
   static func main() async {
