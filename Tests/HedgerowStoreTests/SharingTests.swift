@@ -3,6 +3,7 @@ import HedgerowCore
 import HedgerowGraph
 import HedgerowLMDB
 import HedgerowMapped
+import HedgerowRoaring
 import HedgerowTestSupport
 import Synchronization
 import Testing
@@ -398,6 +399,21 @@ private func requireOne(_ snapshot: Snapshot) throws {
       #expect(try txn.remove(key, in: StoreTables().counts))
     }
     #expect(code { _ = try GraphStore.open(at: path) } == .damaged)
+  }
+
+  @Test func blocksOfSetsAreVerified() throws {
+    for (block, members) in [(1, 70_000), (0, 70_000)] as [(UInt16, UInt32)] {
+      let directory = TemporaryDirectory()
+      let store = try GraphStore(at: directory("s"), schema: [.node("a")])
+      try store.write { try $0.makeSet("whole", of: "a") }
+      #expect(try StoreVerifier.verify(store).isClean)
+      try store.environment.write { txn in
+        let key = SetKey(SetName(type: 0, name: "s"), block: block)
+        try txn.put(StoredSet(RoaringBitmap([members])), for: key, in: StoreTables().sets)
+      }
+      let problems = try StoreVerifier.verify(store).problems
+      #expect(problems.contains { $0.what.contains("set 's' is not what it must be") })
+    }
   }
 
   @Test func numbersOfColumnsEnd() throws {
