@@ -33,7 +33,6 @@ extension GraphStore {
     at path: String, waiting seconds: Double = 0
   ) throws -> UpgradeReport {
     try requireData(at: path)
-    let environment = try LMDBEnvironment.open(path, .readWrite)
     let tables = StoreTables()
     func report(_ txn: KeptTransaction) throws -> UpgradeReport? {
       let format = try txn.value(for: StoreTables.storeKey, in: tables.format)?.value.format
@@ -43,9 +42,10 @@ extension GraphStore {
       return UpgradeReport(
         oldFormat: record.format, format: record.format, version: record.version)
     }
-    if let report = try environment.read({ try report(KeptTransaction($0.handle)) }) {
-      return report
-    }
+    // One that needs nothing may lie where nobody can write.
+    let reader = try LMDBEnvironment.open(path, .readOnly)
+    if let report = try reader.read({ try report(KeptTransaction($0.handle)) }) { return report }
+    let environment = try LMDBEnvironment.open(path, .readWrite)
     let locks = [
       try lock(StoreLayout.buildLock, of: path, waiting: seconds),
       try lock(StoreLayout.writerLock, of: path, waiting: seconds),
