@@ -18,7 +18,7 @@ extension NodeClassifier {
   /// Predicts the class of every node of a set, or of all, that a filter takes if there is one, and writes them back as a column in one
   /// commit, together with the model's name, the hash of its weights and the version it read.
   ///
-  /// Nodes outside the set get null. Holds one batch at a time.
+  /// Nodes outside the set get null. Holds one batch at a time, and keeps no writer out.
   /// - Returns: how many were predicted, and the store's new version.
   public func predict(
     over graph: Snapshot, in set: String?, where filter: Filter? = nil, column: String,
@@ -26,7 +26,7 @@ extension NodeClassifier {
     batchSize: Int, waiting: Double, resources: TrainingResources, onBatch: (Int) -> Void = { _ in }
   ) async throws -> (count: Int, version: UInt64) {
     let type = NodeType(specification.targetType)
-    let build = try store.beginBuild(waiting: waiting)
+    let build = try store.beginAddition(waiting: waiting)
     let record = try record(named: modelName)
     try build.declareColumn(
       PropertySchema(column, specification.hasIntegerClasses ? .int64 : .categorical), of: type,

@@ -227,11 +227,37 @@ private struct Machine {
     #expect(Array(found) == expected.map { UInt32($0) }, "\(comment)")
   }
 
-  /// Makes an index, which folds all changes.
+  /// Makes an index, by a build that folds all changes or beside a commit.
   mutating func index() throws {
-    let build = try store.beginBuild()
+    let isAlone = draw(2) == 0
+    let build = try isAlone ? store.beginBuild() : store.beginAddition(isComplete: true)
+    if !isAlone { try commit() }
     try build.buildIndex(of: "age", of: user)
     try build.publish()
+    versions[try store.version] = model
+  }
+
+  /// Writes a column anew, sometimes beside a commit.
+  mutating func column() throws {
+    let property = schema.node(user)!.properties[draw(3)]
+    let values = model.nodes[user]!.isThere.map { $0 ? value(property.kind) : nil }
+    // Tells nodes that are made again meanwhile, which have lost all their values.
+    let mark = "a mark"
+    for id in values.indices where model.nodes[user]!.isThere[id] {
+      model.nodes[user]!.values[id][mark] = true
+    }
+    var machine = self
+    var isFirst = draw(2) == 0
+    try store.setColumn(property, of: user, replaces: true) { id in
+      if isFirst { try machine.commit() }
+      isFirst = false
+      return values[Int(id.rawValue)]
+    }
+    self = machine
+    for id in model.nodes[user]!.keys.indices {
+      let isMarked = model.nodes[user]!.values[id].removeValue(forKey: mark) != nil
+      model.nodes[user]!.values[id][property.name] = isMarked ? values[id] : nil
+    }
     versions[try store.version] = model
   }
 }
@@ -250,6 +276,9 @@ private struct Machine {
       case 12 where step % 5 == 0:
         try machine.index()
         try machine.check("index at step \(step)")
+      case 12 where step % 5 == 1:
+        try machine.column()
+        try machine.check("column at step \(step)")
       case 13:
         // An earlier version, where it is kept.
         let version =

@@ -79,3 +79,8 @@ size_t hr_parse_double_column(const uint8_t *bytes, const hr_field *fields, size
                               size_t rows, double *out, uint8_t *valid);
 size_t hr_parse_float_column(const uint8_t *bytes, const hr_field *fields, size_t stride,
                              size_t rows, float *out, uint8_t *valid);
+
+/// Asks for bytes that are about to be read at places that are not known yet, all at once.
+static inline void hr_prefetch(const void *bytes, size_t byte_count) {
+  for (size_t at = 0; at < byte_count; at += 64) __builtin_prefetch((const char *)bytes + at);
+}

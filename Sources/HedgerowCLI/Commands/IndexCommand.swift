@@ -29,7 +29,7 @@ struct IndexCommand: AsyncParsableCommand {
     let (typeName, name) = try parsePair(column, at: ".", as: "column")
     let type = NodeType(typeName)
     let store = try GraphStore.open(at: store.path)
-    let build = try store.beginBuild(waiting: wait)
+    let build = try store.beginAddition(waiting: wait, isComplete: !drop)
     var valueCount: Int?
     if drop {
       try build.dropIndex(of: name, of: type)

@@ -129,9 +129,7 @@ struct TrainCommand: AsyncParsableCommand {
     }
     progress.finish()
     if let name {
-      let build = try store.beginBuild(waiting: wait)
-      try build.saveModel(try model.record(named: name))
-      try build.publish()
+      try store.saveModel(model.record(named: name), waiting: wait)
     }
     print(global.json ? json(model, report, graph) : text(model, report, savedAs: name))
   }

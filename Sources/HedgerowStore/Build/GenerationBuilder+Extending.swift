@@ -9,6 +9,7 @@ extension GenerationBuilder {
   public func extend(
     _ type: NodeType, to count: Int, adding properties: [PropertySchema] = []
   ) throws {
+    requireWhole()
     guard count <= 1 << 32 else {
       throw HedgerowError(
         .badData, "node type '\(type)' would have \(count) nodes; a type holds at most 2^32")
@@ -37,6 +38,7 @@ extension GenerationBuilder {
   /// Begins an edge type of the store anew, with the columns that it has and more. Both indices and
   /// all columns are to be written again, with the edges that were there.
   public func extend(_ type: EdgeType, adding properties: [PropertySchema] = []) throws {
+    requireWhole()
     try pending.withLock { pending in
       guard let index = pending.catalog.edges.firstIndex(where: { $0.type == type }),
         let old = base.catalog.edge(type)

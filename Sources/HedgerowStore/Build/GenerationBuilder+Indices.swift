@@ -19,7 +19,7 @@ extension GenerationBuilder {
   ) throws -> Int {
     let (node, record) = try storedColumn(column, of: type)
     let stored = try StoredColumn(
-      files: store.files, state: base, part: .nodeColumn, type: node.id, column: record,
+      files: store.files, state: writtenState(), part: .nodeColumn, type: node.id, column: record,
       name: "\(type).\(column)")
     guard IndexValue.isIndexable(stored.kind) else {
       throw HedgerowError(
@@ -77,7 +77,10 @@ extension GenerationBuilder {
     guard !indices.isEmpty else {
       throw HedgerowError(.usage, "column '\(type).\(column)' has no index")
     }
-    pending.withLock { $0.removed += indices }
+    pending.withLock { pending in
+      pending.removed += indices
+      pending.records.removeAll { record in indices.contains { $0.id == record.id } }
+    }
   }
 
   private func storedColumn(

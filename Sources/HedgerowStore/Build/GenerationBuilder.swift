@@ -7,9 +7,9 @@ import Synchronization
 /// One bulk build: segment files written beside the live generation, published by one commit.
 ///
 /// Made by ``GraphStore/beginBuild(waiting:)``. Declare a type, hand its rows to the writers, finish
-/// each writer, then ``publish()``; ``extend(_:to:adding:)`` grows a type that is there. Until that returns nothing of it can be seen; if it never does,
-/// the next build removes what was left. The writers of one builder may each run on a thread of
-/// their own.
+/// each writer, then ``publish()``; ``extend(_:to:adding:)`` grows a type that is there. Until that
+/// returns nothing of it can be seen; if it never does, the next build removes what was left. The writers
+/// of one builder may each run on a thread of their own.
 public final class GenerationBuilder: Sendable {
   let store: GraphStore
   let base: StoreState
@@ -40,6 +40,8 @@ public final class GenerationBuilder: Sendable {
     var foldedCategories: [ColumnKey: Int] = [:]
     /// Whether anything was written but what a model says.
     var changesData = false
+    /// The content that was folded into this builder, when transactions go on beside it.
+    var folded: Snapshot?
   }
   let pending: Mutex<Pending>
 
@@ -64,6 +66,7 @@ public final class GenerationBuilder: Sendable {
 
   /// Adds a node type with its columns and number of nodes.
   public func declare(_ node: NodeSchema, count: Int) throws {
+    requireWhole()
     try Identifier.check(node.type.name, as: "node type")
     guard count <= 1 << 32 else {
       throw HedgerowError(
@@ -88,6 +91,7 @@ public final class GenerationBuilder: Sendable {
 
   /// Adds an edge type with its columns. Both its node types must be there or declared.
   public func declare(_ edge: EdgeSchema) throws {
+    requireWhole()
     try Identifier.check(edge.type.relation, as: "relation")
     guard !edge.type.isReversed else {
       throw HedgerowError(
@@ -120,8 +124,10 @@ public final class GenerationBuilder: Sendable {
   }
 
   /// Adds a column to a node type that exists, or replaces one of the same name that a model wrote.
+  ///
+  /// - Parameter replaces: replaces any column of the name.
   public func declareColumn(
-    _ property: PropertySchema, of type: NodeType, provenance: Provenance?
+    _ property: PropertySchema, of type: NodeType, provenance: Provenance?, replaces: Bool = false
   ) throws {
     try Identifier.check(property.name, as: "column")
     try pending.withLock { pending in
@@ -132,16 +138,19 @@ public final class GenerationBuilder: Sendable {
         $0.name == property.name
       }) {
         let column = pending.catalog.nodes[index].columns[old]
-        guard column.provenance != nil else {
+        guard replaces || column.provenance != nil else {
           throw HedgerowError(
             .usage,
             "column '\(type).\(property.name)' holds ingested data; write to another name")
         }
         pending.catalog.nodes[index].columns.remove(at: old)
-        pending.removed += base.manifest.filter {
-          [.nodeColumn, .nodeDictionary, .nodeIndex].contains($0.id.part)
-            && $0.id.type == pending.catalog.nodes[index].id && $0.id.column == column.id
+        let node = pending.catalog.nodes[index].id
+        func isReplaced(_ record: SegmentRecord) -> Bool {
+          [.nodeColumn, .nodeDictionary, .nodeIndex].contains(record.id.part)
+            && record.id.type == node && record.id.column == column.id
         }
+        pending.removed += base.manifest.filter(isReplaced)
+        pending.records.removeAll(where: isReplaced)
       }
       let id = pending.catalog.nodes[index].nextColumn
       pending.catalog.nodes[index].nextColumn = try id.advanced(by: 1, of: "'\(type)'")
@@ -151,6 +160,12 @@ public final class GenerationBuilder: Sendable {
       pending.unfinished.insert("column \(type).\(property.name)")
       if provenance == nil { pending.changesData = true }
     }
+  }
+
+  /// Types and sets are for builds that nobody writes beside.
+  func requireWhole() {
+    require(
+      pending.withLock { $0.folded == nil }, "an addition holds columns, indices and models only")
   }
 
   /// Records of new columns, behind those that the type has.
@@ -236,6 +251,7 @@ public final class GenerationBuilder: Sendable {
 
   /// Names a set of nodes, as `train`. A set of the same name is replaced.
   public func setMembers(_ name: String, of type: NodeType, _ members: RoaringBitmap) throws {
+    requireWhole()
     try Identifier.check(name, as: "set")
     try pending.withLock { pending in
       guard let node = pending.catalog.node(type) else {
@@ -281,7 +297,12 @@ public final class GenerationBuilder: Sendable {
       identity: base.record.identity, generation: generation)
   }
 
-  func add(_ record: SegmentRecord) { pending.withLock { $0.records.append(record) } }
+  func add(_ record: SegmentRecord) {
+    pending.withLock { pending in
+      pending.records.removeAll { $0.id == record.id }
+      pending.records.append(record)
+    }
+  }
 
   func finishAdjacency(_ type: UInt16, _ index: AdjacencyIndex, edgeCount: UInt64) {
     pending.withLock { pending in
@@ -348,6 +369,7 @@ public final class GenerationBuilder: Sendable {
   /// - Returns: the store's new version.
   @discardableResult
   public func publish() throws -> UInt64 {
+    if let folded = pending.withLock({ $0.folded }) { return try publish(besideChangesTo: folded) }
     let pending = pending.withLock { pending in
       require(!pending.isOver, "this build is over")
       require(
@@ -394,17 +416,23 @@ public final class GenerationBuilder: Sendable {
           try txn.put(StoredSet(members), for: SetKey(name, block: block), in: tables.sets)
         }
       }
-      for model in pending.models {
-        try txn.put(StoredModel(model), for: model.name, in: tables.models)
-      }
-      var log = LogWriter()
-      try log.append(
-        .build(generation: generation), version: record.version, to: KeptTransaction(txn.handle))
-      try log.flush(version: record.version, to: KeptTransaction(txn.handle))
-      try txn.put(JSON(record), for: StoreTables.storeKey, in: tables.store)
+      try put(pending.models, as: record, in: txn)
     }
     end()
     return record.version
+  }
+
+  /// Models, and the version that the build makes, in the log too.
+  func put(
+    _ models: [ModelRecord], as record: StoreRecord, in txn: borrowing WriteTransaction
+  ) throws {
+    let tables = StoreTables()
+    for model in models { try txn.put(StoredModel(model), for: model.name, in: tables.models) }
+    var log = LogWriter()
+    try log.append(
+      .build(generation: generation), version: record.version, to: KeptTransaction(txn.handle))
+    try log.flush(version: record.version, to: KeptTransaction(txn.handle))
+    try txn.put(JSON(record), for: StoreTables.storeKey, in: tables.store)
   }
 
   /// Types, segments, and that keys are in dictionaries: what a build and a compaction both put.
@@ -445,7 +473,10 @@ public final class GenerationBuilder: Sendable {
 
   /// Lets go of all that the build held, once it is published.
   func end() {
-    pending.withLock { $0.isOver = true }
+    pending.withLock { pending in
+      pending.isOver = true
+      pending.folded = nil
+    }
     // Published is published: what cannot be removed now, the next build removes.
     try? FileSystem.removeTree(scratchDirectory)
     store.forgetGeneration()
@@ -457,6 +488,7 @@ public final class GenerationBuilder: Sendable {
   public func abandon() {
     let records = pending.withLock { pending -> [SegmentRecord]? in
       defer { pending.isOver = true }
+      pending.folded = nil
       return pending.isOver ? nil : pending.records
     }
     guard let records else { return }

@@ -95,6 +95,15 @@ extension GraphStore {
     _ = try compact(locks, isComplete: true, onBlock: {})
   }
 
+  /// Runs `body` between two commits of whoever writes, here or in other processes.
+  func withoutWriters<T>(_ body: () throws -> T) throws -> T {
+    try writers.alone {
+      let lock = try lockWriter(waiting: 3600)
+      defer { withExtendedLifetime(lock) {} }
+      return try body()
+    }
+  }
+
   /// - Parameter isComplete: for a build, which holds the writers' lock and needs a value for every row.
   private func compact(
     _ locks: [FileLock], isComplete: Bool, onBlock: @escaping () throws -> Void
@@ -111,11 +120,7 @@ extension GraphStore {
           builder: builder, snapshot: snapshot, isComplete: isComplete, onBlock: onBlock
         ).run()
         if isComplete { return try builder.publish(compactionOf: snapshot) }
-        return try writers.alone {
-          let lock = try lockWriter(waiting: 3600)
-          defer { withExtendedLifetime(lock) {} }
-          return try builder.publish(compactionOf: snapshot)
-        }
+        return try withoutWriters { try builder.publish(compactionOf: snapshot) }
       } catch {
         builder.abandon()
         throw error
@@ -187,9 +192,15 @@ extension GenerationBuilder {
 
   /// Puts the segments in place of the changes that they hold; what came since the snapshot is done
   /// again over them, in the same commit.
-  func publish(compactionOf snapshot: Snapshot) throws -> CompactionReport {
+  ///
+  /// - Parameter finish: puts what else the commit changes, over the state that it leaves.
+  func publish(
+    compactionOf snapshot: Snapshot,
+    finish: (inout StoreRecord, Pending, borrowing WriteTransaction) throws -> Void = { _, _, _ in }
+  ) throws -> CompactionReport {
     let pending = pending.withLock { pending in
       require(!pending.isOver, "this build is over")
+      require(pending.unfinished.isEmpty, "not finished: \(pending.unfinished.sorted())")
       return pending
     }
     try FileSystem.syncDirectory("\(store.path)/\(StoreLayout.segmentsDirectory)")
@@ -223,6 +234,7 @@ extension GenerationBuilder {
         return .next
       }
       try writer.finish()
+      try finish(&state.record, pending, txn)
       try trimLog(below: snapshot.version, in: txn)
     }
     end()

@@ -77,13 +77,21 @@ class LiveGraph {
 
   /// The id that a key has or had, whether the node is there or not.
   func id(of key: String, _ node: NodeTypeRecord) throws -> UInt32? {
-    guard let bytes = node.keys.bytes(of: key) else { return nil }
+    // The table of keys has those of the nodes behind the dictionary only.
+    if state.count(of: node).total > node.dictionaryCount {
+      guard let bytes = node.keys.bytes(of: key) else { return nil }
+      if let id = try id(ofAdded: bytes, node) { return id }
+    }
+    guard node.dictionaryCount > 0 else { return nil }
+    return try generation.keys(node).id(of: key)
+  }
+
+  private func id(ofAdded bytes: [UInt8], _ node: NodeTypeRecord) throws -> UInt32? {
     if let entry = try txn.value(for: ExternalKeyEntry(node.id, bytes), in: tables.keys) {
       if bytes.count <= ExternalKeyEntry.wholeByteCount { return entry.ids.first }
       for id in entry.ids where try self.bytes(ofAdded: id, node) == bytes { return id }
     }
-    guard node.dictionaryCount > 0 else { return nil }
-    return try generation.keys(node).id(of: key)
+    return nil
   }
 
   func bytes(ofAdded id: UInt32, _ node: NodeTypeRecord) throws -> [UInt8] {

@@ -355,27 +355,36 @@ final class StoredColumn: @unchecked Sendable {
 }
 
 /// Texts behind an `offsets` and a `bytes` section.
-struct StoredTexts: Sendable {
+struct StoredTexts: @unchecked Sendable {
   private let segment: MappedSegment
-  private let offsets: @Sendable () -> UnsafeBufferPointer<UInt64>
+  // In the mapping, which stays as long as the segment does.
+  private let offsets: UnsafeBufferPointer<UInt64>
+  private let bytes: UnsafeRawBufferPointer
   let count: Int
 
   init(_ segment: MappedSegment, count: Int) throws {
     self.segment = segment
     self.count = count
-    _ = try segment.elements(StoreLayout.KeySection.offsets, as: UInt64.self, count: count + 1)
-    guard segment.section(StoreLayout.KeySection.bytes) != nil else {
+    offsets = try segment.elements(
+      StoreLayout.KeySection.offsets, as: UInt64.self, count: count + 1)
+    guard let bytes = segment.section(StoreLayout.KeySection.bytes) else {
       throw HedgerowError(.damaged, "damaged segment: no texts", at: segment.path)
     }
-    offsets = {
-      segment.section(StoreLayout.KeySection.offsets)!.assumingMemoryBound(to: UInt64.self)
-    }
+    self.bytes = bytes
+  }
+
+  /// Asks for a few texts that follow each other.
+  func prefetch(_ indices: Range<Int>) {
+    guard let first = indices.first else { return }
+    let asked = 2048
+    hr_prefetch(offsets.baseAddress! + first, min(asked, indices.count * 8))
+    // Wherever a damaged offset leads to, nothing is read from there.
+    let start = Int(truncatingIfNeeded: min(offsets[first], UInt64(bytes.count)))
+    hr_prefetch(bytes.baseAddress! + start, min(asked, bytes.count - start))
   }
 
   subscript(index: Int) -> UnsafeRawBufferPointer {
     get throws {
-      let offsets = offsets()
-      let bytes = segment.section(StoreLayout.KeySection.bytes)!
       let (start, end) = (offsets[index], offsets[index + 1])
       guard start <= end, end <= UInt64(bytes.count) else {
         throw HedgerowError(

@@ -1,3 +1,4 @@
+import CHedgerowKernels
 import Glibc
 import HedgerowCore
 import HedgerowMapped
@@ -5,11 +6,17 @@ import HedgerowMapped
 /// The dictionary of a node type's external keys, in both directions.
 ///
 /// From id to key O(1); from key to id by binary search over the sorted side, O(log nodes).
-final class StoredKeys: Sendable {
+final class StoredKeys: @unchecked Sendable {
   let kind: KeyKind
   let count: Int
   private let segment: MappedSegment?
+  // All lie in the mapping, which stays as long as the segment does.
   private let texts: StoredTexts?
+  private let integers: UnsafeBufferPointer<Int64>
+  private let uuids: UnsafeBufferPointer<UUIDKey>
+  /// Ids by rising key, or `nil` when they are the same order.
+  private let order: UnsafeBufferPointer<UInt32>?
+  private let fences: SearchFences?
 
   init(files: StoreFiles, state: StoreState, node: NodeTypeRecord) throws {
     kind = node.keys
@@ -17,7 +24,9 @@ final class StoredKeys: Sendable {
     // Nothing is stored of keys that are their ids, nor of a type that has got none by a build.
     guard kind != .identity, count > 0 || !state.segments(.keys, type: node.id).isEmpty else {
       segment = nil
-      texts = nil
+      (texts, order, fences) = (nil, nil, nil)
+      integers = UnsafeBufferPointer(start: nil, count: 0)
+      uuids = UnsafeBufferPointer(start: nil, count: 0)
       return
     }
     guard let record = state.segments(.keys, type: node.id).first else {
@@ -30,34 +39,36 @@ final class StoredKeys: Sendable {
       throw HedgerowError(
         .damaged, "damaged segment: its counts do not fit the catalog", at: segment.path)
     }
-    typealias Section = StoreLayout.KeySection
-    texts = kind == .string ? try StoredTexts(segment, count: count) : nil
-    if kind == .int64 { _ = try segment.elements(Section.integers, as: Int64.self, count: count) }
-    if kind == .uuid { _ = try segment.elements(Section.uuids, as: UUIDKey.self, count: count) }
-    if segment.attributes[2] == 1 {
-      _ = try segment.elements(Section.order, as: UInt32.self, count: count)
+    let count = count
+    func elements<T: BitwiseCopyable>(_ section: UInt32, if isThere: Bool) throws
+      -> UnsafeBufferPointer<T>
+    {
+      try isThere
+        ? segment.elements(section, as: T.self, count: count)
+        : UnsafeBufferPointer(start: nil, count: 0)
     }
+    typealias Section = StoreLayout.KeySection
+    let hasOrder = segment.attributes[2] == 1
+    let ids: UnsafeBufferPointer<UInt32> = try elements(Section.order, if: hasOrder)
+    order = hasOrder ? ids : nil
+    integers = try elements(Section.integers, if: kind == .int64)
+    uuids = try elements(Section.uuids, if: kind == .uuid)
+    texts = kind == .string ? try StoredTexts(segment, count: count) : nil
     self.segment = segment
-  }
-
-  private var integers: UnsafeBufferPointer<Int64> {
-    segment?.section(StoreLayout.KeySection.integers)?.assumingMemoryBound(to: Int64.self)
-      ?? UnsafeBufferPointer(start: nil, count: 0)
-  }
-
-  private var uuids: UnsafeBufferPointer<UUIDKey> {
-    segment?.section(StoreLayout.KeySection.uuids)?.assumingMemoryBound(to: UUIDKey.self)
-      ?? UnsafeBufferPointer(start: nil, count: 0)
-  }
-
-  /// Ids by rising key, or `nil` when they are the same order.
-  private var order: UnsafeBufferPointer<UInt32>? {
-    guard let segment, segment.attributes[2] == 1 else { return nil }
-    return segment.section(StoreLayout.KeySection.order)?.assumingMemoryBound(to: UInt32.self)
+    if let texts, count > 0 {
+      let ends = try [0, count - 1].map { [count, order] place in
+        try texts[Self.id(at: place, of: count, order, in: segment)]
+      }
+      fences = SearchFences(textCount: count, first: ends[0], last: ends[1])
+    } else {
+      fences = nil
+    }
   }
 
   /// The id at a place of the sorted side, checked.
-  private func id(at place: Int) throws -> Int {
+  private static func id(
+    at place: Int, of count: Int, _ order: UnsafeBufferPointer<UInt32>?, in segment: MappedSegment?
+  ) throws -> Int {
     guard let order else { return place }
     let id = Int(order[place])
     guard id < count else {
@@ -66,8 +77,12 @@ final class StoredKeys: Sendable {
     return id
   }
 
+  private func id(at place: Int) throws -> Int {
+    try Self.id(at: place, of: count, order, in: segment)
+  }
+
   /// The id at a place in the order of keys.
-  func sortedID(at place: Int) throws -> UInt32 { UInt32(try id(at: place)) }
+  func sortedID(at place: Int) throws -> UInt32 { try UInt32(id(at: place)) }
 
   /// The external key of an id, as text.
   func key(of id: UInt32) throws -> String {
@@ -102,19 +117,27 @@ final class StoredKeys: Sendable {
   /// The id of an external key, or `nil`.
   func id(of key: String) throws -> UInt32? {
     if kind == .string {
+      guard let texts, let fences else { return nil }
       var key = key
-      return try key.withUTF8 { wanted in
-        try search { Self.compare(try texts![$0], UnsafeRawBufferPointer(wanted)) }
+      let place = try key.withUTF8 { wanted in
+        try fences.place(of: UnsafeRawBufferPointer(wanted), in: 0..<count) { places in
+          if let order {
+            hr_prefetch(order.baseAddress! + places.lowerBound, 4 * places.count)
+          } else {
+            texts.prefetch(places)
+          }
+        } text: { place in
+          try texts[try id(at: place)]
+        }
       }
+      return try place.map(sortedID)
     }
     if kind == .uuid {
       guard let wanted = UUIDKey(key) else { return nil }
-      let uuids = uuids
       return try search { uuids[$0] < wanted ? -1 : uuids[$0] == wanted ? 0 : 1 }
     }
     guard let wanted = Int64(key) else { return nil }
     if kind == .identity { return wanted >= 0 && wanted < count ? UInt32(wanted) : nil }
-    let integers = integers
     return try search { integers[$0] < wanted ? -1 : integers[$0] == wanted ? 0 : 1 }
   }
 
