@@ -9,17 +9,18 @@ struct HedgerowCommand: AsyncParsableCommand {
     abstract: "A graph database on disk that trains graph neural networks.",
     discussion: """
       Every command explains itself with --help. Errors are one line on standard error; the exit \
-      status says what kind: 64 wrong call, 65 bad input data, 66 input missing, 69 store of a \
-      newer format, 70 damaged store, 74 input or output failed, 75 locked by another writer, \
-      130 interrupted.
+      status says what kind: 64 wrong call, 65 bad input data or a store of an older format, 66 \
+      input missing, 69 store of a newer format, 70 damaged store, 74 input or output failed, 75 \
+      locked by another writer, 130 interrupted.
       """,
     version: "0.1.0",
     subcommands: [
       CreateCommand.self, SchemaCommand.self, IngestCommand.self, InsertCommand.self,
       DeleteCommand.self, CompactCommand.self, IndexCommand.self, InfoCommand.self,
       ChangesCommand.self, VerifyCommand.self, NodesCommand.self, NeighborsCommand.self,
-      BackupCommand.self, RebuildCommand.self, RepairCommand.self, SampleCommand.self,
-      TrainCommand.self, EvaluateCommand.self, PredictCommand.self, DatasetCommand.self,
+      BackupCommand.self, RebuildCommand.self, RepairCommand.self, UpgradeCommand.self,
+      SampleCommand.self, TrainCommand.self, EvaluateCommand.self, PredictCommand.self,
+      DatasetCommand.self,
     ])
 
   static func main() async {

@@ -7,7 +7,7 @@ public struct HedgerowError: Error, Sendable, Equatable {
   public enum Code: Int32, Sendable {
     /// The call itself is wrong.
     case usage = 64
-    /// Input data that cannot be what it claims to be.
+    /// Input data that cannot be what it claims to be, or a store of an older format.
     case badData = 65
     /// An input that is missing, or a directory that is not a store.
     case noInput = 66

@@ -43,9 +43,12 @@ extension StoreIdentity: CustomStringConvertible {
 /// All numbers are little-endian.
 enum SegmentLayout {
   static let magic: [UInt8] = Array("HEDGESEG".utf8)
+  /// Of segment files: a number of its own, that did not change when the store's did.
   static let format: UInt32 = 0
   static let pageByteCount = 4096
   static let attributeCount = 8
+  /// Bits that stand for what a build must know of to read the file: none yet.
+  static let featuresOffset = 60
   static let attributesOffset = 64
   static let sectionsOffset = 128
   static let sectionByteCount = 24
@@ -116,6 +119,13 @@ enum SegmentLayout {
       guard version <= format else {
         throw HedgerowError(
           .newerFormat, "segment format \(version) is newer than this build's \(format)", at: path)
+      }
+      let features = get(featuresOffset, as: UInt32.self)
+      guard features == 0 else {
+        throw HedgerowError(
+          .newerFormat,
+          "the segment needs features \(features), of which this build knows none: use a newer"
+            + " hedgerow", at: path)
       }
       kind = get(12, as: UInt32.self)
       identity = Array(page[16..<32])

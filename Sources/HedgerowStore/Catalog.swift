@@ -3,8 +3,11 @@ import HedgerowMapped
 
 /// What a store says of itself: one record, replaced by every commit.
 struct StoreRecord: Codable, Sendable {
-  /// The format of the whole store; a higher one than ours is refused.
+  /// The format of the whole store; another one than ours is refused.
   var format: UInt64
+  /// Names of what came to the format later; see ``StoreFeatures``.
+  var readFeatures: [String] = []
+  var writeFeatures: [String] = []
   var uuid: [UInt8]
   /// Grows by one with every commit.
   var version: UInt64
@@ -14,15 +17,14 @@ struct StoreRecord: Codable, Sendable {
   var rangeBits: Int
   var nextNodeType: UInt16
   var nextEdgeType: UInt16
-  /// The version whose changes are all in segments; later ones are in the tables of changes. The
-  /// version itself when it is not there.
-  var foldedVersion: UInt64?
+  /// The version whose changes are all in segments; later ones are in the tables of changes.
+  var foldedVersion: UInt64
   /// The version that changed data last; those that only keep a model or what it wrote do not.
-  var dataVersion: UInt64?
+  var dataVersion: UInt64
   /// The version that changed types or columns last.
-  var schemaVersion: UInt64?
+  var schemaVersion: UInt64
   /// Grows whenever the catalog or the manifest changes.
-  var layout: UInt64?
+  var layout: UInt64
 
   var identity: StoreIdentity { StoreIdentity(bytes: uuid)! }
 }
@@ -30,6 +32,15 @@ struct StoreRecord: Codable, Sendable {
 /// The one part of ``StoreRecord`` that every format has.
 struct StoreFormat: Codable, Sendable {
   var format: UInt64
+}
+
+/// What a store of this format needs a build to know beyond it, by name. There is nothing of the kind
+/// yet: a build that finds a name is too old for the store.
+struct StoreFeatures: Codable, Sendable {
+  /// Without these it cannot be read, nor written.
+  var readFeatures: [String]
+  /// Without these it can be read, but not written.
+  var writeFeatures: [String]
 }
 
 /// A column of a type, as the catalog keeps it.
@@ -65,8 +76,8 @@ struct NodeTypeRecord: Codable, Sendable {
   /// Rows when the last build or compaction ended; ``Counts`` has those of now.
   var count: UInt64
   var keys: KeyKind
-  /// Keys in the dictionary segment, those of the first nodes; `count` when it is not there.
-  var keyCount: UInt64?
+  /// Keys in the dictionary segment, those of the first nodes.
+  var dictionaryCount: UInt64
   var nextColumn: UInt16
   var columns: [ColumnRecord]
 }
@@ -87,9 +98,16 @@ struct EdgeTypeRecord: Codable, Sendable {
   var type: EdgeType { EdgeType(NodeType(source), relation, NodeType(target)) }
 }
 
-extension NodeTypeRecord {
-  /// Nodes whose keys are in the dictionary.
-  var dictionaryCount: UInt64 { keyCount ?? count }
+extension UInt16 {
+  /// The number so far behind this one. Numbers of types and columns are never used twice, and end.
+  func advanced(by count: Int, of owner: String) throws -> UInt16 {
+    guard let number = UInt16(exactly: Int(self) + count) else {
+      throw HedgerowError(
+        .usage,
+        "\(owner) has used up its 65,535 numbers: hedgerow rebuild makes a store that counts anew")
+    }
+    return number
+  }
 }
 
 /// How many nodes or edges a type has now.

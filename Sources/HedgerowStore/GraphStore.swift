@@ -61,7 +61,8 @@ public final class GraphStore: Sendable {
     let environment = try LMDBEnvironment.open(directory, .readWrite)
     let record = StoreRecord(
       format: StoreLayout.format, uuid: StoreIdentity().bytes, version: 0, generation: 0,
-      rangeBits: rangeBits, nextNodeType: 0, nextEdgeType: 0, foldedVersion: 0, layout: 0)
+      rangeBits: rangeBits, nextNodeType: 0, nextEdgeType: 0, foldedVersion: 0, dataVersion: 0,
+      schemaVersion: 0, layout: 0)
     try environment.write { txn in
       try StoreTables().create(in: txn)
       try txn.put(JSON(record), for: StoreTables.storeKey, in: StoreTables().store)
@@ -71,7 +72,8 @@ public final class GraphStore: Sendable {
   /// Opens a store that exists.
   ///
   /// - Throws: `noInput` when there is no store, `newerFormat` when this build is too old for it,
-  ///   `damaged` when its records do not hold.
+  ///   `badData` when the store has an older format: see ``upgrade(at:waiting:)``; `damaged` when its
+  ///   records do not hold.
   public static func open(at path: String, _ access: Access = .readWrite) throws -> GraphStore {
     try GraphStore(opening: path, access)
   }
@@ -80,17 +82,13 @@ public final class GraphStore: Sendable {
   static func exists(at path: String) -> Bool { FileSystem.exists(path) }
 
   init(opening path: String, _ access: Access) throws {
-    try Self.requireStore(at: path)
-    // A store appears with its first commit in it; LMDB would begin an empty file anew.
-    let data = "\(path)/\(StoreLayout.dataFile)"
-    guard try FileSystem.byteCount(of: data) > 0 else {
-      throw HedgerowError(.damaged, "is empty: restore a copy", at: data)
-    }
+    let data = try Self.requireData(at: path)
     self.path = path
     self.access = access
     environment = try LMDBEnvironment.open(path, access == .readOnly ? .readOnly : .readWrite)
     note = environment.mapping.map { MappedFileNote($0, path: data) }
-    _ = try state()
+    let record = try state().record
+    if access == .readWrite { try record.requireWritable(at: path) }
   }
 
   /// Throws `noInput` where there is nothing that could be a store.
@@ -102,6 +100,17 @@ public final class GraphStore: Sendable {
     guard FileSystem.exists("\(path)/\(StoreLayout.dataFile)") else {
       throw HedgerowError(.noInput, "not a store: it has no \(StoreLayout.dataFile)", at: path)
     }
+  }
+
+  /// The path of the store's data, which are there. A store appears with its first commit in it; LMDB
+  /// would begin an empty file anew.
+  @discardableResult static func requireData(at path: String) throws -> String {
+    try requireStore(at: path)
+    let data = "\(path)/\(StoreLayout.dataFile)"
+    guard try FileSystem.byteCount(of: data) > 0 else {
+      throw HedgerowError(.damaged, "is empty: restore a copy", at: data)
+    }
+    return data
   }
 
   /// The types and columns of the newest version.
@@ -269,53 +278,19 @@ public final class GraphStore: Sendable {
 
   /// The state that the transaction began from: what it changed itself is not in it.
   func state(in txn: borrowing WriteTransaction) throws -> StoreState {
-    try state(KeptTransaction(txn.handle), commit: txn.number - 1)
+    let state = try state(KeptTransaction(txn.handle), commit: txn.number - 1)
+    try state.record.requireWritable(at: path)
+    return state
   }
 
   private func state(_ txn: KeptTransaction, commit: Int) throws -> StoreState {
     let known = cache.withLock { $0 }
     if known.commit == commit, let state = known.state { return state }
-    let state = try readState(in: txn, known: known.state)
+    let state = try StoreState(reading: txn, known: known.state, at: path)
     cache.withLock { cache in
       if cache.commit < commit { (cache.commit, cache.state) = (commit, state) }
     }
     return state
-  }
-
-  /// - Parameter known: an earlier state, of which types and segments may still hold.
-  func readState(
-    in txn: KeptTransaction, known: StoreState?
-  ) throws -> StoreState {
-    let tables = StoreTables()
-    do {
-      // Of a newer format nothing else is known: the rest of its record may be of another shape.
-      guard let format = try txn.value(for: StoreTables.storeKey, in: tables.format)?.value.format
-      else { throw HedgerowError(.noInput, "not a store: data.mdb has no store record", at: path) }
-      guard format <= StoreLayout.format else {
-        throw HedgerowError(
-          .newerFormat,
-          "the store has format \(format) and this build reads up to "
-            + "\(StoreLayout.format): use a newer hedgerow", at: path)
-      }
-      let record = try txn.value(for: StoreTables.storeKey, in: tables.store)!.value
-      guard record.uuid.count == 16, (6...20).contains(record.rangeBits) else {
-        throw HedgerowError(.damaged, "the store record makes no sense", at: path)
-      }
-      var counts: [OwnerKey: Counts] = [:]
-      try txn.forEach(in: tables.counts) { counts[$0] = $1 }
-      if let known, let layout = record.layout, known.record.layout == layout,
-        known.record.uuid == record.uuid
-      {
-        return StoreState(
-          record: record, catalog: known.catalog, manifest: known.manifest, counts: counts)
-      }
-      var catalog = Catalog()
-      try txn.forEach(in: tables.nodes) { _, node in catalog.nodes.append(node.value) }
-      try txn.forEach(in: tables.edges) { _, edge in catalog.edges.append(edge.value) }
-      var manifest: [SegmentRecord] = []
-      try txn.forEach(in: tables.manifest) { _, segment in manifest.append(segment) }
-      return StoreState(record: record, catalog: catalog, manifest: manifest, counts: counts)
-    }
   }
 }
 
@@ -325,22 +300,16 @@ struct StoreState: Sendable {
   var catalog: Catalog
   /// In the order of part, type, column and range.
   var manifest: [SegmentRecord]
-  /// Types that nothing came to since the last build may be left out.
+  /// Of all types in the catalog.
   var counts: [OwnerKey: Counts]
 
-  func count(_ key: OwnerKey) -> Counts {
-    if let counts = counts[key] { return counts }
-    let stored =
-      key.owner == .node
-      ? catalog.nodes.first { $0.id == key.type }?.count
-      : catalog.edges.first { $0.id == key.type }?.count
-    return Counts(total: stored ?? 0)
-  }
+  /// Of a type that a build adds and has not published: none.
+  func count(_ key: OwnerKey) -> Counts { counts[key] ?? Counts() }
   func count(of node: NodeTypeRecord) -> Counts { count(OwnerKey(.node, node.id)) }
   func count(of edge: EdgeTypeRecord) -> Counts { count(OwnerKey(.edge, edge.id)) }
 
   /// Whether there are changes that are not in segments.
-  var hasChanges: Bool { (record.foldedVersion ?? record.version) < record.version }
+  var hasChanges: Bool { record.foldedVersion < record.version }
 
   /// The manifest after a build.
   func manifest(without removed: [SegmentRecord], with added: [SegmentRecord]) -> [SegmentRecord] {

@@ -12,7 +12,8 @@ public enum AdjacencyIndex: UInt8, Sendable, CaseIterable, CustomStringConvertib
 
 /// Names and section numbers of what is in a store's directory; drawn in `docs/format.md`.
 enum StoreLayout {
-  static let format: UInt64 = 0
+  /// Of the whole store. From 1 on it is frozen: see `docs/format.md` for what may be added to it.
+  static let format: UInt64 = 1
   static let segmentsDirectory = "segments"
   static let generationsDirectory = "generations"
   static let scratchDirectory = "scratch"

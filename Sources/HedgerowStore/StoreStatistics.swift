@@ -39,7 +39,7 @@ extension GraphStore {
       format: state.record.format, uuid: state.record.identity.description,
       version: state.record.version, generation: state.record.generation,
       segmentCount: state.manifest.count, changedEntryCount: changed,
-      foldedVersion: state.record.foldedVersion ?? state.record.version, byteCountOnDisk: bytes,
+      foldedVersion: state.record.foldedVersion, byteCountOnDisk: bytes,
       pinnedGenerations: (try? pinnedGenerations()) ?? [])
   }
 }

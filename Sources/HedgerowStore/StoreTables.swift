@@ -10,6 +10,7 @@ import HedgerowRoaring
 struct StoreTables: Sendable {
   let store = Table<String, JSON<StoreRecord>>("meta")
   let format = Table<String, JSON<StoreFormat>>("meta")
+  let features = Table<String, JSON<StoreFeatures>>("meta")
   let nodes = Table<TypeKey, JSON<NodeTypeRecord>>("catalog.nodes")
   let edges = Table<TypeKey, JSON<EdgeTypeRecord>>("catalog.edges")
   let manifest = Table<SegmentID, SegmentRecord>("manifest")
@@ -26,7 +27,7 @@ struct StoreTables: Sendable {
   let categories = Table<CategoryKey, String>("categories")
   let log = Table<LogKey, [UInt8]>("log")
 
-  /// What a store of this format may hold: a table of another name is a damaged one.
+  /// What a store of this format holds: these tables, and no others.
   var names: Set<String> {
     [
       store.name, nodes.name, edges.name, manifest.name, sets.name, models.name, counts.name,
@@ -34,8 +35,9 @@ struct StoreTables: Sendable {
     ]
   }
 
-  /// Makes the tables that changes go to, so that nested transactions find them.
+  /// Makes all tables: a store has them from its beginning, so that nested transactions find them.
   func create(in txn: borrowing WriteTransaction) throws {
+    try txn.create(store)
     try txn.create(sets)
     try txn.create(models)
     try txn.create(manifest)
@@ -87,36 +89,42 @@ struct TypeKey: KeyCodec {
   }
 }
 
-/// The node type's number, the set's name, and which 65,536 ids; without that, the set whole, as
-/// format 0 kept it.
-struct SetKey: KeyCodec, Hashable {
+/// A set of nodes: the node type's number and the set's name.
+struct SetName: Hashable, Sendable {
   var type: UInt16
   var name: String
-  var block: UInt16?
-  init(type: UInt16, name: String, block: UInt16? = nil) {
-    self.type = type
-    self.name = name
+
+  /// What the keys of its blocks begin with.
+  var prefix: [UInt8] {
+    var bytes: [UInt8] = []
+    appendBigEndian(type, to: &bytes)
+    bytes += name.utf8
+    bytes.append(0)
+    return bytes
+  }
+}
+
+/// A set, and which 65,536 ids of it: those with the same upper half.
+struct SetKey: KeyCodec, Hashable {
+  var set: SetName
+  var block: UInt16
+
+  init(_ set: SetName, block: UInt16) {
+    self.set = set
     self.block = block
   }
   func encode(into bytes: inout [UInt8]) {
-    appendBigEndian(type, to: &bytes)
-    bytes += name.utf8
-    if let block {
-      bytes.append(0)
-      appendBigEndian(block, to: &bytes)
-    }
+    bytes += set.prefix
+    appendBigEndian(block, to: &bytes)
   }
   init(decoding bytes: RawSpan) throws {
-    guard bytes.byteCount > 2 else { throw HedgerowError(.damaged, "not a set's key") }
-    type = UInt16(bigEndian: bytes.unsafeLoadUnaligned(as: UInt16.self))
+    let wrong = HedgerowError(.damaged, "not a set's key")
+    guard bytes.byteCount > 5 else { throw wrong }
+    let type = UInt16(bigEndian: bytes.unsafeLoadUnaligned(as: UInt16.self))
     let rest = bytes.withUnsafeBytes { [UInt8]($0.dropFirst(2)) }
-    if let end = rest.firstIndex(of: 0) {
-      guard end == rest.count - 3 else { throw HedgerowError(.damaged, "not a set's key") }
-      block = UInt16(rest[end + 1]) << 8 | UInt16(rest[end + 2])
-      name = String(decoding: rest[..<end], as: UTF8.self)
-    } else {
-      name = String(decoding: rest, as: UTF8.self)
-    }
+    guard let end = rest.firstIndex(of: 0), end == rest.count - 3 else { throw wrong }
+    block = UInt16(rest[end + 1]) << 8 | UInt16(rest[end + 2])
+    set = SetName(type: type, name: String(decoding: rest[..<end], as: UTF8.self))
   }
 }
 

@@ -16,7 +16,7 @@ struct FullDisk {
     let directory = laboratory.directory("steps")
     try FileSystem.makeDirectory(directory)
     steps = try Step.all(laboratory, in: directory).filter {
-      $0.old != $0.new && $0.name != "create"
+      $0.old != $0.new && $0.name != "create" && $0.name != "upgrade"
     }
   }
 

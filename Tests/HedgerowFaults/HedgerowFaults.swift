@@ -58,6 +58,16 @@ import HedgerowTestSupport
     case "read-write-process":
       try ReadWriteProcess.run(arguments)
       return true
+    // Steps of `tools/make-golden-store`.
+    case "golden-store":
+      guard arguments.count == 2 else { throw HedgerowError(.usage, "golden-store STEP PATH") }
+      switch arguments[0] {
+      case "begin": try GoldenStore.begin(at: arguments[1])
+      case "change-and-fold": try GoldenStore.changeBeforeCompaction(at: arguments[1])
+      case "change": try GoldenStore.change(at: arguments[1])
+      default: throw HedgerowError(.usage, "'\(arguments[0])' is no step")
+      }
+      return true
     // Experiments.
     case "kills":
       return try Kills(laboratory()).run(number(0, 1000))

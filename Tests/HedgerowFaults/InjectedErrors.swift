@@ -225,7 +225,33 @@ struct Step: Sendable {
           arguments: arguments.map { $0 == store ? "PATH" : $0 }, base: base, old: old, new: new,
           allowed: old == .absent ? [old, empty, new] : [old, new]))
     }
-    return steps
+    return try steps + [upgrade(laboratory, root: root, judge)]
+  }
+
+  /// Of a store that a build of format 0 wrote.
+  private static func upgrade(
+    _ laboratory: Laboratory, root: String, _ judge: Judge
+  ) throws -> Step {
+    let directory = TemporaryDirectory()
+    let kept = try DiskImage(of: KeptStore.unpack("format-0-changed", in: directory))
+    func begin() throws {
+      try FileSystem.removeTree(root)
+      try FileSystem.makeDirectory(root)
+      try kept.write(to: "\(root)/s")
+    }
+    try begin()
+    let base = try DiskImage(of: root)
+    let old = try judge.judge("\(root)/s", .look)
+    // The look has upgraded it.
+    try begin()
+    let run = try Run(laboratory.command, ["upgrade", "\(root)/s"])
+    let new = try judge.judge("\(root)/s", .look)
+    guard run.status == 0, old != new else {
+      throw HedgerowError(.badData, "upgrade ended with \(run.status): \(run.errors) \(old) \(new)")
+    }
+    return Step(
+      name: "upgrade", program: laboratory.command, arguments: ["upgrade", "PATH"], base: base,
+      old: old, new: new, allowed: [old, new])
   }
 }
 

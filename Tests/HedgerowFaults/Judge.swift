@@ -126,6 +126,13 @@ final class Judge {
     let report: VerifyReport
     do {
       report = try StoreVerifier.verify(at: path)
+    } catch let error as HedgerowError where error.code == .badData {
+      // Of an older format: looked at when it has the newest.
+      let format = try GraphStore.upgrade(at: path).oldFormat
+      guard case .content(let digest) = try look(path, depth) else {
+        return .failure("an upgrade left a store that does not hold")
+      }
+      return .content("of format \(format): \(digest)")
     } catch let error as HedgerowError where depth == .damaged && error.code != .io {
       report = VerifyReport()
       try? readOn(path)

@@ -1,3 +1,4 @@
+import CHedgerowKernels
 import HedgerowCore
 import HedgerowMapped
 import HedgerowTestSupport
@@ -46,6 +47,27 @@ import Testing
       try writer.append([UInt8](repeating: 1, count: 1 << 20))
     }
     #expect(try FileSystem.names(in: directory.path).isEmpty)
+  }
+
+  /// A later build may set a bit for what this one does not know.
+  @Test func aFileThatNeedsAFeatureIsRefusedAsNewer() throws {
+    let directory = TemporaryDirectory()
+    let writer = try SegmentWriter(
+      path: directory("a.seg"), kind: .column, identity: identity, generation: 1)
+    try writer.finish(attributes: [])
+    var bytes = TemporaryDirectory.contents(directory("a.seg"))
+    #expect(bytes[8..<12] == [0, 0, 0, 0] && bytes[60..<64] == [0, 0, 0, 0])
+    for place in [8, 60, 63] {
+      bytes[place] = 1
+      let checksum = bytes.withUnsafeBytes { hr_crc32c(0, $0.baseAddress, 4092) }
+      withUnsafeBytes(of: checksum.littleEndian) { bytes.replaceSubrange(4092..<4096, with: $0) }
+      directory.write("b.seg", bytes)
+      let error = #expect(throws: HedgerowError.self) {
+        _ = try MappedSegment(path: directory("b.seg"), kind: .column, identity: identity)
+      }
+      #expect(error?.code == .newerFormat, "byte \(place)")
+      bytes[place] = 0
+    }
   }
 
   /// Headers with every byte changed in turn: each is refused or means the same.

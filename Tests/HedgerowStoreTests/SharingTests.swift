@@ -3,6 +3,7 @@ import HedgerowCore
 import HedgerowGraph
 import HedgerowLMDB
 import HedgerowMapped
+import HedgerowRoaring
 import HedgerowTestSupport
 import Synchronization
 import Testing
@@ -296,11 +297,155 @@ private func requireOne(_ snapshot: Snapshot) throws {
     #expect(try StoreVerifier.verify(GraphStore.open(at: path, .readOnly)).isClean)
   }
 
+  @Test func anOlderFormatIsRefusedWithWhatToDo() throws {
+    let directory = TemporaryDirectory()
+    let path = directory("s")
+    _ = try G(seed: 1).makeStore(at: path)
+    for record in ["{\"format\":0}", "{\"format\":0,\"uuid\":\"text\"}"] {
+      try LMDBEnvironment.open(path, .readWrite).write {
+        try $0.put(Array(record.utf8), for: "store", in: meta)
+      }
+      let error = #expect(throws: HedgerowError.self) { try GraphStore.open(at: path, .readOnly) }
+      #expect(error?.code == .badData)
+      #expect(error?.message.contains("hedgerow upgrade \(path)") == true)
+    }
+  }
+
+  private func put(_ features: String, _ names: String, at path: String) throws {
+    try LMDBEnvironment.open(path, .readWrite).write { txn in
+      let old = try #require(try txn.value(for: "store", in: meta))
+      let new = String(decoding: old, as: UTF8.self)
+        .replacing("\"\(features)\":[]", with: "\"\(features)\":[\(names)]")
+      try txn.put(Array(new.utf8), for: "store", in: meta)
+    }
+  }
+
+  @Test func whatNeedsAFeatureToBeReadIsRefused() throws {
+    let directory = TemporaryDirectory()
+    let path = directory("s")
+    _ = try G(seed: 1).makeStore(at: path)
+    let store = try GraphStore.open(at: path)
+    try put("readFeatures", "\"spheres\"", at: path)
+    let error = #expect(throws: HedgerowError.self) { try GraphStore.open(at: path, .readOnly) }
+    #expect(error?.code == .newerFormat && error?.message.contains("'spheres'") == true)
+    #expect(code { _ = try store.snapshot() } == .newerFormat)
+    #expect(code { _ = try StoreVerifier.verify(at: path) } == .newerFormat)
+    // The rest of the record may be of another shape then.
+    try LMDBEnvironment.open(path, .readWrite).write {
+      let text = "{\"format\":1,\"readFeatures\":[\"spheres\"],\"writeFeatures\":[]}"
+      try $0.put(Array(text.utf8), for: "store", in: meta)
+    }
+    #expect(code { _ = try GraphStore.open(at: path, .readOnly) } == .newerFormat)
+  }
+
+  @Test func whatNeedsAFeatureToBeWrittenIsReadOnly() throws {
+    let directory = TemporaryDirectory()
+    let path = directory("s")
+    _ = try G(seed: 1).makeStore(at: path)
+    let store = try GraphStore.open(at: path)
+    let before = try ContentDigest(store.snapshot())
+    try put("writeFeatures", "\"spheres\"", at: path)
+    let reader = try GraphStore.open(at: path, .readOnly)
+    #expect(try ContentDigest(reader.snapshot()) == before)
+    #expect(code { _ = try GraphStore.open(at: path) } == .newerFormat)
+    #expect(code { try store.write { try $0.makeSet("s", of: "none") } } == .newerFormat)
+    #expect(code { try store.changeSchema { try $0.add(NodeSchema("other")) } } == .newerFormat)
+    #expect(code { _ = try store.beginBuild() } == .newerFormat)
+    #expect(code { try GraphStore.upgrade(at: path) } == .newerFormat)
+    #expect(code { _ = try StoreVerifier.verify(at: path) } == .newerFormat)
+    #expect(try ContentDigest(reader.snapshot()) == before)
+  }
+
+  /// What a later build of the same format adds and an older one can do without.
+  @Test func keysThatARecordHasMoreAreReadOver() throws {
+    let directory = TemporaryDirectory()
+    let path = directory("s")
+    _ = try G(seed: 1).makeStore(at: path)
+    let before = try ContentDigest(GraphStore.open(at: path).snapshot())
+    for (table, key) in [("meta", Array("store".utf8)), ("catalog.nodes", [0, 0])] {
+      try LMDBEnvironment.open(path, .readWrite).write { txn in
+        let records = Table<[UInt8], [UInt8]>(table)
+        let old = try #require(try txn.value(for: key, in: records))
+        try txn.put(old.dropLast() + Array(",\"later\":{\"a\":[1]}}".utf8), for: key, in: records)
+      }
+    }
+    #expect(try ContentDigest(GraphStore.open(at: path).snapshot()) == before)
+    #expect(try StoreVerifier.verify(at: path).isClean)
+  }
+
+  @Test func aStoreHasAllTablesAndNoOthers() throws {
+    let directory = TemporaryDirectory()
+    let path = directory("s")
+    _ = try GraphStore.create(at: path)
+    #expect(try LMDBEnvironment.open(path, .readOnly).read { $0.tableNames.count } == 14)
+    #expect(try StoreVerifier.verify(at: path).problems == [])
+    let record = try LMDBEnvironment.open(path, .readOnly).read {
+      try #require(try $0.value(for: "store", in: meta))
+    }
+    let other = directory("other")
+    for name in ["", "/segments", "/generations"] { try FileSystem.makeDirectory(other + name) }
+    try LMDBEnvironment.open(other, .readWrite).write { try $0.put(record, for: "store", in: meta) }
+    let problems = try StoreVerifier.verify(at: other).problems
+    #expect(problems.count == 13)
+    #expect(problems.contains { $0.what == "table 'log' is missing" })
+  }
+
+  @Test func everyTypeIsCounted() throws {
+    let directory = TemporaryDirectory()
+    let path = directory("s")
+    _ = try G(seed: 1).makeStore(at: path)
+    try LMDBEnvironment.open(path, .readWrite).write { (txn) throws in
+      let key = OwnerKey(.edge, 0)
+      #expect(try txn.remove(key, in: StoreTables().counts))
+    }
+    #expect(code { _ = try GraphStore.open(at: path) } == .damaged)
+  }
+
+  @Test func blocksOfSetsAreVerified() throws {
+    for (block, members) in [(1, 70_000), (0, 70_000)] as [(UInt16, UInt32)] {
+      let directory = TemporaryDirectory()
+      let store = try GraphStore(at: directory("s"), schema: [.node("a")])
+      try store.write { try $0.makeSet("whole", of: "a") }
+      #expect(try StoreVerifier.verify(store).isClean)
+      try store.environment.write { txn in
+        let key = SetKey(SetName(type: 0, name: "s"), block: block)
+        try txn.put(StoredSet(RoaringBitmap([members])), for: key, in: StoreTables().sets)
+      }
+      let problems = try StoreVerifier.verify(store).problems
+      #expect(problems.contains { $0.what.contains("set 's' is not what it must be") })
+    }
+  }
+
+  @Test func numbersOfColumnsEnd() throws {
+    let directory = TemporaryDirectory()
+    let store = try GraphStore(at: directory("s"), schema: [.node("a")])
+    try store.environment.write { txn in
+      let tables = StoreTables()
+      var node = try #require(try txn.value(for: TypeKey(0), in: tables.nodes)).value
+      node.nextColumn = 65_534
+      try txn.put(JSON(node), for: TypeKey(0), in: tables.nodes)
+      var record = try #require(try txn.value(for: StoreTables.storeKey, in: tables.store)).value
+      record.layout += 1
+      try txn.put(JSON(record), for: StoreTables.storeKey, in: tables.store)
+    }
+    try store.changeSchema { try $0.add(PropertySchema("last", .int8), to: "a") }
+    let error = #expect(throws: HedgerowError.self) {
+      try store.changeSchema { try $0.add(PropertySchema("more", .int8), to: "a") }
+    }
+    #expect(error?.code == .usage && error?.message.contains("hedgerow rebuild") == true)
+    let build = try store.beginBuild()
+    #expect(
+      code { try build.declareColumn(PropertySchema("p", .int8), of: "a", provenance: nil) }
+        == .usage)
+    build.abandon()
+    #expect(try StoreVerifier.verify(store).isClean)
+  }
+
   @Test func aRecordThatMakesNoSenseIsDamage() throws {
     let directory = TemporaryDirectory()
     let path = directory("s")
     _ = try G(seed: 1).makeStore(at: path)
-    for record in ["", "{}", "[1]", "{\"format\":0}", "no JSON"] {
+    for record in ["", "{}", "[1]", "{\"format\":1}", "no JSON"] {
       try LMDBEnvironment.open(path, .readWrite).write {
         try $0.put(Array(record.utf8), for: "store", in: meta)
       }

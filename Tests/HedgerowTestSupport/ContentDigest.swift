@@ -44,6 +44,8 @@ public struct ContentDigest: Hashable, Sendable, CustomStringConvertible {
         digest.fold("text")
         digest.fold(text)
       }
+    } else if graph.keyKind(of: type) == .uuid {
+      digest.fold(try graph.uuidKeys(of: 0..<count, of: type).map(\.description).joined())
     } else {
       digest.fold(try graph.integerKeys(of: 0..<count, of: type))
     }
@@ -56,7 +58,13 @@ public struct ContentDigest: Hashable, Sendable, CustomStringConvertible {
       let source = graph.provenance(of: property.name, of: type)
       digest.fold("column \(property.name) \(property.kind)")
       if let source { digest.fold("\(source.model) \(source.hash) \(source.dataVersion)") }
-      try fold(graph.columnReader(of: type, property.name), without: deleted)
+      if property.kind == .bytes {
+        for id in 0..<UInt32(count) where !deleted.contains(id) {
+          fold(try graph.value(of: property.name, of: type, at: NodeID(id)))
+        }
+      } else {
+        try fold(graph.columnReader(of: type, property.name), without: deleted)
+      }
     }
     for name in graph.setNames(of: type) {
       digest.fold("set \(name)")
@@ -78,7 +86,13 @@ public struct ContentDigest: Hashable, Sendable, CustomStringConvertible {
     }
     for property in edge.properties {
       digest.fold("column \(property.name) \(property.kind)")
-      try fold(graph.columnReader(of: edge.type, property.name))
+      if property.kind == .bytes {
+        for place in 0..<UInt64(graph.count(of: edge.type)) {
+          fold(try graph.value(of: property.name, of: edge.type, at: place))
+        }
+      } else {
+        try fold(graph.columnReader(of: edge.type, property.name))
+      }
     }
   }
 
@@ -119,6 +133,10 @@ public struct ContentDigest: Hashable, Sendable, CustomStringConvertible {
         }
       }
     }
+  }
+
+  private mutating func fold(_ value: PropertyValue?) {
+    digest.fold(value.map { "value \($0)" } ?? "null")
   }
 
   private mutating func fold(_ bytes: UnsafeRawBufferPointer?) {

@@ -46,6 +46,7 @@ public final class GenerationBuilder: Sendable {
   let pending: Mutex<Pending>
 
   init(store: GraphStore, locks: [FileLock], base: StoreState) throws {
+    try base.record.requireWritable(at: store.path)
     self.store = store
     self.base = base
     generation = base.record.generation + 1
@@ -77,12 +78,12 @@ public final class GenerationBuilder: Sendable {
         throw HedgerowError(.usage, "node type '\(node.type)' exists already in \(store.path)")
       }
       let id = pending.nextNodeType
-      pending.nextNodeType += 1
+      pending.nextNodeType = try id.advanced(by: 1, of: "the store's node types")
       pending.changesData = true
       pending.catalog.nodes.append(
         NodeTypeRecord(
           id: id, name: node.type.name, count: UInt64(count), keys: .identity,
-          nextColumn: UInt16(columns.count), columns: columns))
+          dictionaryCount: UInt64(count), nextColumn: UInt16(columns.count), columns: columns))
       pending.unfinished.insert("keys of \(node.type)")
       for column in columns { pending.unfinished.insert("column \(node.type).\(column.name)") }
     }
@@ -106,7 +107,7 @@ public final class GenerationBuilder: Sendable {
         throw HedgerowError(.usage, "edge type '\(edge.type)' needs the node type '\(type)'")
       }
       let id = pending.nextEdgeType
-      pending.nextEdgeType += 1
+      pending.nextEdgeType = try id.advanced(by: 1, of: "the store's edge types")
       pending.changesData = true
       pending.catalog.edges.append(
         EdgeTypeRecord(
@@ -152,7 +153,7 @@ public final class GenerationBuilder: Sendable {
         pending.records.removeAll(where: isReplaced)
       }
       let id = pending.catalog.nodes[index].nextColumn
-      pending.catalog.nodes[index].nextColumn += 1
+      pending.catalog.nodes[index].nextColumn = try id.advanced(by: 1, of: "'\(type)'")
       pending.catalog.nodes[index].columns.append(
         ColumnRecord(
           id: id, name: property.name, kind: property.kind.description, provenance: provenance))
@@ -173,6 +174,7 @@ public final class GenerationBuilder: Sendable {
     from first: UInt16 = 0
   ) throws -> [ColumnRecord] {
     var names = Set(present.map(\.name))
+    _ = try first.advanced(by: properties.count, of: "'\(owner)'")
     return try properties.enumerated().map { index, property in
       try Identifier.check(property.name, as: "column")
       guard names.insert(property.name).inserted else {
@@ -315,7 +317,7 @@ public final class GenerationBuilder: Sendable {
     pending.withLock { pending in
       let node = pending.catalog.nodes.firstIndex { $0.id == type }!
       pending.catalog.nodes[node].keys = kind
-      pending.catalog.nodes[node].keyCount = nil
+      pending.catalog.nodes[node].dictionaryCount = pending.catalog.nodes[node].count
       pending.keyed.insert(type)
       pending.unfinished.remove("keys of \(pending.catalog.nodes[node].name)")
     }
@@ -386,11 +388,10 @@ public final class GenerationBuilder: Sendable {
     record.nextNodeType = pending.nextNodeType
     record.nextEdgeType = pending.nextEdgeType
     record.foldedVersion = record.version
-    record.layout = (record.layout ?? 0) + 1
+    record.layout += 1
     if pending.changesData { record.dataVersion = record.version }
     try store.environment.write { txn in
       let tables = StoreTables()
-      try tables.create(in: txn)
       guard
         try txn.value(for: StoreTables.storeKey, in: tables.store)?.value.version
           == base.record.version
@@ -409,15 +410,10 @@ public final class GenerationBuilder: Sendable {
         try txn.put(counts, for: key, in: tables.counts)
       }
       for set in pending.sets {
-        var prefix: [UInt8] = []
-        let whole = SetKey(type: set.type, name: set.name)
-        whole.encode(into: &prefix)
-        try txn.remove(whole, in: tables.sets)
-        try txn.removeAll(in: tables.sets, prefix: prefix + [0])
+        let name = SetName(type: set.type, name: set.name)
+        try txn.removeAll(in: tables.sets, prefix: name.prefix)
         for (block, members) in set.members.blocks() {
-          try txn.put(
-            StoredSet(members), for: SetKey(type: set.type, name: set.name, block: block),
-            in: tables.sets)
+          try txn.put(StoredSet(members), for: SetKey(name, block: block), in: tables.sets)
         }
       }
       try put(pending.models, as: record, in: txn)

@@ -43,10 +43,7 @@ struct Compaction {
 
   private func fold(_ node: NodeTypeRecord) throws {
     let total = state.count(of: node).total
-    builder.edit(node.id) { record in
-      record.keyCount = record.dictionaryCount
-      record.count = total
-    }
+    builder.edit(node.id) { (record: inout NodeTypeRecord) in record.count = total }
     for column in node.columns { try fold(column, of: node, total) }
     let added = snapshot.changes.keys[node.id] ?? []
     // A dictionary is one file: it is written when that pays.

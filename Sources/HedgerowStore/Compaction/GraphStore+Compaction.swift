@@ -215,7 +215,7 @@ extension GenerationBuilder {
       try put(pending, in: txn)
       state.record.generation = generation
       state.record.foldedVersion = snapshot.version
-      state.record.layout = (state.record.layout ?? 0) + 1
+      state.record.layout += 1
       try txn.put(JSON(state.record), for: StoreTables.storeKey, in: tables.store)
       state.catalog = pending.catalog
       state.manifest = base.manifest(without: pending.removed, with: pending.records)

@@ -43,7 +43,7 @@ extension GraphStore {
         let first = try withGeneration { _, _, generation in generation }
         try environment.copy(toDirectory: draft)
         let copied = try LMDBEnvironment.read(copyIn: draft) {
-          try readState(in: KeptTransaction($0.handle), known: nil)
+          try StoreState(reading: KeptTransaction($0.handle), at: draft)
         }
         let current = try withGeneration { _, _, generation in generation }
         if copied.record.generation == first.number || copied.record.generation == current.number {

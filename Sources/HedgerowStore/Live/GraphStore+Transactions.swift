@@ -100,6 +100,10 @@ extension GraphStore {
   }
 
   func lock(_ name: String, waiting seconds: Double) throws -> FileLock {
+    try Self.lock(name, of: path, waiting: seconds)
+  }
+
+  static func lock(_ name: String, of path: String, waiting seconds: Double) throws -> FileLock {
     let file = "\(path)/\(name)"
     var waited = 0.0
     var pause = 0.0002

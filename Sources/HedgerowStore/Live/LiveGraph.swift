@@ -329,10 +329,8 @@ class LiveGraph {
 
   func set(_ name: String, of node: NodeTypeRecord) throws -> RoaringBitmap? {
     var found: RoaringBitmap?
-    var prefix: [UInt8] = []
-    SetKey(type: node.id, name: name).encode(into: &prefix)
-    try txn.forEach(in: tables.sets, prefix: prefix) { key, set in
-      guard key.name == name else { return }
+    let prefix = SetName(type: node.id, name: name).prefix
+    try txn.forEach(in: tables.sets, prefix: prefix) { _, set in
       if found == nil { found = RoaringBitmap() }
       found!.formUnion(set.members)
     }
@@ -343,7 +341,7 @@ class LiveGraph {
     var names: Set<String> = []
     var prefix: [UInt8] = []
     appendBigEndian(node.id, to: &prefix)
-    try txn.forEach(in: tables.sets, prefix: prefix) { key, _ in names.insert(key.name) }
+    try txn.forEach(in: tables.sets, prefix: prefix) { key, _ in names.insert(key.set.name) }
     return names.sorted()
   }
 }

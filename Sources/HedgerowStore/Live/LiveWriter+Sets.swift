@@ -3,48 +3,41 @@ import HedgerowLMDB
 import HedgerowRoaring
 
 extension LiveWriter {
-  /// A set as it was kept whole goes into blocks at its first change.
-  private func splitSet(_ name: String, of node: NodeTypeRecord) throws -> Bool {
-    let whole = SetKey(type: node.id, name: name)
-    if let members = try txn.value(for: whole, in: tables.sets)?.members {
-      try txn.remove(whole, in: tables.sets)
-      try putSet(name, members, of: node)
-      return true
-    }
-    return try txn.value(for: SetKey(type: node.id, name: name, block: 0), in: tables.sets) != nil
+  /// Block 0 is always there.
+  private func hasSet(_ name: String, of node: NodeTypeRecord) throws -> Bool {
+    let key = SetKey(SetName(type: node.id, name: name), block: 0)
+    return try txn.value(for: key, in: tables.sets) != nil
   }
 
   private func putSet(_ name: String, _ members: RoaringBitmap, of node: NodeTypeRecord) throws {
     for (block, part) in members.blocks() {
-      try txn.put(
-        StoredSet(part), for: SetKey(type: node.id, name: name, block: block), in: tables.sets)
+      let key = SetKey(SetName(type: node.id, name: name), block: block)
+      try txn.put(StoredSet(part), for: key, in: tables.sets)
     }
   }
 
   func makeSet(_ name: String, of node: NodeTypeRecord) throws {
     try Identifier.check(name, as: "set")
-    if try splitSet(name, of: node) { return }
+    if try hasSet(name, of: node) { return }
     try putSet(name, RoaringBitmap(), of: node)
     try note(.makeSet(type: node.id, set: name))
   }
 
   func dropSet(_ name: String, of node: NodeTypeRecord) throws {
-    guard try splitSet(name, of: node) else {
+    guard try hasSet(name, of: node) else {
       throw HedgerowError(.usage, "node type '\(node.name)' has no set named '\(name)'")
     }
     for id in try set(name, of: node) ?? [] {
       try note(.removeMember(type: node.id, id: id, set: name))
     }
-    var prefix: [UInt8] = []
-    SetKey(type: node.id, name: name).encode(into: &prefix)
-    try txn.removeAll(in: tables.sets, prefix: prefix + [0])
+    try txn.removeAll(in: tables.sets, prefix: SetName(type: node.id, name: name).prefix)
     try note(.dropSet(type: node.id, set: name))
   }
 
   func insert(_ id: UInt32, into name: String, of node: NodeTypeRecord) throws {
     try requireNode(id, of: node)
     try makeSet(name, of: node)
-    let key = SetKey(type: node.id, name: name, block: UInt16(id >> 16))
+    let key = SetKey(SetName(type: node.id, name: name), block: UInt16(id >> 16))
     var members = try txn.value(for: key, in: tables.sets)?.members ?? RoaringBitmap()
     guard members.insert(id) else { return }
     try txn.put(StoredSet(members), for: key, in: tables.sets)
@@ -52,10 +45,10 @@ extension LiveWriter {
   }
 
   func remove(_ id: UInt32, from name: String, of node: NodeTypeRecord) throws {
-    guard try splitSet(name, of: node) else {
+    guard try hasSet(name, of: node) else {
       throw HedgerowError(.usage, "node type '\(node.name)' has no set named '\(name)'")
     }
-    let key = SetKey(type: node.id, name: name, block: UInt16(id >> 16))
+    let key = SetKey(SetName(type: node.id, name: name), block: UInt16(id >> 16))
     guard var members = try txn.value(for: key, in: tables.sets)?.members, members.remove(id)
     else { return }
     if members.isEmpty && key.block != 0 {

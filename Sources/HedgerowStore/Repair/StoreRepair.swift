@@ -275,11 +275,8 @@ public struct StoreRepair {
           record.rowCount != node.dictionaryCount
         {
           note("node type '\(node.name)'", "keys", node.dictionaryCount, record.rowCount)
-          if node.keyCount == nil {
-            node.count = record.rowCount
-          } else {
-            node.keyCount = record.rowCount
-          }
+          if node.dictionaryCount == node.count { node.count = record.rowCount }
+          node.dictionaryCount = record.rowCount
           counts.nodes.append(node)
         }
         var prefix: [UInt8] = []
@@ -349,7 +346,7 @@ extension GenerationBuilder {
     try FileSystem.syncDirectory("\(store.path)/\(StoreLayout.segmentsDirectory)")
     var record = base.record
     record.generation = generation
-    record.layout = (record.layout ?? 0) + 1
+    record.layout += 1
     if hasLosses {
       record.version += 1
       record.dataVersion = record.version

@@ -17,6 +17,7 @@ public struct SchemaChange {
   private(set) var nextEdgeType: UInt16
   /// What each change says in the log.
   private(set) var descriptions: [String] = []
+  private(set) var addedTypes: [OwnerKey] = []
   private(set) var droppedTypes: [OwnerKey] = []
   private(set) var droppedColumns: [ColumnKey] = []
   private let path: String
@@ -41,9 +42,10 @@ public struct SchemaChange {
     catalog.nodes.append(
       NodeTypeRecord(
         id: nextNodeType, name: node.type.name, count: 0, keys: keys == .identity ? .int64 : keys,
-        nextColumn: UInt16(node.properties.count),
+        dictionaryCount: 0, nextColumn: UInt16(node.properties.count),
         columns: try Self.records(node.properties, of: "\(node.type)")))
-    nextNodeType += 1
+    addedTypes.append(OwnerKey(.node, nextNodeType))
+    nextNodeType = try nextNodeType.advanced(by: 1, of: "the store's node types")
     descriptions.append("add node type \(node.type)")
   }
 
@@ -84,7 +86,8 @@ public struct SchemaChange {
         timeColumn: edge.timeColumn, weightColumn: edge.weightColumn,
         nextColumn: UInt16(edge.properties.count),
         columns: try Self.records(edge.properties, of: "\(edge.type)")))
-    nextEdgeType += 1
+    addedTypes.append(OwnerKey(.edge, nextEdgeType))
+    nextEdgeType = try nextEdgeType.advanced(by: 1, of: "the store's edge types")
     descriptions.append("add edge type \(edge.type)")
   }
 
@@ -97,7 +100,7 @@ public struct SchemaChange {
       property, default: value, id: catalog.nodes[index].nextColumn,
       beside: catalog.nodes[index].columns, of: "\(type)")
     catalog.nodes[index].columns.append(record)
-    catalog.nodes[index].nextColumn += 1
+    catalog.nodes[index].nextColumn = try record.id.advanced(by: 1, of: "'\(type)'")
     descriptions.append("add column \(type).\(property.name)")
   }
 
@@ -110,7 +113,7 @@ public struct SchemaChange {
       property, default: value, id: catalog.edges[index].nextColumn,
       beside: catalog.edges[index].columns, of: "\(type)")
     catalog.edges[index].columns.append(record)
-    catalog.edges[index].nextColumn += 1
+    catalog.edges[index].nextColumn = try record.id.advanced(by: 1, of: "'\(type)'")
     descriptions.append("add column \(type).\(property.name)")
   }
 
@@ -232,6 +235,7 @@ public struct SchemaChange {
     _ properties: [PropertySchema], of owner: String
   ) throws -> [ColumnRecord] {
     var records: [ColumnRecord] = []
+    _ = try UInt16(0).advanced(by: properties.count, of: "'\(owner)'")
     for (id, property) in properties.enumerated() {
       records.append(
         try column(property, default: nil, id: UInt16(id), beside: records, of: owner))
@@ -296,7 +300,6 @@ extension GraphStore {
     defer { withExtendedLifetime(locks) {} }
     try environment.write { txn in
       let tables = StoreTables()
-      try tables.create(in: txn)
       let state = try state(in: txn)
       var change = SchemaChange(state, path: path)
       try body(&change)
@@ -305,10 +308,9 @@ extension GraphStore {
       record.version += 1
       record.dataVersion = record.version
       record.schemaVersion = record.version
-      record.layout = (record.layout ?? 0) + 1
+      record.layout += 1
       record.nextNodeType = change.nextNodeType
       record.nextEdgeType = change.nextEdgeType
-      if record.foldedVersion == nil { record.foldedVersion = state.record.version }
       try txn.removeAll(in: tables.nodes)
       try txn.removeAll(in: tables.edges)
       for node in change.catalog.nodes {
@@ -317,6 +319,7 @@ extension GraphStore {
       for edge in change.catalog.edges {
         try txn.put(JSON(edge), for: TypeKey(edge.id), in: tables.edges)
       }
+      for key in change.addedTypes { try txn.put(Counts(), for: key, in: tables.counts) }
       for type in change.droppedTypes { try Self.remove(type, from: state, in: txn) }
       for column in change.droppedColumns { try Self.remove(column, from: state, in: txn) }
       if !change.droppedTypes.isEmpty || !change.droppedColumns.isEmpty {

@@ -23,8 +23,7 @@ extension GraphStore {
         return try Snapshot(
           store: self, state: state, generation: generation, KeptTransaction(txn.handle))
       }
-      let oldest = max(
-        state.record.foldedVersion ?? state.record.version, state.record.schemaVersion ?? 0)
+      let oldest = max(state.record.foldedVersion, state.record.schemaVersion)
       guard version >= oldest else {
         throw HedgerowError(
           .usage, "version \(version) is no longer kept: the oldest is \(oldest)", at: path)
@@ -69,11 +68,11 @@ extension GraphStore {
         counts.other -= 1
         state.counts[OwnerKey(.node, type)] = counts
       case .insertMember(let type, let id, let set):
-        sets[SetKey(type: type, name: set)]?.remove(id)
+        sets[SetName(type: type, name: set)]?.remove(id)
       case .removeMember(let type, let id, let set):
-        sets[SetKey(type: type, name: set)]?.insert(id)
-      case .makeSet(let type, let set): sets[SetKey(type: type, name: set)] = nil
-      case .dropSet(let type, let set): sets[SetKey(type: type, name: set)] = RoaringBitmap()
+        sets[SetName(type: type, name: set)]?.insert(id)
+      case .makeSet(let type, let set): sets[SetName(type: type, name: set)] = nil
+      case .dropSet(let type, let set): sets[SetName(type: type, name: set)] = RoaringBitmap()
       case .setCell, .connect, .disconnect, .setEdgeCell, .build, .schema: break
       }
     }
@@ -94,7 +93,7 @@ extension GraphStore {
       try tables.create(in: scratch)
       let writer = LiveWriter(
         path: path, generation: generation, state: state, handle: scratch.handle, isLogging: false)
-      let first = LogKey((state.record.foldedVersion ?? version) + 1, 0)
+      let first = LogKey(state.record.foldedVersion + 1, 0)
       try txn.walk(tables.log, from: first) { key, bytes in
         guard key.version <= version else { return .stop }
         for change in try LoggedChange.decode(bytes) { try writer.apply(change) }

@@ -18,7 +18,7 @@ public final class Snapshot: Sendable {
   let state: StoreState
   let segments: Generation
   let changes: SnapshotChanges
-  private let sets: [SetKey: RoaringBitmap]
+  private let sets: [SetName: RoaringBitmap]
 
   private struct Opened {
     var adjacencies: [AdjacencyKey: SnapshotAdjacency] = [:]
@@ -55,7 +55,7 @@ public final class Snapshot: Sendable {
 
   init(
     store: GraphStore, state: StoreState, generation: Generation, changes: SnapshotChanges,
-    sets: [SetKey: RoaringBitmap]
+    sets: [SetName: RoaringBitmap]
   ) throws {
     self.store = store
     self.state = state
@@ -68,15 +68,10 @@ public final class Snapshot: Sendable {
   }
 
   /// Named sets, put together from their blocks.
-  static func sets(in txn: KeptTransaction) throws -> [SetKey: RoaringBitmap] {
-    var sets: [SetKey: RoaringBitmap] = [:]
+  static func sets(in txn: KeptTransaction) throws -> [SetName: RoaringBitmap] {
+    var sets: [SetName: RoaringBitmap] = [:]
     try txn.forEach(in: StoreTables().sets) { key, set in
-      let name = SetKey(type: key.type, name: key.name)
-      if key.block == nil || sets[name] == nil {
-        sets[name] = set.members
-      } else {
-        sets[name]!.formUnion(set.members)
-      }
+      sets[key.set, default: RoaringBitmap()].formUnion(set.members)
     }
     return sets
   }
@@ -109,7 +104,7 @@ public final class Snapshot: Sendable {
 
   /// The members of a named set, or `nil` when there is no such set.
   public func set(named name: String, of type: NodeType) throws -> RoaringBitmap? {
-    guard let node = state.catalog.node(type), let set = sets[SetKey(type: node.id, name: name)]
+    guard let node = state.catalog.node(type), let set = sets[SetName(type: node.id, name: name)]
     else { return nil }
     let count = state.count(of: node).total
     if let largest = set.max(), UInt64(largest) >= count {
@@ -134,7 +129,7 @@ public final class Snapshot: Sendable {
   /// that they write, indices and compactions do not count.
   public var dataIdentity: String {
     let uuid = state.record.identity.description
-    return "\(uuid)-\(state.record.dataVersion ?? state.record.version)"
+    return "\(uuid)-\(state.record.dataVersion)"
   }
 
   /// How a node type's external keys are kept.

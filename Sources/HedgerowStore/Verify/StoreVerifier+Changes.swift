@@ -1,5 +1,6 @@
 import HedgerowCore
 import HedgerowLMDB
+import HedgerowRoaring
 
 extension StoreVerifier {
   /// Checks the tables that hold what came since the segments were written against the types and
@@ -20,13 +21,25 @@ extension StoreVerifier {
           throw damaged("counts of type \(key.type) make no sense", tables.counts.name)
         }
       }
+      /// Whether all members of a block are in it.
+      func holds(_ members: RoaringBitmap, _ block: UInt16) -> Bool {
+        guard let least = members.min(), let largest = members.max() else { return true }
+        return least >> 16 == UInt32(block) && largest >> 16 == UInt32(block)
+      }
+      var begun: Set<SetName> = []
+      try txn.forEach(in: tables.sets) { key, set in
+        if key.block == 0 { begun.insert(key.set) }
+        guard begun.contains(key.set), holds(set.members, key.block),
+          state.catalog.nodes.contains(where: { $0.id == key.set.type })
+        else {
+          throw damaged("set '\(key.set.name)' is not what it must be", tables.sets.name)
+        }
+      }
       var deleted: [UInt16: UInt64] = [:]
       try txn.forEach(in: tables.deleted) { key, set in
         guard let node = state.catalog.nodes.first(where: { $0.id == key.type }),
-          set.members.isEmpty
-            || (UInt64(set.members.max()!) < state.count(of: node).total
-              && set.members.min()! >> 16 == UInt32(key.block)
-              && set.members.max()! >> 16 == UInt32(key.block))
+          holds(set.members, key.block),
+          set.members.max().map({ UInt64($0) < state.count(of: node).total }) ?? true
         else { throw damaged("deleted nodes are out of range", tables.deleted.name) }
         deleted[key.type, default: 0] += UInt64(set.members.count)
       }

@@ -86,6 +86,8 @@ public struct StoreVerifier {
       guard report.isClean else { return report }
       do {
         let store = try open()
+        // What this build does not know it cannot verify.
+        try store.state().record.requireWritable(at: path)
         var verifier = StoreVerifier(store: store, progress: progress)
         verifier.report = report
         try verifier.run()
@@ -100,6 +102,10 @@ public struct StoreVerifier {
       for name in tables.subtracting(StoreTables().names).sorted() {
         report.problems.append(
           .init(file: StoreLayout.dataFile, offset: nil, what: "no table is called '\(name)'"))
+      }
+      for name in StoreTables().names.subtracting(tables).sorted() {
+        report.problems.append(
+          .init(file: StoreLayout.dataFile, offset: nil, what: "table '\(name)' is missing"))
       }
       return report
     }
