@@ -1,5 +1,6 @@
 import HedgerowCore
 import HedgerowTestSupport
+import Synchronization
 import Testing
 
 @testable import HedgerowStore
@@ -54,5 +55,35 @@ import Testing
         }
       }
     }
+  }
+
+  @Test func threadsSearchAndFillAtOnce() {
+    let sorted = (0..<50_000).map { id in Array("node/\(String(id + 100_000, radix: 36))".utf8) }
+      .sorted { $0.lexicographicallyPrecedes($1) }
+    let fences = sorted[0].withUnsafeBytes { first in
+      sorted[sorted.count - 1].withUnsafeBytes { last in
+        SearchFences(textCount: sorted.count, first: first, last: last)
+      }
+    }
+    let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: 16 * sorted.count, alignment: 16)
+    defer { bytes.deallocate() }
+    for (place, text) in sorted.enumerated() {
+      for (offset, byte) in text.enumerated() { bytes[16 * place + offset] = byte }
+    }
+    nonisolated(unsafe) let texts = UnsafeRawBufferPointer(bytes)
+    let wrong = Atomic(0)
+    ThreadPool(threadCount: 4).run(parts: 4) { part in
+      var random = RandomStream(seed: UInt64(part))
+      for _ in 0..<20_000 {
+        let place = Int(random.next(below: UInt64(sorted.count)))
+        let found = sorted[place].withUnsafeBytes { wanted in
+          fences.place(of: wanted, in: 0..<sorted.count, approach: { _ in }) {
+            UnsafeRawBufferPointer(rebasing: texts[16 * $0..<16 * $0 + sorted[$0].count])
+          }
+        }
+        if found != place { wrong.add(1, ordering: .relaxed) }
+      }
+    }
+    #expect(wrong.load(ordering: .relaxed) == 0)
   }
 }

@@ -6,11 +6,11 @@ import Synchronization
 /// they met there, eight bytes behind the beginning that all texts share.
 ///
 /// Most steps of a search are decided here, by one word that is in the processor's cache, instead of
-/// in the file: on ten million keys, all but the last seven. Fills itself as searches pass, so that opening
-/// reads nothing; holds at most 1 MiB.
+/// in the file: on ten million keys, all but the last five. Fills itself as searches pass, so that opening
+/// reads nothing; holds at most 4 MiB.
 final class SearchFences: @unchecked Sendable {
   /// Steps of a search that are kept at most.
-  private static let maximumLevelCount = 17
+  private static let maximumLevelCount = 19
 
   /// Words by the number of the step in a tree of steps: 1 is the first, 2n and 2n + 1 are those
   /// behind step n to the left and to the right; 0 where none was seen.
@@ -24,7 +24,7 @@ final class SearchFences: @unchecked Sendable {
   ///   - first, last: the ends of the sorted side.
   init(textCount: Int, first: UnsafeRawBufferPointer, last: UnsafeRawBufferPointer) {
     let steps = Int.bitWidth - textCount.leadingZeroBitCount
-    count = 1 << min(Self.maximumLevelCount, max(0, steps - 6))
+    count = 1 << min(Self.maximumLevelCount, max(0, steps - 4))
     // Zeroed pages that take no memory before they are written to.
     guard let zeroed = calloc(count, MemoryLayout<Atomic<UInt64>>.stride) else {
       fatalError("no memory for \(count) words")

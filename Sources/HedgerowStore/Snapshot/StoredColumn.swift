@@ -376,7 +376,7 @@ struct StoredTexts: @unchecked Sendable {
   /// Asks for a few texts that follow each other.
   func prefetch(_ indices: Range<Int>) {
     guard let first = indices.first else { return }
-    let asked = 2048
+    let asked = 1024
     hr_prefetch(offsets.baseAddress! + first, min(asked, indices.count * 8))
     // Wherever a damaged offset leads to, nothing is read from there.
     let start = Int(truncatingIfNeeded: min(offsets[first], UInt64(bytes.count)))
