@@ -149,6 +149,15 @@ public final class Monitor: @unchecked Sendable {
 
   /// Waits, inside `withLock`, until somebody wakes; test the condition again afterwards.
   public func wait() { pthread_cond_wait(condition, mutex) }
+  /// The same, for so long at most.
+  public func wait(seconds: Double) {
+    var end = timespec()
+    clock_gettime(CLOCK_REALTIME, &end)
+    let nanoseconds = end.tv_nsec + Int(max(0, seconds) * 1e9)
+    end.tv_sec += nanoseconds / 1_000_000_000
+    end.tv_nsec = nanoseconds % 1_000_000_000
+    pthread_cond_timedwait(condition, mutex, &end)
+  }
   public func wakeAll() { pthread_cond_broadcast(condition) }
 }
 

@@ -1,4 +1,5 @@
 import CHedgerowLMDB
+import Glibc
 import HedgerowCore
 
 extension LMDBEnvironment {
@@ -20,42 +21,15 @@ extension LMDBEnvironment {
     let pageByteCount = Int(statistics.ms_psize)
 
     // As LMDB counts: the transaction at hand has the last commit's number and one.
-    var oldest = mdb_txn_id(transaction) - 1
-    withUnsafeMutablePointer(to: &oldest) { oldest in
-      _ = mdb_reader_list(
-        shared.environment,
-        { line, context in
-          // "pid thread txnid", "-" for one that reads nothing.
-          let fields = String(cString: line!).split(whereSeparator: \.isWhitespace)
-          if fields.count == 3, let number = Int(fields[2]) {
-            let oldest = context!.assumingMemoryBound(to: Int.self)
-            oldest.pointee = min(oldest.pointee, number)
-          }
-          return 0
-        }, oldest)
-    }
+    let oldest = min(mdb_txn_id(transaction) - 1, oldestReadState ?? .max)
     // Only a reader may see the list of free pages.
     let reader = try shared.begin(MDB_RDONLY, path)
     defer { mdb_txn_abort(reader) }
     var pages: [Int] = []
-    var cursor: OpaquePointer?
-    guard mdb_cursor_open(reader, freePages, &cursor) == 0, let cursor else { return 0 }
-    defer { mdb_cursor_close(cursor) }
-    var key = MDB_val()
-    var value = MDB_val()
-    var status = mdb_cursor_get(cursor, &key, &value, MDB_FIRST)
-    while status == 0 {
-      guard key.mv_size == MemoryLayout<Int>.size, value.mv_size >= MemoryLayout<Int>.size,
-        key.mv_data.loadUnaligned(as: Int.self) < oldest
-      else { break }
-      let list = UnsafeRawBufferPointer(start: value.mv_data, count: value.mv_size)
-      let count = min(
-        list.loadUnaligned(as: Int.self), value.mv_size / MemoryLayout<Int>.size - 1)
-      for place in 0..<max(0, count) {
-        pages.append(
-          list.loadUnaligned(fromByteOffset: (place + 1) * MemoryLayout<Int>.size, as: Int.self))
-      }
-      status = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)
+    forEachFreedList(reader) { number, list in
+      guard number < oldest else { return .stop }
+      for place in 0..<list.count { pages.append(list[place]) }
+      return .next
     }
     pages.sort()
     var released = 0
@@ -72,6 +46,98 @@ extension LMDBEnvironment {
       start = end
     }
     return released
+  }
+
+  /// Waits for readers of older states, which keep pages from being used again: the file would grow by
+  /// more with every commit. For each state once, and for so long at most; one that a process left
+  /// behind as it died is taken from the list then.
+  ///
+  /// - Parameter byteCount: so much may be kept.
+  public func waitForReaders(keeping byteCount: Int, seconds: Double) throws {
+    let end = ContinuousClock.now + .seconds(seconds)
+    while let oldest = oldestReadState, shared.awaitedState.load(ordering: .relaxed) != oldest,
+      try keptByteCount(since: oldest) > byteCount
+    {
+      guard ContinuousClock.now < end else {
+        shared.awaitedState.store(oldest, ordering: .relaxed)
+        var cleared: Int32 = 0
+        mdb_reader_check(shared.environment, &cleared)
+        return
+      }
+      usleep(1000)
+    }
+  }
+
+  /// Bytes of pages that commits gave up, but not before the state of that number.
+  private func keptByteCount(since oldest: Int) throws -> Int {
+    var info = MDB_envinfo()
+    var statistics = MDB_stat()
+    mdb_env_info(shared.environment, &info)
+    mdb_env_stat(shared.environment, &statistics)
+    // Those of the last commit are always kept.
+    guard info.me_last_txnid > oldest + 1 else { return 0 }
+    let reader = try shared.begin(MDB_RDONLY, path)
+    defer { mdb_txn_abort(reader) }
+    var count = 0
+    forEachFreedList(reader, from: oldest) { _, list in
+      count += list.count
+      return .next
+    }
+    return count * Int(statistics.ms_psize)
+  }
+
+  /// The oldest state that a transaction reads, by the number of its commit.
+  private var oldestReadState: Int? {
+    var oldest: Int?
+    withUnsafeMutablePointer(to: &oldest) { oldest in
+      _ = mdb_reader_list(
+        shared.environment,
+        { line, context in
+          // "pid thread txnid", "-" for one that reads nothing.
+          let fields = String(cString: line!).split(whereSeparator: \.isWhitespace)
+          if fields.count == 3, let number = Int(fields[2]) {
+            let oldest = context!.assumingMemoryBound(to: Int?.self)
+            oldest.pointee = min(oldest.pointee ?? number, number)
+          }
+          return 0
+        }, oldest)
+    }
+    return oldest
+  }
+
+  /// Hands over which pages each commit gave up, by its number. Only a reader may see that.
+  private func forEachFreedList(
+    _ reader: OpaquePointer, from first: Int = 0, _ body: (Int, FreedList) -> Walk
+  ) {
+    var cursor: OpaquePointer?
+    guard mdb_cursor_open(reader, freePages, &cursor) == 0, let cursor else { return }
+    defer { mdb_cursor_close(cursor) }
+    var first = first
+    withUnsafeMutableBytes(of: &first) { bytes in
+      var key = MDB_val(mv_size: bytes.count, mv_data: bytes.baseAddress)
+      var value = MDB_val()
+      var status = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE)
+      while status == 0 {
+        guard key.mv_size == MemoryLayout<Int>.size, value.mv_size >= MemoryLayout<Int>.size,
+          body(
+            key.mv_data.loadUnaligned(as: Int.self),
+            FreedList(bytes: UnsafeRawBufferPointer(start: value.mv_data, count: value.mv_size)))
+            == .next
+        else { return }
+        status = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)
+      }
+    }
+  }
+}
+
+/// The numbers of pages that a commit gave up: how many, and they.
+private struct FreedList {
+  let bytes: UnsafeRawBufferPointer
+  var count: Int {
+    max(0, min(bytes.loadUnaligned(as: Int.self), bytes.count / MemoryLayout<Int>.size - 1))
+  }
+  subscript(place: Int) -> Int {
+    bytes.loadUnaligned(fromByteOffset: (place + 1) * MemoryLayout<Int>.size, as: Int.self)
   }
 }
 

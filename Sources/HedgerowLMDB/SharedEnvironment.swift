@@ -16,6 +16,8 @@ package final class SharedEnvironment: Sendable {
   let opening = Monitor()
   let isPoisoned = Atomic(false)
   let writingThread = Atomic<UInt>(0)
+  /// The state whose readers a commit has waited for, and in vain.
+  let awaitedState = Atomic(-1)
 
   init(environment: OpaquePointer, file: FileIdentity, isReadOnly: Bool) {
     self.environment = environment

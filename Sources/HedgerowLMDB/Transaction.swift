@@ -1,4 +1,5 @@
 import CHedgerowLMDB
+import Glibc
 import HedgerowCore
 
 /// What reading and writing transactions have in common: looking things up.
@@ -39,12 +40,23 @@ extension Transaction where Self: ~Copyable {
 
   /// Entries in a table. O(1).
   public func count<K, V>(in table: Table<K, V>) throws -> Int {
+    try statistics(of: table)?.ms_entries ?? 0
+  }
+
+  /// Bytes of the pages that a table takes. O(1).
+  public func byteCount<K, V>(in table: Table<K, V>) throws -> Int {
+    guard let stat = try statistics(of: table) else { return 0 }
+    return (stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages)
+      * Int(stat.ms_psize)
+  }
+
+  private func statistics<K, V>(of table: Table<K, V>) throws -> MDB_stat? {
     let state = handle.state
-    guard let number = state.tables[table.name] else { return 0 }
+    guard let number = state.tables[table.name] else { return nil }
     var stat = MDB_stat()
     let status = mdb_stat(state.transaction, number, &stat)
     guard status == 0 else { throw failure(status, "read", state.path) }
-    return stat.ms_entries
+    return stat
   }
 
   /// The names of all tables, in order.
@@ -80,6 +92,16 @@ extension Transaction where Self: ~Copyable {
     _ table: Table<K, V>, prefix: [UInt8] = [], from start: K? = nil,
     _ body: (K, V) throws -> Walk
   ) throws {
+    try walkRaw(table, prefix: prefix, from: start) { entry in
+      let key = try table.decodeKey(entry.key)
+      return try body(key, table.decodeValue(entry.value, key: entry.key))
+    }
+  }
+
+  /// The same of entries as LMDB keeps them.
+  func walkRaw<K, V>(
+    _ table: Table<K, V>, prefix: [UInt8], from start: K?, _ body: (RawEntry) throws -> Walk
+  ) throws {
     let state = handle.state
     guard let number = state.tables[table.name] else { return }
     var first = prefix
@@ -91,8 +113,7 @@ extension Transaction where Self: ~Copyable {
     try state.withCursor(number) { cursor in
       var found = try seek(cursor, first)
       while let entry = found, entry.hasPrefix(prefix) {
-        let key = try table.decodeKey(entry.key)
-        guard try body(key, table.decodeValue(entry.value, key: entry.key)) == .next else { return }
+        guard try body(entry) == .next else { return }
         found = try get(cursor, MDB_NEXT)
       }
     }
@@ -137,5 +158,10 @@ struct RawEntry {
   var key: UnsafeRawBufferPointer
   var value: MDB_val
 
-  func hasPrefix(_ prefix: [UInt8]) -> Bool { key.starts(with: prefix) }
+  func hasPrefix(_ prefix: [UInt8]) -> Bool {
+    key.count >= prefix.count
+      && prefix.withUnsafeBytes { prefix in
+        prefix.isEmpty || memcmp(key.baseAddress!, prefix.baseAddress!, prefix.count) == 0
+      }
+  }
 }

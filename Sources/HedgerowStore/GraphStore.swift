@@ -32,7 +32,9 @@ public final class GraphStore: Sendable {
     set { automatic.store(newValue, ordering: .relaxed) }
   }
   private let automatic = Atomic(true)
-  let isCompacting = Atomic(false)
+  let compactions = BackgroundCompaction()
+  /// When commits last looked whether a generation has lost its readers.
+  let swept = Mutex<ContinuousClock.Instant?>(nil)
 
   /// What was read last, good as long as nobody commits.
   private struct Cache {
@@ -141,10 +143,10 @@ public final class GraphStore: Sendable {
   /// - Parameter budget: takes the share that the changes need, for as long as the snapshot lives.
   /// - Throws: `usage` when the budget does not hold them: compact the store then.
   public func snapshot(budget: MemoryBudget? = nil) throws -> Snapshot {
-    let snapshot = try withGeneration { txn, state, generation in
-      try Snapshot(
-        store: self, state: state, generation: generation, KeptTransaction(txn.handle))
+    let (state, generation, copied) = try withGeneration { txn, state, generation in
+      (state, generation, try CopiedChanges(state.catalog, KeptTransaction(txn.handle)))
     }
+    let snapshot = try Snapshot(store: self, state: state, generation: generation, copied)
     try snapshot.charge(to: budget)
     return snapshot
   }
@@ -193,82 +195,6 @@ public final class GraphStore: Sendable {
 
   func segmentPath(_ name: String) -> String { files.segmentPath(name) }
 
-  private func pinPath(_ generation: UInt64) -> String {
-    "\(path)/\(StoreLayout.generationsDirectory)/\(generation).lock"
-  }
-
-  private func pinGeneration(_ generation: UInt64) throws -> FileLock? {
-    do {
-      // Shared holders never wait for each other; an exclusive one only tests and lets go.
-      for _ in 0..<100 {
-        if let lock = try FileLock(at: pinPath(generation), exclusive: false) { return lock }
-        usleep(1000)
-      }
-    } catch let error as HedgerowError where access == .readOnly && error.code != .io {
-      return nil
-    } catch {
-      // Read-only media: nobody can remove anything there either.
-      if access == .readOnly && errno == EROFS { return nil }
-      throw error
-    }
-    throw HedgerowError(.locked, "generation \(generation) is being removed: try again", at: path)
-  }
-
-  /// Generations that some live process reads.
-  func pinnedGenerations() throws -> [UInt64] {
-    try FileSystem.names(in: "\(path)/\(StoreLayout.generationsDirectory)").compactMap { name in
-      guard name.hasSuffix(".lock"), let generation = UInt64(name.dropLast(5)) else { return nil }
-      return try FileLock(at: pinPath(generation), exclusive: true) == nil ? generation : nil
-    }
-  }
-
-  /// Removes what a build that never published left behind. Only for the holder of the writer lock.
-  func removeLeftovers(keeping state: StoreState) throws {
-    try FileSystem.removeTree("\(path)/\(StoreLayout.scratchDirectory)")
-    try removeUnreferencedSegments()
-  }
-
-  /// Removes segment files that no version refers to any more, once nobody reads an older one.
-  ///
-  /// Only names that this store gives are touched.
-  func removeUnreferencedSegments() throws {
-    let state = try state()
-    let pins = try pinnedGenerations()
-    let known = Set(state.manifest.map(\.fileName))
-    let names = try FileSystem.names(in: "\(path)/\(StoreLayout.segmentsDirectory)")
-    // A file serves its own generation and those up to the next file of the same part.
-    let parts = Dictionary(grouping: names.compactMap(Self.partAndGeneration), by: \.part)
-    for name in names {
-      let isPartial = name.hasSuffix(SegmentWriter.temporarySuffix)
-      guard isPartial || (name.hasSuffix(".seg") && !known.contains(name)) else { continue }
-      var isNeeded = false
-      // One of no generation serves nobody, nor does one that was never published.
-      if !isPartial, let (part, generation) = Self.partAndGeneration(name),
-        generation <= state.record.generation
-      {
-        let next = parts[part]?.map(\.generation).filter { $0 > generation }.min()
-        let end = min(next ?? .max, state.record.generation)
-        isNeeded = pins.contains { $0 >= generation && $0 < end }
-      }
-      if !isNeeded { try FileSystem.removeFile(segmentPath(name)) }
-    }
-    let generations = "\(path)/\(StoreLayout.generationsDirectory)"
-    for name in try FileSystem.names(in: generations) {
-      guard let generation = UInt64(name.dropLast(5)), generation < state.record.generation,
-        !pins.contains(generation)
-      else { continue }
-      try FileSystem.removeFile("\(generations)/\(name)")
-    }
-  }
-
-  /// What a segment file's name says: all but the generation, and that.
-  private static func partAndGeneration(_ name: String) -> (part: Substring, generation: UInt64)? {
-    guard name.hasSuffix(".seg"), let dash = name.lastIndex(of: "-"),
-      let generation = UInt64(name[name.index(after: dash)...].dropLast(4))
-    else { return nil }
-    return (name[..<dash], generation)
-  }
-
   /// The record, catalog and manifest of one moment.
   func state() throws -> StoreState { try environment.read { try state(in: $0) } }
 
@@ -307,6 +233,9 @@ struct StoreState: Sendable {
   func count(_ key: OwnerKey) -> Counts { counts[key] ?? Counts() }
   func count(of node: NodeTypeRecord) -> Counts { count(OwnerKey(.node, node.id)) }
   func count(of edge: EdgeTypeRecord) -> Counts { count(OwnerKey(.edge, edge.id)) }
+
+  /// Bytes of all segment files.
+  var segmentByteCount: Int { manifest.reduce(0) { $0 + Int($1.fileByteCount) } }
 
   /// Whether there are changes that are not in segments.
   var hasChanges: Bool { record.foldedVersion < record.version }

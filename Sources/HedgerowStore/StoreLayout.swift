@@ -19,6 +19,8 @@ enum StoreLayout {
   static let scratchDirectory = "scratch"
   /// Held by whoever commits: a write for a moment, a build from its beginning to its end.
   static let writerLock = "writer.lock"
+  /// Held by whoever waits for the writers' lock.
+  static let turnLock = "turn.lock"
   /// Held by whoever makes segment files: builds, compactions and changes of the schema.
   static let buildLock = "build.lock"
   static let dataFile = "data.mdb"

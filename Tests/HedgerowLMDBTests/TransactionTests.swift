@@ -242,4 +242,91 @@ import Testing
       #expect(try environment.read { try $0.value(for: 0, in: numbers) } == 200)
     }
   }
+
+  @Test func aCopyHoldsWhatItsTransactionSaw() throws {
+    var random = RandomStream(seed: freshSeed())
+    try withTemporaryDirectory { path in
+      let environment = try LMDBEnvironment.open(path, .readWrite)
+      for round in 0..<20 {
+        try environment.write { transaction in
+          for _ in 0..<random.next(below: 400) {
+            // Beyond a chunk's size now and then.
+            let length = random.next(below: 60) == 0 ? 300_000 : 60
+            try transaction.put(
+              bytes(Int(random.next(below: UInt64(length))), below: 256, &random),
+              for: bytes(1 + Int(random.next(below: 4)), below: 6, &random), in: raw)
+          }
+        }
+        let prefix = round % 4 == 0 ? [] : bytes(1 + round % 2, below: 6, &random)
+        let start = round % 3 == 0 ? bytes(2, below: 6, &random) : nil
+        var expected: [([UInt8], [UInt8])] = []
+        let copy = try environment.read { transaction in
+          try transaction.walk(raw, prefix: prefix, from: start) { key, value in
+            expected.append((key, value))
+            return .next
+          }
+          return try transaction.copy(raw, prefix: prefix, from: start)
+        }
+        _ = try environment.write { try $0.removeAll(in: raw, prefix: prefix) }
+        var place = 0
+        try copy.visit { key, value in
+          #expect(key == expected[place].0 && value == expected[place].1)
+          place += 1
+        }
+        #expect(place == expected.count && copy.isEmpty == expected.isEmpty)
+        var walked = 0
+        try copy.walk { _, _ in
+          walked += 1
+          return walked == 3 ? .stop : .next
+        }
+        #expect(walked == min(3, expected.count))
+      }
+    }
+  }
+
+  @Test func anEntryOfACopyIsCheckedLikeOneOfTheTable() throws {
+    try withTemporaryDirectory { path in
+      let environment = try LMDBEnvironment.open(path, .readWrite)
+      try environment.write { try $0.put([1, 2], for: [7], in: raw) }
+      let copy = try environment.read { try $0.copy(Table<UInt64, UInt64>("raw")) }
+      #expect(errorThrown { try copy.visit { _, _ in } }?.code == .damaged)
+    }
+  }
+
+  @Test func aWriterWaitsForReadersOfOldStatesAndForEachStateOnce() throws {
+    try withTemporaryDirectory { path in
+      let environment = try LMDBEnvironment.open(path, .readWrite)
+      func commit() throws {
+        try environment.write { transaction in
+          for key in 0..<2000 as Range<UInt64> { try transaction.put(key, for: key, in: numbers) }
+        }
+      }
+      func waiting(keeping byteCount: Int, seconds: Double) throws -> Duration {
+        try ContinuousClock().measure {
+          try environment.waitForReaders(keeping: byteCount, seconds: seconds)
+        }
+      }
+      try commit()
+      #expect(try environment.read { try $0.byteCount(in: numbers) } > 2000 * 20)
+      final class Flags: Sendable {
+        let isRead = Atomic(false)
+        let isOver = Atomic(false)
+      }
+      let flags = Flags()
+      let reader = HedgerowCore.Thread.start {
+        try? environment.read { _ in
+          flags.isRead.store(true, ordering: .sequentiallyConsistent)
+          while !flags.isOver.load(ordering: .sequentiallyConsistent) { usleep(1000) }
+        }
+      }
+      while !flags.isRead.load(ordering: .sequentiallyConsistent) { usleep(1000) }
+      for _ in 0..<5 { try commit() }
+      // A commit takes some 12 pages.
+      #expect(try waiting(keeping: 16 << 20, seconds: 10) < .seconds(5))
+      #expect(try waiting(keeping: 16 << 10, seconds: 0.1) >= .milliseconds(100))
+      #expect(try waiting(keeping: 16 << 10, seconds: 10) < .seconds(5))
+      flags.isOver.store(true, ordering: .sequentiallyConsistent)
+      HedgerowCore.Thread.join(reader)
+    }
+  }
 }

@@ -68,6 +68,118 @@ private func requireOne(_ snapshot: Snapshot) throws {
     #expect(try StoreVerifier.verify(store).isClean)
   }
 
+  @Test func aCommitRemovesWhatOnlyReadersThatAreGoneNeeded() throws {
+    let directory = TemporaryDirectory()
+    let store = try G(seed: printedSeed()).makeStore(at: directory("s"))
+    store.compactsAutomatically = false
+    func commit() throws {
+      // Commits look every half second.
+      usleep(600_000)
+      try store.write { try $0.connect(NodeID(0), G.rates, NodeID(1)) }
+    }
+    func files() throws -> Set<String> { Set(try FileSystem.names(in: directory("s/segments"))) }
+    let first = try files()
+    var old: Snapshot? = try store.snapshot()
+    try commit()
+    try store.compact()
+    try commit()
+    #expect(try files().isSuperset(of: first))
+    // What somebody is writing meanwhile stays.
+    let partial = directory("s/segments/adjacency-0-out-r0000-9.seg.partial")
+    directory.write("s/segments/adjacency-0-out-r0000-9.seg.partial", "")
+    old = nil
+    try commit()
+    #expect(try !files().isSuperset(of: first))
+    #expect(try files().filter { $0.hasPrefix("adjacency-0-out-r0000-") }.count == 2)
+    #expect(old == nil && FileSystem.exists(partial))
+    try store.compact()
+    #expect(!FileSystem.exists(partial))
+    #expect(try StoreVerifier.verify(store).isClean)
+  }
+
+  @Test func changesAreFoldedByTheirSizeAndLaterBesideReadersOfAnOldGeneration() throws {
+    let directory = TemporaryDirectory()
+    let store = try G(seed: printedSeed()).makeStore(at: directory("s"))
+    store.compactsAutomatically = false
+    // Of 8 MiB and more, less than twice that.
+    func change() throws {
+      try store.write { (txn) throws in
+        for edge in 0..<120_000 as Range<UInt32> {
+          try txn.connect(NodeID(edge % 300), G.rates, NodeID(edge / 300 % 500))
+        }
+      }
+    }
+    var old: Snapshot? = try store.snapshot()
+    #expect(try !store.compactIfNeeded())
+    try change()
+    // It reads the newest generation.
+    #expect(try store.compactIfNeeded())
+    #expect(try !store.compactIfNeeded())
+    try change()
+    #expect(try !store.compactIfNeeded())
+    try change()
+    #expect(try store.compactIfNeeded())
+    try change()
+    old = nil
+    #expect(try old == nil && store.compactIfNeeded())
+    #expect(try StoreVerifier.verify(store).isClean)
+  }
+
+  @Test func aCompactionBesideWritersIsWaitedForUnlessTheOneBeforeFailed() {
+    let compactions = BackgroundCompaction()
+    func wait(_ seconds: Double) -> Duration {
+      ContinuousClock().measure { compactions.wait(seconds: seconds) }
+    }
+    #expect(wait(20) < .seconds(10), "none is at work")
+    final class Gate: Sendable { let isOpen = Atomic(false) }
+    func start(_ gate: Gate, at byteCount: Int, fails: Bool) -> Int {
+      compactions.start(at: byteCount) {
+        while !gate.isOpen.load(ordering: .relaxed) { usleep(1000) }
+        if fails { throw HedgerowError(.io, "the disk is full") }
+      }
+    }
+    let first = Gate()
+    #expect(start(first, at: 7, fails: true) == 7)
+    #expect(start(first, at: 9, fails: true) == 7, "one at a time")
+    #expect(wait(0.05) >= .milliseconds(50))
+    first.isOpen.store(true, ordering: .relaxed)
+    #expect(wait(20) < .seconds(10))
+    let second = Gate()
+    #expect(start(second, at: 11, fails: false) == 11)
+    #expect(wait(20) < .seconds(10), "the one before failed")
+    second.isOpen.store(true, ordering: .relaxed)
+  }
+
+  /// It holds the lock all but a few microseconds of the time.
+  @Test func aProcessThatCommitsWithoutAPauseLetsOthersIn() async throws {
+    let directory = TemporaryDirectory()
+    let path = directory("s")
+    let store = try G(seed: printedSeed()).makeStore(at: path)
+    final class Gate: Sendable { let isOpen = Atomic(false) }
+    let gate = Gate()
+    let busy = HedgerowCore.Thread.start {
+      while !gate.isOpen.load(ordering: .relaxed) {
+        try? store.write { (txn) throws in
+          try txn.connect(NodeID(2), G.rates, NodeID(3))
+          usleep(100_000)
+        }
+      }
+    }
+    await #expect(processExitsWith: .success) { [path = path as String] in
+      let store = try GraphStore.open(at: path)
+      for _ in 0..<5 {
+        let time = try ContinuousClock().measure {
+          try store.write(waiting: 60) { (txn) throws in
+            try txn.connect(NodeID(0), G.rates, NodeID(1))
+          }
+        }
+        guard time < .seconds(5) else { exit(2) }
+      }
+    }
+    gate.isOpen.store(true, ordering: .relaxed)
+    HedgerowCore.Thread.join(busy)
+  }
+
   /// Readers that go on to each new generation, a step behind the writer, do not keep older ones.
   @Test func onlyFilesOfGenerationsThatAreReadStay() throws {
     let directory = TemporaryDirectory()

@@ -468,14 +468,14 @@ private struct GivenUp: Error {}
     }
     let generation = try store.snapshot().generation
     try store.write { (txn) throws in
-      for edge in 0..<70_000 {
-        try txn.connect(NodeID(UInt32(edge % 300)), rates, NodeID(UInt32(edge / 300)))
+      for edge in 0..<120_000 {
+        try txn.connect(NodeID(UInt32(edge % 300)), rates, NodeID(UInt32(edge / 300 % 300)))
       }
     }
     // A thread of its own does it; the wait is long for a slow machine only.
     for _ in 0..<600 where try store.snapshot().generation == generation { usleep(100_000) }
     #expect(try store.snapshot().generation > generation)
-    #expect(try store.snapshot().count(of: rates) == 70_000)
+    #expect(try store.snapshot().count(of: rates) == 120_000)
   }
 }
 

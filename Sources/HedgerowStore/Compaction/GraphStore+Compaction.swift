@@ -34,46 +34,54 @@ extension GraphStore {
     }
   }
 
-  /// Compacts when so much has come since the last time that snapshots feel it: from 131,072 changed
-  /// entries on, or, in a large store, from a sixteenth of its nodes and edges, but 2,097,152 at the
-  /// latest. Says whether it did; not when a build or another compaction is at work.
+  /// Compacts when so much has come since the last time that snapshots and the disk feel it: once the
+  /// changes take a sixteenth of what the segments do, but 8 MiB at least and 128 MiB at most; while
+  /// somebody reads a generation before the newest, twice that. Says whether it did; not when a build or
+  /// another compaction is at work.
   ///
   /// Writes do it by themselves, on a thread of their own: see ``compactsAutomatically``.
   @discardableResult
-  public func compactIfNeeded() throws -> Bool {
-    guard try needsCompaction() else { return false }
+  public func compactIfNeeded() throws -> Bool { try compactIfNeeded(waiting: 0) }
+
+  private func compactIfNeeded(waiting seconds: Double) throws -> Bool {
+    guard try changesToFold() != nil else { return false }
+    try requireWritable()
     do {
-      try compact()
+      let lock = try lock(StoreLayout.buildLock, waiting: seconds)
+      // Another one may have been at work until now.
+      guard try changesToFold() != nil else { return false }
+      _ = try compact([lock], isComplete: false, onBlock: {})
       return true
     } catch let error as HedgerowError where error.code == .locked {
       return false
     }
   }
 
-  private func needsCompaction() throws -> Bool {
-    try environment.read { txn in
+  /// Bytes that changes take, and from how many on they are folded; `nil` when it is not time.
+  private func changesToFold() throws -> (byteCount: Int, limit: Int)? {
+    let limits = 8 << 20...128 << 20
+    let (byteCount, limit) = try environment.read { txn in
       let tables = StoreTables()
-      let changed = try txn.count(in: tables.delta) + txn.count(in: tables.cells)
-      guard changed >= 1 << 17 else { return false }
-      let state = try state(in: txn)
-      let size =
-        state.catalog.nodes.reduce(0) { $0 + $1.count }
-        + state.catalog.edges.reduce(0) { $0 + $1.count }
-      return changed >= 1 << 21 || UInt64(changed) >= size / 16
+      let byteCount = try txn.byteCount(in: tables.delta) + txn.byteCount(in: tables.cells)
+      guard byteCount >= limits.lowerBound else { return (byteCount, Int.max) }
+      let wanted = try state(in: txn).segmentByteCount / 16
+      return (byteCount, min(max(wanted, limits.lowerBound), limits.upperBound))
     }
+    guard byteCount >= limit else { return nil }
+    // Files of three generations would lie side by side, and the readers of the oldest may soon be gone.
+    if try byteCount / 2 < limit && isOlderGenerationRead() { return nil }
+    return (byteCount, limit)
   }
 
-  /// Starts a compaction beside the writers when it is time and none is at work.
+  /// Starts a compaction beside the writers when it is time and none is at work. Once as much again has come
+  /// since it began, waits for it, for a second at most: all of that it does again in its commit, which
+  /// keeps all writers out.
   func compactInBackground() throws {
-    guard compactsAutomatically, !isCompacting.load(ordering: .relaxed), try needsCompaction(),
-      !isCompacting.exchange(true, ordering: .relaxed)
-    else { return }
-    // What fails here fails again, and is said, when somebody asks for a compaction.
-    let thread = Thread.start { [self] in
-      _ = try? compactIfNeeded()
-      isCompacting.store(false, ordering: .relaxed)
+    guard compactsAutomatically, let changes = try changesToFold() else { return }
+    let begun = compactions.start(at: changes.byteCount) { [self] in
+      _ = try compactIfNeeded(waiting: 60)
     }
-    pthread_detach(thread)
+    if changes.byteCount - begun >= changes.limit { compactions.wait(seconds: 1) }
   }
 
   /// Gives pages of `data.mdb` that hold nothing back to the file system.
@@ -247,8 +255,7 @@ extension GenerationBuilder {
   /// Parts of the log, of some 2 KiB, that are kept for whoever asks what changed: a twentieth of the
   /// segments, between half a MiB and 16 MiB.
   private var keptLogPartCount: Int {
-    let byteCount = base.manifest.reduce(0) { $0 + Int($1.fileByteCount) }
-    return min(1 << 13, max(1 << 8, byteCount / (20 << 11)))
+    min(1 << 13, max(1 << 8, base.segmentByteCount / (20 << 11)))
   }
 
   private func trimLog(below version: UInt64, in txn: borrowing WriteTransaction) throws {

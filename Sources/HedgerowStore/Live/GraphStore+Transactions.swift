@@ -47,7 +47,10 @@ extension GraphStore {
     try withoutActuallyEscaping(run) { run in
       try writers.submit(run) { try commit($0, waiting: seconds) }
     }
+    // It is on the disk, so nothing that fails here may be said to have failed it.
     try? compactInBackground()
+    try? removeRetiredGenerations()
+    try? environment.waitForReaders(keeping: 8 << 20, seconds: 1)
     switch outcome {
     case .success(let value)?: return value
     default: throw HedgerowError(.io, "the commit was given up", at: path)
@@ -95,28 +98,34 @@ extension GraphStore {
   }
 
   /// The lock of whoever commits: held for a moment by a write, throughout by a build.
+  ///
+  /// Whoever waits for it holds the turn: a process that commits one transaction after the other cannot
+  /// take the lock again before the one who waits has had it.
   func lockWriter(waiting seconds: Double) throws -> FileLock {
-    try lock(StoreLayout.writerLock, waiting: seconds)
+    let start = ContinuousClock.now
+    let turn = try lock(StoreLayout.turnLock, waiting: seconds)
+    defer { withExtendedLifetime(turn) {} }
+    let waited = (ContinuousClock.now - start) / .seconds(1)
+    return try lock(StoreLayout.writerLock, waiting: seconds - waited)
   }
 
+  /// Asks again and again: a fiftieth of the time that it waits already lies between two times.
   func lock(_ name: String, waiting seconds: Double) throws -> FileLock {
     try Self.lock(name, of: path, waiting: seconds)
   }
 
   static func lock(_ name: String, of path: String, waiting seconds: Double) throws -> FileLock {
     let file = "\(path)/\(name)"
-    var waited = 0.0
-    var pause = 0.0002
+    let start = ContinuousClock.now
     while true {
       if let lock = try FileLock(at: file, exclusive: true) { return lock }
+      let waited = (ContinuousClock.now - start) / .seconds(1)
       guard waited < seconds else {
         throw HedgerowError(
           .locked, "another process is writing to this store: try again, or wait with --wait",
           at: path)
       }
-      usleep(UInt32(pause * 1e6))
-      waited += pause
-      pause = min(0.02, 2 * pause)
+      usleep(UInt32(min(20_000, max(200, waited * 20_000))))
     }
   }
 }

@@ -59,11 +59,13 @@ final class EdgeOverlay: Sendable {
 
   /// Reads the changes of a type; `nil` when there are none.
   ///
-  /// - Parameter time: the time of an edge of the segments by its place, where the type declares one.
+  /// - Parameters:
+  ///   - changes: of the out side and of the in side.
+  ///   - time: the time of an edge of the segments by its place, where the type declares one.
   init?(
     _ edge: EdgeTypeRecord, out outBase: StoredAdjacency, into inBase: StoredAdjacency,
-    sourceCount: Int, targetCount: Int, time: StoredColumn?,
-    _ txn: KeptTransaction
+    changes: (out: TableCopy<DeltaKey, [UInt8]>, into: TableCopy<DeltaKey, [UInt8]>),
+    sourceCount: Int, targetCount: Int, time: StoredColumn?
   ) throws {
     let counts = (sourceCount, targetCount)
     var numbers: [UInt64] = []
@@ -77,9 +79,7 @@ final class EdgeOverlay: Sendable {
 
     // The out side: rows are sorted by neighbor, as the table is.
     let outRows = RowReader(outBase)
-    try txn.forEach(
-      in: StoreTables().delta, prefix: DeltaKey.prefix(edge.id, .out)
-    ) { key, value in
+    try changes.out.visit { key, value in
       guard Int(key.row) < counts.0, Int(key.neighbor) < counts.1 else {
         throw damaged("a changed edge names no node")
       }
@@ -121,9 +121,7 @@ final class EdgeOverlay: Sendable {
       }
       waiting = []
     }
-    try txn.forEach(
-      in: StoreTables().delta, prefix: DeltaKey.prefix(edge.id, .in)
-    ) { key, value in
+    try changes.into.visit { key, value in
       guard Int(key.row) < counts.1, Int(key.neighbor) < counts.0 else {
         throw damaged("a changed edge names no node")
       }

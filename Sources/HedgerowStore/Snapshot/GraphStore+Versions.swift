@@ -13,42 +13,43 @@ extension GraphStore {
   /// - Throws: `usage` for a version that is not there yet or no longer kept.
   public func snapshot(at version: UInt64) throws -> Snapshot {
     if try self.version == version { return try snapshot() }
-    return try withGeneration { txn, state, generation in
+    let (newest, generation, copied, log) = try withGeneration { txn, state, generation in
       guard version <= state.record.version else {
         throw HedgerowError(
           .usage, "version \(version) is not there yet: the newest is \(state.record.version)",
           at: path)
       }
-      if version == state.record.version {
-        return try Snapshot(
-          store: self, state: state, generation: generation, KeptTransaction(txn.handle))
-      }
-      let oldest = max(state.record.foldedVersion, state.record.schemaVersion)
+      let folded = state.record.foldedVersion
+      let oldest = max(folded, state.record.schemaVersion)
       guard version >= oldest else {
         throw HedgerowError(
           .usage, "version \(version) is no longer kept: the oldest is \(oldest)", at: path)
       }
-      return try snapshot(at: version, state, generation, KeptTransaction(txn.handle))
+      return (
+        state, generation, try CopiedChanges(state.catalog, KeptTransaction(txn.handle)),
+        try txn.copy(StoreTables().log, from: LogKey(folded + 1, 0))
+      )
     }
+    if version == newest.record.version {
+      return try Snapshot(store: self, state: newest, generation: generation, copied)
+    }
+    return try snapshot(at: version, newest, generation, copied, log)
   }
 
   private func snapshot(
-    at version: UInt64, _ newest: StoreState, _ generation: Generation, _ txn: KeptTransaction
+    at version: UInt64, _ newest: StoreState, _ generation: Generation, _ copied: CopiedChanges,
+    _ log: TableCopy<LogKey, [UInt8]>
   ) throws -> Snapshot {
-    let tables = StoreTables()
     var state = newest
     state.record.version = version
     state.record.dataVersion = version
     var changes = SnapshotChanges()
-    var sets = try Snapshot.sets(in: txn)
-    try txn.forEach(in: tables.deleted) { key, set in
-      changes.deleted[key.type, default: RoaringBitmap()].formUnion(set.members)
-    }
+    changes.deleted = try copied.deletedNodes()
+    var sets = try copied.namedSets()
     // What came later is taken back, the last first.
     var later: [LoggedChange] = []
-    try txn.walk(tables.log, from: LogKey(version + 1, 0)) { _, bytes in
-      later += try LoggedChange.decode(bytes)
-      return .next
+    try log.visit { key, bytes in
+      if key.version > version { later += try LoggedChange.decode(bytes) }
     }
     for change in later.reversed() {
       switch change {
@@ -76,9 +77,7 @@ extension GraphStore {
       case .setCell, .connect, .disconnect, .setEdgeCell, .build, .schema: break
       }
     }
-    let deleted = changes.deleted
-    try changes.readNodes(state, txn)
-    changes.deleted = deleted
+    try changes.readKeys(state, copied)
 
     // What came before is done again over the segments.
     let pattern = "hedgerow-" + String(repeating: "X", count: 6)
@@ -90,16 +89,16 @@ extension GraphStore {
     defer { try? FileSystem.removeTree(scratch) }
     let environment = try LMDBEnvironment.open(scratch, .readWrite)
     try environment.write { scratch in
-      try tables.create(in: scratch)
+      try StoreTables().create(in: scratch)
       let writer = LiveWriter(
         path: path, generation: generation, state: state, handle: scratch.handle, isLogging: false)
-      let first = LogKey(state.record.foldedVersion + 1, 0)
-      try txn.walk(tables.log, from: first) { key, bytes in
+      try log.walk { key, bytes in
         guard key.version <= version else { return .stop }
         for change in try LoggedChange.decode(bytes) { try writer.apply(change) }
         return .next
       }
-      try changes.readValues(state, generation, KeptTransaction(scratch.handle))
+      try changes.readValues(
+        state, generation, CopiedChanges(state.catalog, KeptTransaction(scratch.handle)))
     }
     for edge in state.catalog.edges {
       let key = OwnerKey(.edge, edge.id)

@@ -40,17 +40,17 @@ public final class Snapshot: Sendable {
     share.withLock { $0 = taken }
   }
 
-  /// Copies what came since the segments were written; the transaction is not needed any more
-  /// afterwards.
+  /// A state with what came since its segments were written.
   convenience init(
-    store: GraphStore, state: StoreState, generation: Generation, _ txn: KeptTransaction
+    store: GraphStore, state: StoreState, generation: Generation, _ copied: CopiedChanges
   ) throws {
     var changes = SnapshotChanges()
-    try changes.readNodes(state, txn)
-    try changes.readValues(state, generation, txn)
+    changes.deleted = try copied.deletedNodes()
+    try changes.readKeys(state, copied)
+    try changes.readValues(state, generation, copied)
     try self.init(
       store: store, state: state, generation: generation, changes: changes,
-      sets: Self.sets(in: txn))
+      sets: copied.namedSets())
   }
 
   init(
@@ -65,15 +65,6 @@ public final class Snapshot: Sendable {
     schema = try state.catalog.schema()
     self.changes = changes
     self.sets = sets
-  }
-
-  /// Named sets, put together from their blocks.
-  static func sets(in txn: KeptTransaction) throws -> [SetName: RoaringBitmap] {
-    var sets: [SetName: RoaringBitmap] = [:]
-    try txn.forEach(in: StoreTables().sets) { key, set in
-      sets[key.set, default: RoaringBitmap()].formUnion(set.members)
-    }
-    return sets
   }
 
   /// The store's directory.
