@@ -89,7 +89,10 @@ import HedgerowTestSupport
         print("skipped: only root may mount small file systems")
         return true
       }
-      return try FullDisk(laboratory()).run(max(1, number(0, 50)))
+      let disks = try FullDisk(laboratory())
+      let count = max(1, try number(0, 50))
+      let isWell = (try disks.run(count), try disks.runEach(count))
+      return isWell.0 && isWell.1
     case "errors":
       return try InjectedErrors(laboratory()).run(every: max(1, number(0, 1)))
     default:
