@@ -9,10 +9,12 @@ public enum GraphFormat: String, Sendable, CaseIterable {
   case matrixMarket = "matrix-market"
   case nTriples = "n-triples"
   case nQuads = "n-quads"
+  /// Tables with headers as Neo4j's import, Gremlin's loaders and LDBC have them.
+  case propertyCSV = "property-csv"
 
   /// What a file looks like by its name, else by its first bytes.
-  static func detect(_ path: String) throws -> GraphFormat {
-    var name = path[...]
+  static func detect(_ path: String, called name: String, delimiter: UInt8?) throws -> GraphFormat {
+    var name = name[...]
     for suffix in [".gz", ".zst"] where name.hasSuffix(suffix) {
       name = name.dropLast(suffix.count)
     }
@@ -25,28 +27,47 @@ public enum GraphFormat: String, Sendable, CaseIterable {
     var start = [UInt8](repeating: 0, count: 64)
     let count = try start.withUnsafeMutableBytes { try source.read(into: $0) }
     let text = String(decoding: start[..<count], as: UTF8.self).lowercased()
-    return text.hasPrefix("%%matrixmarket") ? .matrixMarket : .edgeList
+    if text.hasPrefix("%%matrixmarket") { return .matrixMarket }
+    if let raw = try PropertyHeader.raw(path, called: String(name), delimiter: delimiter),
+      PropertyHeader.isKnown(raw)
+    {
+      return .propertyCSV
+    }
+    return .edgeList
   }
 }
 
 extension IngestOptions {
   /// The options with tables in place of all files of other formats, which are read for that.
   func resolved(
-    scratch: String, progress: @escaping (IngestProgress) -> Void,
+    scratch: String, budget: MemoryBudget, progress: @escaping (IngestProgress) -> Void,
     isCancelled: @escaping () -> Bool
   ) throws -> IngestOptions {
     var options = self
     options.graphs = []
+    func makeImport() -> GraphImport {
+      GraphImport(
+        scratch: scratch, badLines: badLines, progress: progress, isCancelled: isCancelled)
+    }
     var lists: [EdgeFile] = []
-    for file in graphs {
+    var tables: [PropertyCSV.File] = []
+    for (file, isInFolder) in try graphs.flatMap({ try Self.files(of: $0) }) {
       let (path, name) = try localCopy(of: file.path, in: scratch)
-      let graph = GraphImport(scratch: scratch, progress: progress, isCancelled: isCancelled)
-      let format = try file.format ?? .detect(name)
+      let format = try file.format ?? .detect(path, called: name, delimiter: delimiter)
+      let graph = makeImport()
       switch format {
       case .edgeList:
+        guard !isInFolder else {
+          throw HedgerowError(
+            .badData,
+            "is of no format that is known in a folder: name the other files one by one", at: name)
+        }
         var list = EdgeFile(EdgeType("node", "edge", "node"), path)
         if path != name { list.layout.name = name }
         lists.append(list)
+        continue
+      case .propertyCSV:
+        tables.append(PropertyCSV.File(path: path, name: name))
         continue
       case .matrixMarket: try MatrixMarket.read(path, called: name, into: graph)
       case .nTriples, .nQuads:
@@ -55,7 +76,19 @@ extension IngestOptions {
       }
       try graph.finish(into: &options, from: name)
     }
+    if !tables.isEmpty {
+      let memory = budget.available / 8
+      let share = try budget.reserve(memory, for: "types of nodes")
+      defer { share.release() }
+      let graph = makeImport()
+      try PropertyCSV.read(
+        tables, delimiter: delimiter, missing: missingNodes, memory: memory, into: graph)
+      try graph.finish(into: &options, from: tables[0].name)
+    }
     options.edges.insert(contentsOf: lists, at: 0)
+    guard !options.nodes.isEmpty || !options.edges.isEmpty || !options.features.isEmpty else {
+      throw HedgerowError(.badData, "has neither nodes nor edges", at: graphs.first?.path)
+    }
     if isUndirected {
       let types = options.edgeTypes.filter { $0.source == $0.target }
       guard !types.isEmpty else {
@@ -66,5 +99,34 @@ extension IngestOptions {
     }
     try options.checkTypes()
     return options
+  }
+
+  /// A file, or those of a folder and of the folders in it, in the order of their names.
+  private static func files(of file: GraphFile) throws -> [(GraphFile, isInFolder: Bool)] {
+    guard FileSystem.isDirectory(file.path) else { return [(file, false)] }
+    var found: [(GraphFile, isInFolder: Bool)] = []
+    try collect(file.path, depth: 0) { found.append((GraphFile($0, as: file.format), true)) }
+    guard !found.isEmpty else {
+      throw HedgerowError(.badData, "is a folder without files", at: file.path)
+    }
+    return found
+  }
+
+  private static let folderDepth = 16
+
+  private static func collect(
+    _ path: String, depth: Int, _ add: (String) -> Void
+  ) throws {
+    guard depth < folderDepth else {
+      throw HedgerowError(.badData, "is deeper than \(folderDepth) folders", at: path)
+    }
+    for name in try FileSystem.names(in: path) where !name.hasPrefix(".") {
+      let inner = path.hasSuffix("/") ? path + name : "\(path)/\(name)"
+      if FileSystem.isDirectory(inner) {
+        try collect(inner, depth: depth + 1, add)
+      } else {
+        add(inner)
+      }
+    }
   }
 }
