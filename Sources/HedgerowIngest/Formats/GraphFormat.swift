@@ -11,6 +11,8 @@ public enum GraphFormat: String, Sendable, CaseIterable {
   case nQuads = "n-quads"
   /// Tables with headers as Neo4j's import, Gremlin's loaders and LDBC have them.
   case propertyCSV = "property-csv"
+  /// What `apoc.export.json` of Neo4j writes: a node or a relationship as a JSON object on each line.
+  case apocJSON = "apoc-json"
 
   /// What a file looks like by its name, else by its first bytes.
   static func detect(_ path: String, called name: String, delimiter: UInt8?) throws -> GraphFormat {
@@ -28,6 +30,18 @@ public enum GraphFormat: String, Sendable, CaseIterable {
     let count = try start.withUnsafeMutableBytes { try source.read(into: $0) }
     let text = String(decoding: start[..<count], as: UTF8.self).lowercased()
     if text.hasPrefix("%%matrixmarket") { return .matrixMarket }
+    if text.drop(while: { $0.isWhitespace || $0 == "\u{FEFF}" }).first == "{" {
+      let reader = try LineReader(path, called: String(name))
+      while let line = try reader.next() {
+        if JSONText.isBlank(line) { continue }
+        if APOCGraph.isKnown(line) { return .apocJSON }
+        break
+      }
+      throw HedgerowError(
+        .badData,
+        "holds JSON that is no export of Neo4j: name what objects of JSON Lines are, with "
+          + "--nodes TYPE=FILE or --edges SOURCE:RELATION:TARGET=FILE", at: String(name))
+    }
     if let raw = try PropertyHeader.raw(path, called: String(name), delimiter: delimiter),
       PropertyHeader.isKnown(raw)
     {
@@ -49,6 +63,11 @@ extension IngestOptions {
       GraphImport(
         scratch: scratch, badLines: badLines, progress: progress, isCancelled: isCancelled)
     }
+    try options.readJSONTables(makeImport, in: scratch)
+    // For what an index of ids needs.
+    let memory = budget.available / 8
+    let share = try graphs.isEmpty ? nil : budget.reserve(memory, for: "types of nodes")
+    defer { share?.release() }
     var lists: [EdgeFile] = []
     var tables: [PropertyCSV.File] = []
     for (file, isInFolder) in try graphs.flatMap({ try Self.files(of: $0) }) {
@@ -69,6 +88,7 @@ extension IngestOptions {
       case .propertyCSV:
         tables.append(PropertyCSV.File(path: path, name: name))
         continue
+      case .apocJSON: try APOCGraph.read(path, called: name, memory: memory, into: graph)
       case .matrixMarket: try MatrixMarket.read(path, called: name, into: graph)
       case .nTriples, .nQuads:
         try NTriples.read(
@@ -77,9 +97,6 @@ extension IngestOptions {
       try graph.finish(into: &options, from: name)
     }
     if !tables.isEmpty {
-      let memory = budget.available / 8
-      let share = try budget.reserve(memory, for: "types of nodes")
-      defer { share.release() }
       let graph = makeImport()
       try PropertyCSV.read(
         tables, delimiter: delimiter, missing: missingNodes, memory: memory, into: graph)
@@ -99,6 +116,49 @@ extension IngestOptions {
     }
     try options.checkTypes()
     return options
+  }
+
+  /// Puts tables in the places of files of JSON Lines, those of one type at a time.
+  private mutating func readJSONTables(
+    _ makeImport: () -> GraphImport, in scratch: String
+  ) throws {
+    func local(_ paths: [String]) throws -> [(path: String, name: String)] {
+      try paths.map { try localCopy(of: $0, in: scratch) }
+    }
+    let nodePlaces = Dictionary(
+      grouping: nodes.indices.filter { JSONTable.isNamed(nodes[$0].path) }
+    ) {
+      nodes[$0].type
+    }
+    for (type, places) in nodePlaces.sorted(by: { $0.value[0] < $1.value[0] }) {
+      let graph = makeImport()
+      let files = try local(places.map { nodes[$0].path })
+      try JSONTable.read(files, keys: ["id"], into: graph) { columns, file in
+        try graph.makeTable(type, columns, from: files[file].name)
+      }
+      var tables = IngestOptions()
+      try graph.finish(into: &tables, from: files[0].name)
+      for (place, table) in zip(places, tables.nodes) { nodes[place] = table }
+      leftOutLines += tables.leftOutLines
+      leftOutMessages += tables.leftOutMessages
+    }
+    let edgePlaces = Dictionary(
+      grouping: edges.indices.filter { JSONTable.isNamed(edges[$0].path) }
+    ) {
+      edges[$0].type
+    }
+    for (type, places) in edgePlaces.sorted(by: { $0.value[0] < $1.value[0] }) {
+      let graph = makeImport()
+      let files = try local(places.map { edges[$0].path })
+      try JSONTable.read(files, keys: ["source", "target"], into: graph) { columns, file in
+        try graph.makeTable(type, columns, from: files[file].name)
+      }
+      var tables = IngestOptions()
+      try graph.finish(into: &tables, from: files[0].name)
+      for (place, table) in zip(places, tables.edges) { edges[place] = table }
+      leftOutLines += tables.leftOutLines
+      leftOutMessages += tables.leftOutMessages
+    }
   }
 
   /// A file, or those of a folder and of the folders in it, in the order of their names.
