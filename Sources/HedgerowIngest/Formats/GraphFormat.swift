@@ -13,6 +13,7 @@ public enum GraphFormat: String, Sendable, CaseIterable {
   case propertyCSV = "property-csv"
   /// What `apoc.export.json` of Neo4j writes: a node or a relationship as a JSON object on each line.
   case apocJSON = "apoc-json"
+  case graphML = "graphml"
 
   /// What a file looks like by its name, else by its first bytes.
   static func detect(_ path: String, called name: String, delimiter: UInt8?) throws -> GraphFormat {
@@ -23,13 +24,15 @@ public enum GraphFormat: String, Sendable, CaseIterable {
     if name.hasSuffix(".mtx") { return .matrixMarket }
     if name.hasSuffix(".nt") { return .nTriples }
     if name.hasSuffix(".nq") { return .nQuads }
+    if name.hasSuffix(".graphml") { return .graphML }
     var status = stat()
     guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return .edgeList }
     let source = try ByteSource(path: path)
-    var start = [UInt8](repeating: 0, count: 64)
+    var start = [UInt8](repeating: 0, count: 64 << 10)
     let count = try start.withUnsafeMutableBytes { try source.read(into: $0) }
     let text = String(decoding: start[..<count], as: UTF8.self).lowercased()
     if text.hasPrefix("%%matrixmarket") { return .matrixMarket }
+    if text.first == "<" || text.first == "\u{FEFF}", text.contains("<graphml") { return .graphML }
     if text.drop(while: { $0.isWhitespace || $0 == "\u{FEFF}" }).first == "{" {
       let reader = try LineReader(path, called: String(name))
       while let line = try reader.next() {
@@ -89,6 +92,9 @@ extension IngestOptions {
         tables.append(PropertyCSV.File(path: path, name: name))
         continue
       case .apocJSON: try APOCGraph.read(path, called: name, memory: memory, into: graph)
+      case .graphML:
+        try GraphML.read(
+          path, called: name, missing: missingNodes, memory: memory, into: graph)
       case .matrixMarket: try MatrixMarket.read(path, called: name, into: graph)
       case .nTriples, .nQuads:
         try NTriples.read(
