@@ -34,6 +34,7 @@ let modules: [Module] = [
   Module(name: "CHedgerowBLAS", kind: .system(pkgConfig: "openblas", apt: "libopenblas-dev")),
   Module(name: "CHedgerowZlib", kind: .system(pkgConfig: "zlib", apt: "zlib1g-dev")),
   Module(name: "CHedgerowZstd", kind: .system(pkgConfig: "libzstd", apt: "libzstd-dev")),
+  Module(name: "CHedgerowXML", kind: .system(pkgConfig: "libxml-2.0", apt: "libxml2-dev")),
   Module(name: "CHedgerowKernels", kind: .c),
   Module(name: "CHedgerowSystem", kind: .c),
   // rank 1
@@ -74,7 +75,7 @@ let modules: [Module] = [
     name: "HedgerowIngest",
     imports: [
       "HedgerowStore", "HedgerowGraph", "HedgerowMapped", "HedgerowRoaring", "CHedgerowZlib",
-      "CHedgerowZstd", "CHedgerowKernels", "HedgerowCore",
+      "CHedgerowZstd", "CHedgerowXML", "CHedgerowKernels", "HedgerowCore",
     ]),
   Module(
     name: "HedgerowTraining",

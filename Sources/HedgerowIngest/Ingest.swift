@@ -42,7 +42,8 @@ public enum Ingest {
           // Let go of before the commit, so that files which it replaces go at once.
           let snapshot = try store.snapshot()
           let options = try options.resolved(
-            scratch: builder.scratchDirectory, progress: progress, isCancelled: isCancelled)
+            scratch: builder.scratchDirectory, budget: budget, progress: progress,
+            isCancelled: isCancelled)
           try options.check(against: snapshot.schema)
           var run = try IngestRun(
             options: options, builder: builder, present: snapshot, budget: budget, pool: pool,

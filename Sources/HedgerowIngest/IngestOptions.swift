@@ -20,6 +20,10 @@ public struct IngestOptions: Sendable {
     public var columns: [String]?
     /// What messages call the file, instead of by its path.
     var name: String?
+    /// For a file that was made of another one: where it is kept which lines of that one its own are of.
+    var lines: String?
+    /// Other files of the type may have columns that this one has not; they are null for its rows.
+    var mayLackColumns = false
     public init() {}
   }
 
@@ -149,6 +153,8 @@ public struct IngestOptions: Sendable {
   public var features: [FeatureFile] = []
   /// Columns whose values become named sets of nodes.
   public var splits: [NodeColumn] = []
+  /// Those of them whose fields are lists of names with `;` between them.
+  var listSplits: Set<NodeColumn> = []
   /// Edge types within one node type that are stored in both directions.
   public var undirected: Set<EdgeType> = []
   /// All edge types within one node type are.
@@ -172,6 +178,9 @@ public struct IngestOptions: Sendable {
   public var parallelEdges: ParallelEdges = .keep
   /// Edge types that must not have any.
   var distinctTypes: Set<EdgeType> = []
+  /// Lines that were left out when files of other formats became tables, and what was wrong with them.
+  var leftOutLines = 0
+  var leftOutMessages: [String] = []
   public var existingTypes: ExistingTypes = .refuse
 
   public init() {}

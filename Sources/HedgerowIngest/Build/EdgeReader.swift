@@ -72,7 +72,7 @@ final class EdgeReader {
         // Lines that were bad in the first pass have been counted.
         for fault in chunk.faults where fault.cause == .missingNode {
           try addMissing(
-            fault.message, at: "\(table.files[file].name):\(fault.line)", of: table.files[file])
+            fault.message, at: table.files[file].place(of: fault.line), of: table.files[file])
         }
         try putTextsAside(chunk, file: file, into: part.records)
         if queries[0] == nil && queries[1] == nil {
@@ -285,7 +285,7 @@ final class EdgeReader {
     }
     try addMissing(
       visit { missingMessage($1, $2, $0.layout.keyColumns[end], end) },
-      at: visit { "\($0.name):\($1.line(of: $2))" }, of: table.files[0])
+      at: visit { $0.place(of: $1.line(of: $2)) }, of: table.files[0])
   }
 
   /// Looks up the keys of the edges that wait and hands the edges on.

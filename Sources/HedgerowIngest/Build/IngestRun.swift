@@ -60,6 +60,7 @@ struct IngestRun {
         runner: runner, builder: builder, table: nodeTables[type], keys: keys[type],
         features: features[optional: type] ?? [],
         splits: options.splits.filter { $0.type == type }.map(\.column),
+        listSplits: Set(options.listSplits.filter { $0.type == type }.map(\.column)),
         present: isPresent(type) ? present : nil, keyed: keyedRows[optional: type]
       ).run()
       report.nodes[type] = keys[type].count
@@ -85,8 +86,9 @@ struct IngestRun {
       report.addedEdges[type] = counts.edges - present.count(of: type)
       if counts.presentEdges > 0 { report.presentEdges[type] = counts.presentEdges }
     }
-    report.skipped = faults.count
-    report.messages = faults.messages
+    report.skipped = faults.count + options.leftOutLines
+    report.messages = Array(
+      (options.leftOutMessages + faults.messages).prefix(TextChunk.messageLimit))
     report.schema = schema(of: report)
     return report
   }
@@ -248,7 +250,9 @@ struct IngestRun {
       hints: TextLayoutHints(
         delimiter: file.delimiter ?? options.delimiter, header: file.header ?? options.header,
         names: file.columns ?? names, comment: file.comment ?? options.comment))
-    return InputFile(name: file.name ?? name, path: local, layout: layout)
+    return InputFile(
+      name: file.name ?? name, path: local, layout: layout, lines: file.lines,
+      mayLackColumns: file.mayLackColumns)
   }
 
   private mutating func open(_ feature: IngestOptions.FeatureFile) throws {

@@ -9,6 +9,14 @@ struct InputFile {
   /// Where the bytes are: a copy, when they came through a pipe.
   var path: String
   var layout: TextLayout
+  /// See ``IngestOptions/FileLayout``.
+  var lines: String?
+  var mayLackColumns = false
+
+  /// A line of the file for messages: where it is made of another file, the line of that one.
+  func place(of line: Int) -> String {
+    "\(name):\(lines.flatMap { LineMap.line(line, in: $0) } ?? line)"
+  }
 }
 
 /// The files of one type, read as if they were one, and the columns of the type: those that the store
@@ -42,7 +50,10 @@ struct InputTable {
   }
 
   /// Names of the property columns that the files have.
-  var fileColumns: [String] { files.first.map { Self.names(of: $0) } ?? [] }
+  var fileColumns: [String] {
+    profiles.indices.filter { column in fields.contains { $0[column] != nil } }
+      .map { profiles[$0].name }
+  }
 
   private static func names(of file: InputFile) -> [String] {
     file.layout.propertyColumns.map { file.layout.columns[$0].name }
@@ -56,21 +67,26 @@ struct InputTable {
     let columns = file.layout.propertyColumns.map { file.layout.columns[$0] }
     if let first = files.first {
       let names = Self.names(of: file)
-      guard Set(names) == Set(fileColumns) else {
+      guard file.mayLackColumns || Set(names) == Set(fileColumns) else {
         throw HedgerowError(
           .badData,
           "has the columns \(Self.list(names)), but \(first.name) has \(Self.list(fileColumns))",
           at: place)
       }
       for column in columns {
-        guard first.layout.columns.first(where: { $0.name == column.name })?.kind == column.kind
-        else {
+        guard
+          let (other, known) = files.lazy.compactMap({ other in
+            other.layout.columns.first { $0.name == column.name }.map { (other, $0) }
+          }).first
+        else { continue }
+        guard known.kind == column.kind, known.isText == column.isText else {
           throw HedgerowError(
-            .badData, "declares column '\(column.name)' differently from \(first.name)", at: place)
+            .badData, "declares column '\(column.name)' differently from \(other.name)", at: place)
         }
       }
-    } else {
-      for column in columns {
+    }
+    if files.isEmpty || file.mayLackColumns {
+      for column in columns where !fileColumns.contains(column.name) {
         if let index = stored.firstIndex(where: { $0.name == column.name }) {
           profiles[index] = try ColumnProfile(
             continuing: column.name, stored[index].kind, declared: column.kind,
@@ -78,15 +94,9 @@ struct InputTable {
         } else {
           profiles.append(
             ColumnProfile(
-              column.name, declared: column.kind, requirement: requirement(column.name)))
-        }
-      }
-      for column in stored where column.requirement != .none {
-        guard columns.contains(where: { $0.name == column.name }) else {
-          throw HedgerowError(
-            .badData,
-            "has no column '\(column.name)', which every edge of the type has: it is their "
-              + "\(column.requirement)", at: place)
+              column.name, declared: column.kind, requirement: requirement(column.name),
+              isText: column.isText))
+          for index in fields.indices { fields[index].append(nil) }
         }
       }
     }
@@ -95,6 +105,13 @@ struct InputTable {
         file.layout.propertyColumns.first { file.layout.columns[$0].name == profile.name }
       })
     files.append(file)
+    for (index, profile) in profiles.enumerated() where profile.requirement != .none {
+      guard let lacking = fields.firstIndex(where: { $0[index] == nil }) else { continue }
+      throw HedgerowError(
+        .badData,
+        "has no column '\(profile.name)', which every edge of the type has: it is their "
+          + "\(profile.requirement)", at: "\(files[lacking].name):1")
+    }
   }
 
   private static func list(_ names: [String]) -> String {
@@ -106,7 +123,8 @@ struct InputTable {
     rowCount = 0
     profiles = profiles.map {
       ColumnProfile(
-        $0.name, declared: $0.declared, requirement: $0.requirement, stored: $0.stored)
+        $0.name, declared: $0.declared, requirement: $0.requirement, stored: $0.stored,
+        isText: $0.isText)
     }
   }
 
@@ -137,7 +155,7 @@ final class Faults {
   init(_ mode: IngestOptions.BadLines) { self.mode = mode }
 
   func add(_ chunk: TextChunk, of file: InputFile) throws {
-    for fault in chunk.faults { try add(fault.message, at: "\(file.name):\(fault.line)") }
+    for fault in chunk.faults { try add(fault.message, at: file.place(of: fault.line)) }
   }
 
   func add(

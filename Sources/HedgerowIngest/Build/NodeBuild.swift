@@ -13,6 +13,8 @@ struct NodeBuild {
   let features: [FeatureBuild]
   /// Columns whose values become sets.
   let splits: [String]
+  /// Those of them whose fields are lists.
+  let listSplits: Set<String>
   /// The store as it is, when it has the type.
   let present: Snapshot?
   /// Where rows of features belong when the type is there and has no node file.
@@ -62,6 +64,7 @@ struct NodeBuild {
 
   private struct Split {
     var column: Int
+    var isList = false
     var names = TextTable()
     var members: [[UInt32]] = []
     var sets: [RoaringBitmap] = []
@@ -71,7 +74,8 @@ struct NodeBuild {
     let writers = try table.codecs.map { try writer(of: $0.name) }
     for writer in writers { try writer?.appendNulls(keys.storedCount - Int(writer!.rowCount)) }
     var splits: [Split] = self.splits.map { name in
-      Split(column: table.codecs.firstIndex { $0.name == name }!)
+      Split(
+        column: table.codecs.firstIndex { $0.name == name }!, isList: listSplits.contains(name))
     }
     var rowCount = keys.storedCount
     var nextID = UInt32(keys.storedCount)
@@ -88,7 +92,7 @@ struct NodeBuild {
                 by: table.codecs[index], to: writer)
             }
             for index in splits.indices {
-              let field = table.fields[file][splits[index].column]!
+              guard let field = table.fields[file][splits[index].column] else { continue }
               try add(rows, of: chunk, field: field, firstID: nextID, to: &splits[index])
             }
             nextID += UInt32(rows.count)
@@ -154,31 +158,42 @@ struct NodeBuild {
     _ rows: Range<Int>, of chunk: TextChunk, field: Int, firstID: UInt32, to split: inout Split
   ) throws {
     for row in rows {
-      let text = chunk.field(row, field)
-      if text.isEmpty { continue }
-      let (index, isNew) = split.names.insert(text)
-      if isNew {
-        guard index < Self.setLimit else {
-          throw HedgerowError(
-            .badData,
-            "split column '\(table.codecs[split.column].name)' has more than \(Self.setLimit) "
-              + "values; each would become a set", at: table.files[0].name)
-        }
-        let name = Self.setName(text)
-        for other in 0..<index where Self.setName(split.names.text(other)) == name {
-          throw HedgerowError(
-            .badData, "two values of a split column both make the set '\(name)': rename one",
-            at: table.files[0].name)
-        }
-        split.members.append([])
-        split.sets.append(RoaringBitmap())
+      let field = chunk.field(row, field)
+      let texts =
+        split.isList
+        ? field.split(separator: UInt8(ascii: ";")).map { UnsafeBufferPointer(rebasing: $0) }
+        : [field]
+      for text in texts where !text.isEmpty {
+        try add(firstID + UInt32(row - rows.lowerBound), to: text, of: &split)
       }
-      split.members[index].append(firstID + UInt32(row - rows.lowerBound))
     }
     for index in split.members.indices where !split.members[index].isEmpty {
       split.members[index].withUnsafeBufferPointer { split.sets[index].insert(contentsOf: $0) }
       split.members[index].removeAll(keepingCapacity: true)
     }
+  }
+
+  private func add(
+    _ id: UInt32, to text: UnsafeBufferPointer<UInt8>, of split: inout Split
+  ) throws {
+    let (index, isNew) = split.names.insert(text)
+    if isNew {
+      guard index < Self.setLimit else {
+        throw HedgerowError(
+          .badData,
+          "split column '\(table.codecs[split.column].name)' has more than \(Self.setLimit) "
+            + "values; each would become a set", at: table.files[0].name)
+      }
+      let name = Self.setName(text)
+      for other in 0..<index where Self.setName(split.names.text(other)) == name {
+        throw HedgerowError(
+          .badData, "two values of a split column both make the set '\(name)': rename one",
+          at: table.files[0].name)
+      }
+      split.members.append([])
+      split.sets.append(RoaringBitmap())
+    }
+    split.members[index].append(id)
   }
 
   /// A value as the name of a set: what no name may have becomes `_`.

@@ -232,7 +232,7 @@ struct Scan {
     let key = key.count > 60 ? "\(key.prefix(60))..." : key
     func line(_ row: Int) throws -> String {
       try runner.visit(row: row - storedCount, of: table) { file, chunk, row in
-        "\(file.name):\(chunk.line(of: row))"
+        file.place(of: chunk.line(of: row))
       }
     }
     try faults.add(

@@ -23,6 +23,8 @@ package struct ColumnProfile {
   package let requirement: ColumnRequirement
   /// The kind that the column has in the store, when it is there: the one that it must get.
   package let stored: PropertyKind?
+  /// Whether values are texts, whatever they look like.
+  package let isText: Bool
   package private(set) var classes: UInt32 = 0
   package private(set) var rowCount = 0
   /// Distinct texts of the column; nil once there are too many.
@@ -37,8 +39,10 @@ package struct ColumnProfile {
 
   package init(
     _ name: String, declared: PropertyKind?, requirement: ColumnRequirement,
-    stored: PropertyKind? = nil
+    stored: PropertyKind? = nil, isText: Bool = false
   ) {
+    self.isText = isText
+    if isText { classes = UInt32(HR_CLASS_TEXT) }
     self.name = name
     self.declared = declared
     self.requirement = requirement

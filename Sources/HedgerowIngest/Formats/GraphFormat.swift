@@ -9,45 +9,92 @@ public enum GraphFormat: String, Sendable, CaseIterable {
   case matrixMarket = "matrix-market"
   case nTriples = "n-triples"
   case nQuads = "n-quads"
+  /// Tables with headers as Neo4j's import, Gremlin's loaders and LDBC have them.
+  case propertyCSV = "property-csv"
+  /// What `apoc.export.json` of Neo4j writes: a node or a relationship as a JSON object on each line.
+  case apocJSON = "apoc-json"
+  case graphML = "graphml"
 
   /// What a file looks like by its name, else by its first bytes.
-  static func detect(_ path: String) throws -> GraphFormat {
-    var name = path[...]
+  static func detect(_ path: String, called name: String, delimiter: UInt8?) throws -> GraphFormat {
+    var name = name[...]
     for suffix in [".gz", ".zst"] where name.hasSuffix(suffix) {
       name = name.dropLast(suffix.count)
     }
     if name.hasSuffix(".mtx") { return .matrixMarket }
     if name.hasSuffix(".nt") { return .nTriples }
     if name.hasSuffix(".nq") { return .nQuads }
+    if name.hasSuffix(".graphml") { return .graphML }
     var status = stat()
     guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return .edgeList }
     let source = try ByteSource(path: path)
-    var start = [UInt8](repeating: 0, count: 64)
+    var start = [UInt8](repeating: 0, count: 64 << 10)
     let count = try start.withUnsafeMutableBytes { try source.read(into: $0) }
     let text = String(decoding: start[..<count], as: UTF8.self).lowercased()
-    return text.hasPrefix("%%matrixmarket") ? .matrixMarket : .edgeList
+    if text.hasPrefix("%%matrixmarket") { return .matrixMarket }
+    if text.first == "<" || text.first == "\u{FEFF}", text.contains("<graphml") { return .graphML }
+    if text.drop(while: { $0.isWhitespace || $0 == "\u{FEFF}" }).first == "{" {
+      let reader = try LineReader(path, called: String(name))
+      while let line = try reader.next() {
+        if JSONText.isBlank(line) { continue }
+        if APOCGraph.isKnown(line) { return .apocJSON }
+        break
+      }
+      throw HedgerowError(
+        .badData,
+        "holds JSON that is no export of Neo4j: name what objects of JSON Lines are, with "
+          + "--nodes TYPE=FILE or --edges SOURCE:RELATION:TARGET=FILE", at: String(name))
+    }
+    if let raw = try PropertyHeader.raw(path, called: String(name), delimiter: delimiter),
+      PropertyHeader.isKnown(raw)
+    {
+      return .propertyCSV
+    }
+    return .edgeList
   }
 }
 
 extension IngestOptions {
   /// The options with tables in place of all files of other formats, which are read for that.
   func resolved(
-    scratch: String, progress: @escaping (IngestProgress) -> Void,
+    scratch: String, budget: MemoryBudget, progress: @escaping (IngestProgress) -> Void,
     isCancelled: @escaping () -> Bool
   ) throws -> IngestOptions {
     var options = self
     options.graphs = []
+    func makeImport() -> GraphImport {
+      GraphImport(
+        scratch: scratch, badLines: badLines, progress: progress, isCancelled: isCancelled)
+    }
+    try options.readJSONTables(makeImport, in: scratch)
+    // For what an index of ids needs.
+    let memory = budget.available / 8
+    let share = try graphs.isEmpty ? nil : budget.reserve(memory, for: "types of nodes")
+    defer { share?.release() }
     var lists: [EdgeFile] = []
-    for file in graphs {
+    var tables: [PropertyCSV.File] = []
+    for (file, isInFolder) in try graphs.flatMap({ try Self.files(of: $0) }) {
       let (path, name) = try localCopy(of: file.path, in: scratch)
-      let graph = GraphImport(scratch: scratch, progress: progress, isCancelled: isCancelled)
-      let format = try file.format ?? .detect(name)
+      let format = try file.format ?? .detect(path, called: name, delimiter: delimiter)
+      let graph = makeImport()
       switch format {
       case .edgeList:
+        guard !isInFolder else {
+          throw HedgerowError(
+            .badData,
+            "is of no format that is known in a folder: name the other files one by one", at: name)
+        }
         var list = EdgeFile(EdgeType("node", "edge", "node"), path)
         if path != name { list.layout.name = name }
         lists.append(list)
         continue
+      case .propertyCSV:
+        tables.append(PropertyCSV.File(path: path, name: name))
+        continue
+      case .apocJSON: try APOCGraph.read(path, called: name, memory: memory, into: graph)
+      case .graphML:
+        try GraphML.read(
+          path, called: name, missing: missingNodes, memory: memory, into: graph)
       case .matrixMarket: try MatrixMarket.read(path, called: name, into: graph)
       case .nTriples, .nQuads:
         try NTriples.read(
@@ -55,7 +102,16 @@ extension IngestOptions {
       }
       try graph.finish(into: &options, from: name)
     }
+    if !tables.isEmpty {
+      let graph = makeImport()
+      try PropertyCSV.read(
+        tables, delimiter: delimiter, missing: missingNodes, memory: memory, into: graph)
+      try graph.finish(into: &options, from: tables[0].name)
+    }
     options.edges.insert(contentsOf: lists, at: 0)
+    guard !options.nodes.isEmpty || !options.edges.isEmpty || !options.features.isEmpty else {
+      throw HedgerowError(.badData, "has neither nodes nor edges", at: graphs.first?.path)
+    }
     if isUndirected {
       let types = options.edgeTypes.filter { $0.source == $0.target }
       guard !types.isEmpty else {
@@ -66,5 +122,77 @@ extension IngestOptions {
     }
     try options.checkTypes()
     return options
+  }
+
+  /// Puts tables in the places of files of JSON Lines, those of one type at a time.
+  private mutating func readJSONTables(
+    _ makeImport: () -> GraphImport, in scratch: String
+  ) throws {
+    func local(_ paths: [String]) throws -> [(path: String, name: String)] {
+      try paths.map { try localCopy(of: $0, in: scratch) }
+    }
+    let nodePlaces = Dictionary(
+      grouping: nodes.indices.filter { JSONTable.isNamed(nodes[$0].path) }
+    ) {
+      nodes[$0].type
+    }
+    for (type, places) in nodePlaces.sorted(by: { $0.value[0] < $1.value[0] }) {
+      let graph = makeImport()
+      let files = try local(places.map { nodes[$0].path })
+      try JSONTable.read(files, keys: ["id"], into: graph) { columns, file in
+        try graph.makeTable(type, columns, from: files[file].name)
+      }
+      var tables = IngestOptions()
+      try graph.finish(into: &tables, from: files[0].name)
+      for (place, table) in zip(places, tables.nodes) { nodes[place] = table }
+      leftOutLines += tables.leftOutLines
+      leftOutMessages += tables.leftOutMessages
+    }
+    let edgePlaces = Dictionary(
+      grouping: edges.indices.filter { JSONTable.isNamed(edges[$0].path) }
+    ) {
+      edges[$0].type
+    }
+    for (type, places) in edgePlaces.sorted(by: { $0.value[0] < $1.value[0] }) {
+      let graph = makeImport()
+      let files = try local(places.map { edges[$0].path })
+      try JSONTable.read(files, keys: ["source", "target"], into: graph) { columns, file in
+        try graph.makeTable(type, columns, from: files[file].name)
+      }
+      var tables = IngestOptions()
+      try graph.finish(into: &tables, from: files[0].name)
+      for (place, table) in zip(places, tables.edges) { edges[place] = table }
+      leftOutLines += tables.leftOutLines
+      leftOutMessages += tables.leftOutMessages
+    }
+  }
+
+  /// A file, or those of a folder and of the folders in it, in the order of their names.
+  private static func files(of file: GraphFile) throws -> [(GraphFile, isInFolder: Bool)] {
+    guard FileSystem.isDirectory(file.path) else { return [(file, false)] }
+    var found: [(GraphFile, isInFolder: Bool)] = []
+    try collect(file.path, depth: 0) { found.append((GraphFile($0, as: file.format), true)) }
+    guard !found.isEmpty else {
+      throw HedgerowError(.badData, "is a folder without files", at: file.path)
+    }
+    return found
+  }
+
+  private static let folderDepth = 16
+
+  private static func collect(
+    _ path: String, depth: Int, _ add: (String) -> Void
+  ) throws {
+    guard depth < folderDepth else {
+      throw HedgerowError(.badData, "is deeper than \(folderDepth) folders", at: path)
+    }
+    for name in try FileSystem.names(in: path) where !name.hasPrefix(".") {
+      let inner = path.hasSuffix("/") ? path + name : "\(path)/\(name)"
+      if FileSystem.isDirectory(inner) {
+        try collect(inner, depth: depth + 1, add)
+      } else {
+        add(inner)
+      }
+    }
   }
 }

@@ -7,9 +7,22 @@ final class GraphImport {
   struct Column: Hashable {
     var name: String
     var kind: PropertyKind?
-    init(_ name: String, _ kind: PropertyKind? = nil) {
+    /// Values are texts, whatever they look like.
+    var isText = false
+    /// Fields are lists with `;` between their elements: a vector of the kind where all have one
+    /// length, else text.
+    var isList = false
+    init(_ name: String, _ kind: PropertyKind? = nil, isText: Bool = false, isList: Bool = false) {
       self.name = name
       self.kind = kind
+      self.isText = isText
+      self.isList = isList
+    }
+
+    /// As in a typed header.
+    var spelled: String {
+      if isText { return "\(name):text" }
+      return kind.map { "\(name):\($0)" } ?? name
     }
   }
 
@@ -18,13 +31,25 @@ final class GraphImport {
     var edges: EdgeType?
     var columns: [Column]
     var table: TableSpool.Table
+    var name: String?
+
+    var keyCount: Int { nodes == nil ? 2 : 1 }
+    var owner: String { nodes.map { $0.name } ?? "\(edges!)" }
+  }
+  private struct ListColumn: Hashable {
+    var owner: String
+    var name: String
   }
 
   let scratch: String
   private let spool: TableSpool
   private var entries: [Entry] = []
+  private let badLines: IngestOptions.BadLines
   private let progress: (IngestProgress) -> Void
   private let isCancelled: () -> Bool
+  /// Files that are tables already.
+  var nodes: [IngestOptions.NodeFile] = []
+  var edges: [IngestOptions.EdgeFile] = []
   /// Edge types that the format says are undirected, and columns with a meaning.
   var undirected: Set<EdgeType> = []
   /// And edge types that list no edge twice.
@@ -33,64 +58,123 @@ final class GraphImport {
   var weights: [IngestOptions.EdgeColumn] = []
   var splits: [IngestOptions.NodeColumn] = []
   var features: [IngestOptions.FeatureFile] = []
+  private var leftOutLines = 0
+  private var leftOutMessages: [String] = []
 
   init(
-    scratch: String, progress: @escaping (IngestProgress) -> Void,
-    isCancelled: @escaping () -> Bool
+    scratch: String, badLines: IngestOptions.BadLines,
+    progress: @escaping (IngestProgress) -> Void, isCancelled: @escaping () -> Bool
   ) {
     self.scratch = scratch
+    self.badLines = badLines
     self.progress = progress
     self.isCancelled = isCancelled
     spool = TableSpool(in: scratch)
   }
 
-  /// A table of nodes: in each row the key, then a field for each column.
-  func makeTable(_ type: NodeType, _ columns: [Column] = []) throws -> TableSpool.Table {
+  /// A column that lists named sets of nodes, `;` between them.
+  static let labels = Column("labels", isText: true, isList: true)
+
+  /// A table of nodes: in each row the key, then a field for each column. Columns without any value
+  /// are left out in the end, unless all are.
+  ///
+  /// - Parameter name: of the file that the rows' lines are of, where rows are given their lines.
+  func makeTable(
+    _ type: NodeType, _ columns: [Column] = [], from name: String? = nil
+  ) throws -> TableSpool.Table {
     try Identifier.check(type.name, as: "node type")
     let table = spool.makeTable(columnCount: 1 + columns.count)
-    entries.append(Entry(nodes: type, columns: columns, table: table))
+    entries.append(Entry(nodes: type, columns: columns, table: table, name: name))
     return table
   }
 
   /// A table of edges: in each row the keys of source and target, then a field for each column.
-  func makeTable(_ type: EdgeType, _ columns: [Column] = []) throws -> TableSpool.Table {
+  func makeTable(
+    _ type: EdgeType, _ columns: [Column] = [], from name: String? = nil
+  ) throws -> TableSpool.Table {
     for name in [type.source.name, type.target.name] {
       try Identifier.check(name, as: "node type")
     }
     try Identifier.check(type.relation, as: "relation")
     let table = spool.makeTable(columnCount: 2 + columns.count)
-    entries.append(Entry(edges: type, columns: columns, table: table))
+    entries.append(Entry(edges: type, columns: columns, table: table, name: name))
     return table
   }
 
   /// Says how far a file was read; throws when the caller wants no more.
   func note(_ reader: LineReader) throws {
+    try note(reader.name, reader.position, of: reader.total)
+  }
+
+  func note(_ name: String, _ done: Int, of total: Int) throws {
     if isCancelled() { throw HedgerowError(.interrupted, "interrupted; nothing was changed") }
-    progress(
-      IngestProgress(
-        phase: .convert, subject: reader.name, done: reader.position, total: reader.total))
+    progress(IngestProgress(phase: .convert, subject: name, done: done, total: total))
+  }
+
+  /// Leaves a line out that cannot be used, where the caller wants it so.
+  func leaveOut(_ message: @autoclosure () -> String, at place: @autoclosure () -> String) throws {
+    guard badLines == .report else { throw HedgerowError(.badData, message(), at: place()) }
+    leftOutLines += 1
+    if leftOutMessages.count < TextChunk.messageLimit {
+      leftOutMessages.append("\(place()): \(message())")
+    }
+  }
+
+  /// Counts a line that was left out because the caller wanted it so.
+  func skipLine() { leftOutLines += 1 }
+
+  /// The width of each column of lists, -1 where there is none.
+  private func listWidths() -> [ListColumn: Int] {
+    var widths: [ListColumn: Int] = [:]
+    for entry in entries {
+      for (index, column) in entry.columns.enumerated() where column.isList {
+        let width = entry.table.listWidths[entry.keyCount + index]
+        let key = ListColumn(owner: entry.owner, name: column.name)
+        let known = widths[key] ?? 0
+        widths[key] = known == 0 || known == width ? width : width == 0 ? known : -1
+      }
+    }
+    return widths
   }
 
   /// Puts the tables among the files of an ingest.
   func finish(into options: inout IngestOptions, from name: String) throws {
     try spool.finish()
+    let widths = listWidths()
+    options.nodes += nodes
+    options.edges += edges
     for entry in entries {
       var layout = IngestOptions.FileLayout()
       layout.delimiter = UInt8(ascii: ",")
       layout.header = .absent
       layout.comment = 0
-      let names = entry.columns.map { column in
-        column.kind.map { "\(column.name):\($0)" } ?? column.name
+      layout.mayLackColumns = true
+      let names = entry.columns.enumerated().map { index, column in
+        guard entry.table.isUsed[entry.keyCount + index] || entry.name == nil else { return "" }
+        guard column.isList, let kind = column.kind else { return column.spelled }
+        let width = widths[ListColumn(owner: entry.owner, name: column.name)] ?? -1
+        return width > 0 && width <= Self.widestVector
+          ? "\(column.name):\(PropertyKind.vector(element: kind, width: width))"
+          : "\(column.name):text"
       }
+      layout.name = entry.name
+      if entry.table.hasLines { layout.lines = entry.table.linesPath }
       if let type = entry.nodes {
         layout.columns = ["id"] + names
-        layout.name = "\(name) (nodes of type '\(type)')"
+        if layout.name == nil { layout.name = "\(name) (nodes of type '\(type)')" }
         var file = IngestOptions.NodeFile(type, entry.table.path)
         file.layout = layout
         options.nodes.append(file)
+        let labels = IngestOptions.NodeColumn(type, Self.labels.name)
+        if names.contains(Self.labels.spelled), entry.columns.contains(Self.labels),
+          !options.splits.contains(labels)
+        {
+          options.splits.append(labels)
+          options.listSplits.insert(labels)
+        }
       } else if let type = entry.edges {
         layout.columns = ["source", "target"] + names
-        layout.name = "\(name) (edges of type '\(type)')"
+        if layout.name == nil { layout.name = "\(name) (edges of type '\(type)')" }
         var file = IngestOptions.EdgeFile(type, entry.table.path)
         file.layout = layout
         options.edges.append(file)
@@ -102,7 +186,11 @@ final class GraphImport {
     options.weights += weights
     options.splits += splits
     options.features += features
+    options.leftOutLines += leftOutLines
+    options.leftOutMessages += leftOutMessages
   }
+
+  private static let widestVector = 1 << 16
 }
 
 /// Names that types and columns may have, made of any texts: characters that no name may have become
@@ -112,7 +200,11 @@ struct NameTable {
   private var names: [String: String] = [:]
   private var taken: Set<String> = []
 
-  init(areRelations: Bool) { self.areRelations = areRelations }
+  /// - Parameter reserved: names that no text gets.
+  init(areRelations: Bool = false, reserved: [String] = []) {
+    self.areRelations = areRelations
+    taken = Set(reserved)
+  }
 
   /// - Parameter spoken: the part of the text that the name is made of; all of it unless given.
   mutating func name(for text: String, spoken: String? = nil) -> String {

@@ -11,25 +11,43 @@ final class TableSpool {
     fileprivate let columnCount: Int
     fileprivate(set) var rowCount = 0
     fileprivate var bytes: [UInt8] = []
+    /// Whether each field was given in any row.
+    private(set) var isUsed: [Bool]
+    /// For each field the number of elements of its lists; -1 once they differ.
+    private(set) var listWidths: [Int]
     private var fieldCount = 0
+    private var lineCount = 0
+    private var lines: [UInt64] = []
+    private(set) var hasLines = false
     private unowned let spool: TableSpool
 
     fileprivate init(_ path: String, columnCount: Int, spool: TableSpool) {
       self.path = path
       self.columnCount = columnCount
       self.spool = spool
+      isUsed = [Bool](repeating: false, count: columnCount)
+      listWidths = [Int](repeating: 0, count: columnCount)
     }
+
+    /// Where it is kept which lines of the input the rows are of.
+    var linesPath: String { path + ".lines" }
+
+    fileprivate var bufferedByteCount: Int { bytes.count + 8 * lines.count }
 
     /// The next field of the row: null where it is nil.
     func append(_ field: UnsafeRawBufferPointer?) {
+      require(fieldCount < columnCount, "more than \(columnCount) fields")
       if fieldCount > 0 { bytes.append(UInt8(ascii: ",")) }
       fieldCount += 1
       guard let field else { return }
-      let isPlain =
-        field.count > 0
-        && field.allSatisfy {
-          $0 > 32 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: ",")
+      isUsed[fieldCount - 1] = true
+      var isPlain = field.count > 0
+      for byte in field {
+        if byte <= 32 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: ",") {
+          isPlain = false
+          if byte == 10 { lineCount += 1 }
         }
+      }
       if isPlain {
         bytes.append(contentsOf: field)
       } else {
@@ -42,6 +60,15 @@ final class TableSpool {
       }
     }
 
+    /// The next field, one of elements with `;` between them.
+    func append(list field: UnsafeRawBufferPointer?) {
+      append(field)
+      guard let field, field.count > 0 else { return }
+      let width = 1 + field.reduce(0) { $0 + ($1 == UInt8(ascii: ";") ? 1 : 0) }
+      let known = listWidths[fieldCount - 1]
+      listWidths[fieldCount - 1] = known == 0 || known == width ? width : -1
+    }
+
     func append(_ field: String?) {
       guard var field else { return append(nil as UnsafeRawBufferPointer?) }
       field.withUTF8 { append(UnsafeRawBufferPointer($0)) }
@@ -50,12 +77,19 @@ final class TableSpool {
     func append(_ number: Int) { append("\(number)") }
 
     /// Ends the row; fields that were not given are null.
-    func endRow() throws {
-      require(fieldCount <= columnCount, "\(fieldCount) fields of \(columnCount)")
+    ///
+    /// - Parameter line: of the input that the row is of, for messages; in all rows or in none.
+    func endRow(line: Int? = nil) throws {
       while fieldCount < columnCount { append(nil as UnsafeRawBufferPointer?) }
       // A row of one null would be a blank line.
       if columnCount == 1, bytes.last == nil || bytes.last == 10 { bytes += [34, 34] }
       bytes.append(10)
+      if let line {
+        hasLines = true
+        lines.append(
+          contentsOf: repeatElement(UInt64(line).littleEndian, count: lineCount + 1))
+      }
+      lineCount = 0
       fieldCount = 0
       rowCount += 1
       if bytes.count >= 1 << 16 { try flush() }
@@ -63,20 +97,15 @@ final class TableSpool {
     }
 
     fileprivate func flush() throws {
-      guard !bytes.isEmpty else { return }
-      let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
-      guard descriptor >= 0 else { throw FileSystem.failure("create", path) }
-      defer { close(descriptor) }
-      var done = 0
-      while done < bytes.count {
-        let part = bytes.withUnsafeBytes {
-          write(descriptor, $0.baseAddress! + done, $0.count - done)
-        }
-        if part < 0 && errno == EINTR { continue }
-        guard part > 0 else { throw FileSystem.failure("write", path) }
-        done += part
-      }
+      try bytes.withUnsafeBytes { try TableSpool.append($0, to: path) }
       bytes.removeAll(keepingCapacity: true)
+      try lines.withUnsafeBytes { try TableSpool.append($0, to: linesPath) }
+      lines.removeAll(keepingCapacity: true)
+    }
+
+    fileprivate func letGoOfBuffers() {
+      bytes = []
+      lines = []
     }
   }
 
@@ -98,25 +127,39 @@ final class TableSpool {
   private func rowEnded() throws {
     rowCount += 1
     guard rowCount % 1024 == 0 else { return }
-    if tables.reduce(0, { $0 + $1.bytes.count }) > Self.bufferByteCount {
+    if tables.reduce(0, { $0 + $1.bufferedByteCount }) > Self.bufferByteCount {
       for table in tables {
         try table.flush()
-        table.bytes = []
+        table.letGoOfBuffers()
       }
+    }
+  }
+
+  private static func append(_ bytes: UnsafeRawBufferPointer, to path: String) throws {
+    guard !bytes.isEmpty else { return }
+    let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else { throw FileSystem.failure("create", path) }
+    defer { close(descriptor) }
+    var done = 0
+    while done < bytes.count {
+      let part = write(descriptor, bytes.baseAddress! + done, bytes.count - done)
+      if part < 0 && errno == EINTR { continue }
+      guard part > 0 else { throw FileSystem.failure("write", path) }
+      done += part
     }
   }
 
   /// Writes what is buffered.
   func finish() throws {
     for table in tables {
-      if table.rowCount == 0 { table.bytes = [] }
+      if table.rowCount == 0 { table.letGoOfBuffers() }
       try table.flush()
       if table.rowCount == 0, !FileSystem.exists(table.path) {
         let descriptor = open(table.path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw FileSystem.failure("create", table.path) }
         close(descriptor)
       }
-      table.bytes = []
+      table.letGoOfBuffers()
     }
   }
 }

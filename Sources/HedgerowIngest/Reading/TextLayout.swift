@@ -12,6 +12,8 @@ package struct TextLayout {
     package var kind: PropertyKind?
     /// Left out by its empty name in ``IngestOptions/nodeColumns``.
     package var isIgnored = false
+    /// From a typed header, as `name:text`: a string or a category, whatever values look like.
+    package var isText = false
   }
 
   package enum Role { case nodes, edges }
@@ -173,7 +175,7 @@ extension TextLayout {
     let bare = names.map(bareName)
     if bare.contains(where: knownNames.contains) { return true }
     if endNames.contains(where: { bare.contains($0.0) && bare.contains($0.1) }) { return true }
-    if names.contains(where: { typedName($0) != nil }) { return true }
+    if names.contains(where: { typedName($0) != nil || $0.hasSuffix(":text") }) { return true }
     let next = rows.dropFirst().filter { $0.count == names.count }
     return names.indices.contains { column in
       let isText = !rows[0][column].isEmpty && !isNumber(rows[0][column])
@@ -205,17 +207,21 @@ extension TextLayout {
     if text.isEmpty { return Column(name: "", isIgnored: true) }
     var name = text
     var kind: PropertyKind?
+    var isText = false
     if let typed = typedName(text) {
       name = typed.0
       kind = typed.1
+    } else if text.hasSuffix(":text"), text.utf8.count > 5 {
+      name = String(text.dropLast(5))
+      isText = true
     } else if let colon = text.lastIndex(of: ":") {
       throw HedgerowError(
         .badData,
         "'\(text[text.index(after: colon)...])' in the header is no type of a column: "
-          + "use int, float, bool, string, bytes, categorical, timestamp or float32[N]",
+          + "use int, float, bool, string, bytes, categorical, text, timestamp or float32[N]",
         at: place)
     }
-    return Column(name: cleanName(name), kind: kind)
+    return Column(name: cleanName(name), kind: kind, isText: isText)
   }
 
   /// At most 64 characters; those that no name may have become `_`.

@@ -1,0 +1,119 @@
+import HedgerowCore
+
+/// A file with one JSON object on each line.
+struct JSONLines {
+  private let reader: LineReader
+  private let graph: GraphImport
+  private let path: String
+
+  init(_ path: String, called name: String, into graph: GraphImport) throws {
+    reader = try LineReader(path, called: name)
+    self.path = path
+    self.graph = graph
+  }
+
+  /// Calls `body` with the members of each object. Lines that it fails for are left out where the
+  /// caller wants it so, and those that are no objects.
+  ///
+  /// - Parameter isFirst: nothing was said about the file's lines before.
+  func forEach(
+    isFirst: Bool,
+    _ body: (_ members: [JSONValue.Member], _ line: UnsafeRawBufferPointer, _ number: Int) throws ->
+      Void
+  ) throws {
+    while let line = try reader.next() {
+      if reader.number % (1 << 12) == 0 { try graph.note(reader) }
+      if JSONText.isBlank(line) { continue }
+      do {
+        guard case .object(let members, _) = try JSONText.value(of: line) else {
+          throw JSONText.Failure(message: "is no JSON object")
+        }
+        try Self.checkKeys(members)
+        try body(members, line, reader.number)
+      } catch let failure as JSONText.Failure {
+        // The second reading finds the same.
+        if isFirst { try graph.leaveOut(failure.message, at: "\(reader.name):\(reader.number)") }
+      }
+    }
+  }
+
+  /// The text of a key: that of a string, or an integer's digits.
+  static func key(_ value: JSONValue?, _ name: String, in line: UnsafeRawBufferPointer) throws
+    -> [UInt8]
+  {
+    switch value {
+    case .string(let text):
+      guard !text.isEmpty else { throw JSONText.Failure(message: "has an empty '\(name)'") }
+      return text
+    case .number(let range):
+      let text = Array(line[range])
+      guard text.allSatisfy({ $0 == UInt8(ascii: "-") || ($0 >= 48 && $0 <= 57) }) else {
+        throw JSONText.Failure(
+          message:
+            "has '\(name)' \(String(decoding: text, as: UTF8.self)): keys are texts or integers")
+      }
+      return text
+    case nil, .null: throw JSONText.Failure(message: "has no '\(name)'")
+    default: throw JSONText.Failure(message: "has '\(name)' that is neither a text nor an integer")
+    }
+  }
+
+  /// The value of a key; nil where there is none.
+  static func value(_ key: String, of members: [JSONValue.Member]) -> JSONValue? {
+    members.first { $0.key == key }?.value
+  }
+
+  /// - Throws: ``JSONText/Failure`` for a key that is there twice.
+  static func checkKeys(_ members: [JSONValue.Member]) throws {
+    var seen: Set<String> = []
+    seen.reserveCapacity(members.count)
+    for member in members where !seen.insert(member.key).inserted {
+      throw JSONText.Failure(message: "has the key '\(member.key.prefix(60))' twice")
+    }
+  }
+}
+
+/// Tables of nodes or edges as JSON Lines: an object is a row.
+struct JSONTable {
+  static func isNamed(_ path: String) -> Bool {
+    var name = path[...]
+    for suffix in [".gz", ".zst"] where name.hasSuffix(suffix) {
+      name = name.dropLast(suffix.count)
+    }
+    return [".jsonl", ".ndjson", ".json"].contains { name.hasSuffix($0) }
+  }
+
+  /// Reads the files of one type: twice, since the kinds of columns follow from all of them.
+  ///
+  /// - Parameters:
+  ///   - keys: what a row's keys are called: `id`, or `source` and `target`.
+  ///   - makeTable: for each file.
+  static func read(
+    _ files: [(path: String, name: String)], keys: [String], into graph: GraphImport,
+    makeTable: ([GraphImport.Column], _ file: Int) throws -> TableSpool.Table
+  ) throws {
+    var columns = JSONColumns(reserved: keys)
+    for file in files {
+      try JSONLines(file.path, called: file.name, into: graph).forEach(isFirst: true) {
+        members, line, _ in
+        for key in keys { _ = try JSONLines.key(JSONLines.value(key, of: members), key, in: line) }
+        for member in members where !keys.contains(member.key) {
+          try columns.note(member, in: line)
+        }
+      }
+    }
+    for (index, file) in files.enumerated() {
+      let table = try makeTable(columns.columns, index)
+      try JSONLines(file.path, called: file.name, into: graph).forEach(isFirst: false) {
+        members, line, number in
+        let texts = try keys.map {
+          try JSONLines.key(JSONLines.value($0, of: members), $0, in: line)
+        }
+        for text in texts { text.withUnsafeBytes { table.append($0) } }
+        try columns.append(
+          members.lazy.filter { !keys.contains($0.key) }, of: line, to: table)
+        try table.endRow(line: number)
+      }
+    }
+  }
+}
