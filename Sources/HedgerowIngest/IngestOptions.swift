@@ -54,6 +54,18 @@ public struct IngestOptions: Sendable {
     }
   }
 
+  /// A file of members of sets: a column `id` with keys of nodes and a column `set` with names. A line
+  /// without a key makes the set and puts nothing into it.
+  public struct SetFile: Sendable {
+    public var type: NodeType
+    public var path: String
+    public var layout = FileLayout()
+    public init(_ type: NodeType, _ path: String) {
+      self.type = type
+      self.path = path
+    }
+  }
+
   /// A NumPy array that becomes a column: a vector column from two dimensions, a scalar one from one.
   public struct FeatureFile: Sendable {
     public var type: NodeType
@@ -149,6 +161,7 @@ public struct IngestOptions: Sendable {
   public var features: [FeatureFile] = []
   /// Columns whose values become named sets of nodes.
   public var splits: [NodeColumn] = []
+  public var sets: [SetFile] = []
   /// Edge types within one node type that are stored in both directions.
   public var undirected: Set<EdgeType> = []
   /// All edge types within one node type are.

@@ -10,6 +10,8 @@ package struct TextLayout {
     package var name: String
     /// From a typed header, as `year:int`.
     package var kind: PropertyKind?
+    /// The header says `id:uuid`.
+    package var isUUID = false
     /// Left out by its empty name in ``IngestOptions/nodeColumns``.
     package var isIgnored = false
   }
@@ -117,6 +119,12 @@ extension TextLayout {
   }
 
   private func checkNames(_ place: String) throws {
+    if let index = propertyColumns.first(where: { columns[$0].isUUID }) {
+      throw HedgerowError(
+        .badData,
+        "declares column '\(columns[index].name)' uuid, which only keys are: use string or bytes",
+        at: place)
+    }
     var seen: Set<String> = []
     for index in propertyColumns where !seen.insert(columns[index].name).inserted {
       throw HedgerowError(
@@ -173,7 +181,9 @@ extension TextLayout {
     let bare = names.map(bareName)
     if bare.contains(where: knownNames.contains) { return true }
     if endNames.contains(where: { bare.contains($0.0) && bare.contains($0.1) }) { return true }
-    if names.contains(where: { typedName($0) != nil }) { return true }
+    if names.contains(where: { typedName($0) != nil || $0.lowercased().hasSuffix(":uuid") }) {
+      return true
+    }
     let next = rows.dropFirst().filter { $0.count == names.count }
     return names.indices.contains { column in
       let isText = !rows[0][column].isEmpty && !isNumber(rows[0][column])
@@ -205,6 +215,9 @@ extension TextLayout {
     if text.isEmpty { return Column(name: "", isIgnored: true) }
     var name = text
     var kind: PropertyKind?
+    if text.lowercased().hasSuffix(":uuid") {
+      return Column(name: cleanName(String(text.dropLast(5))), isUUID: true)
+    }
     if let typed = typedName(text) {
       name = typed.0
       kind = typed.1
