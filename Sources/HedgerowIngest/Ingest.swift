@@ -72,6 +72,7 @@ extension IngestOptions {
     var types: [NodeType] = []
     let mentioned =
       nodes.map(\.type) + edges.flatMap { [$0.type.source, $0.type.target] } + features.map(\.type)
+      + sets.map(\.type)
     for type in mentioned where !types.contains(type) { types.append(type) }
     return types
   }
@@ -89,7 +90,9 @@ extension IngestOptions {
     guard !nodes.isEmpty || !edges.isEmpty || !features.isEmpty || !graphs.isEmpty else {
       throw refuse("nothing to ingest: name an edge file, or use --nodes, --edges or --features")
     }
-    let paths = nodes.map(\.path) + edges.map(\.path) + graphs.map(\.path)
+    let paths =
+      nodes.map(\.path) + edges.map(\.path) + graphs.map(\.path)
+      + sets.map(\.path)
     guard paths.count(where: { $0 == "-" }) <= 1 else {
       throw refuse("standard input can be only one of the files")
     }
@@ -146,7 +149,7 @@ extension IngestOptions {
   func check(against schema: GraphSchema) throws {
     func refuse(_ message: String) -> HedgerowError { HedgerowError(.usage, message) }
     if existingTypes == .refuse {
-      let nodes = Set(nodes.map(\.type) + features.map(\.type))
+      let nodes = Set(nodes.map(\.type) + features.map(\.type) + sets.map(\.type))
       let known =
         schema.nodes.first { nodes.contains($0.type) }.map { "node type '\($0.type)'" }
         ?? schema.edges.first { edgeTypes.contains($0.type) }.map { "edge type '\($0.type)'" }

@@ -58,6 +58,18 @@ public struct IngestOptions: Sendable {
     }
   }
 
+  /// A file of members of sets: a column `id` with keys of nodes and a column `set` with names. A line
+  /// without a key makes the set and puts nothing into it.
+  public struct SetFile: Sendable {
+    public var type: NodeType
+    public var path: String
+    public var layout = FileLayout()
+    public init(_ type: NodeType, _ path: String) {
+      self.type = type
+      self.path = path
+    }
+  }
+
   /// A NumPy array that becomes a column: a vector column from two dimensions, a scalar one from one.
   public struct FeatureFile: Sendable {
     public var type: NodeType
@@ -155,6 +167,7 @@ public struct IngestOptions: Sendable {
   public var splits: [NodeColumn] = []
   /// Those of them whose fields are lists of names with `;` between them.
   var listSplits: Set<NodeColumn> = []
+  public var sets: [SetFile] = []
   /// Edge types within one node type that are stored in both directions.
   public var undirected: Set<EdgeType> = []
   /// All edge types within one node type are.

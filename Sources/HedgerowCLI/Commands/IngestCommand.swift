@@ -57,8 +57,23 @@ struct IngestCommand: AsyncParsableCommand {
       return try IngestOptions.NodeColumn(NodeType(validating: type), column)
     })
   var split: [IngestOptions.NodeColumn] = []
+  @Option(
+    help: ArgumentHelp(
+      "A file of members of sets: keys in column id, names of sets in column set.",
+      valueName: "type=file"),
+    transform: { text in
+      let (type, path) = try parsePair(text, at: "=", as: "file of sets: write paper=sets.csv")
+      return try IngestOptions.SetFile(NodeType(validating: type), path)
+    })
+  var sets: [IngestOptions.SetFile] = []
   @Flag(help: "Store both arcs of each edge, for every edge type within one node type.")
   var undirected = false
+  @Option(
+    help: ArgumentHelp(
+      "Store both arcs of each edge of this type; may be there more than once.",
+      valueName: "source:relation:target"),
+    transform: { try EdgeType(validating: $0) })
+  var undirectedType: [EdgeType] = []
   @Option(
     help: ArgumentHelp(
       "The time of an edge type's edges, for samples.", valueName: "type.column"),
@@ -170,6 +185,8 @@ struct IngestCommand: AsyncParsableCommand {
     options.parallelEdges = parallel
     options.existingTypes = append ? .append : .refuse
     options.isUndirected = undirected
+    options.undirected = Set(undirectedType)
+    options.sets = sets
     return options
   }
 
@@ -280,7 +297,7 @@ private final class IngestProgressBars: Sendable {
 
 // MARK: - Arguments
 
-private func parseCase<T: RawRepresentable & CaseIterable>(_ text: String) throws -> T
+func parseCase<T: RawRepresentable & CaseIterable>(_ text: String) throws -> T
 where T.RawValue == String {
   guard let value = T(rawValue: text) else {
     let cases = T.allCases.map(\.rawValue).joined(separator: ", ")

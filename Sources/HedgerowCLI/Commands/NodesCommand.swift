@@ -119,10 +119,13 @@ private struct NodeTable {
     return fields.joined(separator: "\t") + "\n"
   }
 
-  /// As ingest reads it back: in quotes where a field would be cut or trimmed otherwise.
+  /// As ingest reads it back: in quotes where a field would be cut or trimmed otherwise, or null.
   private static func quoted(_ text: String) -> String {
     let special: Set<Character> = ["\t", "\n", "\r", "\r\n", "\""]
-    guard text.contains(where: special.contains) || text.first == " " || text.last == " " else {
+    guard
+      text.isEmpty || text.contains(where: special.contains) || text.contains("\0")
+        || text.first == " " || text.last == " "
+    else {
       return text
     }
     return "\""

@@ -22,6 +22,7 @@ struct IngestRun {
   /// And where they belong, for types that the store has.
   private var keyedRows = PerNode<KeyedRows>()
   private var forms = PerNode<NodeKeys.Form>()
+  private var setFiles: [(type: NodeType, file: InputFile)] = []
 
   /// Buffers, fields and encoded values of one chunk, twice read and once worked on.
   private static let chunkShare = 5 << 19
@@ -68,6 +69,15 @@ struct IngestRun {
       if hasFile(type) || (isPresent(type) && featureRows[optional: type] == nil) {
         report.createdNodes[type] = keys[type].createdCount
       }
+    }
+    for file in setFiles {
+      let memory = budget.available / 4
+      let share = try budget.reserve(memory, for: "looking up members of sets")
+      defer { share.release() }
+      try SetBuild(
+        runner: runner, builder: builder, faults: faults, file: file.file, keys: keys[file.type],
+        present: isPresent(file.type) ? present : nil, memory: memory
+      ).run()
     }
     // The writers of a type with columns hold some of each column.
     let memory = budget.available / 8 * 7
@@ -168,6 +178,9 @@ struct IngestRun {
       if let time { try Self.check(time, of: "\(type)", for: "--time", in: table) }
       if let weight { try Self.check(weight, of: "\(type)", for: "--weight", in: table) }
       edgeTables[type] = table
+    }
+    for file in options.sets {
+      setFiles.append((file.type, try open(file.path, .nodes, file.layout, names: nil)))
     }
     for feature in options.features { try open(feature) }
     for (type, rows) in featureRows {
@@ -283,6 +296,10 @@ struct IngestRun {
     func look(_ layout: TextLayout, _ end: Int) {
       let kind = layout.columns[layout.keyColumns[end]].kind
       let isText = kind == .string || kind == .categorical
+      if layout.columns[layout.keyColumns[end]].isUUID {
+        isInteger = false
+        hasRows = true
+      }
       isInteger = isInteger && layout.looksInteger[end] && !isText
       isUUID = isUUID && layout.looksUUID[end] && !isText
       hasRows = hasRows || layout.hasRows

@@ -36,12 +36,13 @@ struct Scan {
     for (column, limit) in zip(layout.keyColumns, table.keyLimits) {
       if let limit { checkLimit(chunk, column, limit) }
       let mustBeInteger = layout.columns[column].kind?.isNumeric ?? false
+      let mustBeUUID = layout.columns[column].isUUID
       for row in 0..<chunk.rowCount {
         let field = chunk.fields[row * chunk.columnCount + column]
         let length = Int(hr_field_end(field) - field.begin)
         // A field that begins with no space is a key.
         if length > 0, chunk.bytes[Int(field.begin)] > UInt8(ascii: " "),
-          !mustBeInteger
+          !mustBeInteger, !mustBeUUID
         {
           continue
         }
@@ -50,6 +51,8 @@ struct Scan {
           chunk.mark(row, "has no key in column \(column + 1)")
         } else if mustBeInteger, hr_classify(key.baseAddress!, key.count) != HR_CLASS_INTEGER {
           chunk.mark(row, "has \(chunk.quote(row, column)) where an integer key belongs")
+        } else if mustBeUUID, UUIDKey(key) == nil {
+          chunk.mark(row, "has \(chunk.quote(row, column)) where a UUID belongs")
         }
       }
     }

@@ -146,11 +146,20 @@ package struct ColumnCodec: @unchecked Sendable {
     case .bool: source.each(start, as: UInt8.self, "true or false", Self.bool)
     case .categorical:
       guard let codes else { return values }
-      source.each(start, as: UInt32.self, trimming: false, "a category") { text in
-        codes.find(text).map { codes.tag($0) }
+      let out = start.assumingMemoryBound(to: UInt32.self)
+      for row in 0..<chunk.rowCount {
+        out[row] = 0
+        valid[row] = 0
+        guard chunk.isText(row, column) else { continue }
+        if let index = codes.find(chunk.field(row, column)) {
+          out[row] = codes.tag(index)
+          valid[row] = 1
+        } else {
+          source.fault(row, "a category")
+        }
       }
     case .string:
-      for row in 0..<chunk.rowCount { valid[row] = chunk.field(row, column).count > 0 ? 1 : 0 }
+      for row in 0..<chunk.rowCount { valid[row] = chunk.isText(row, column) ? 1 : 0 }
     case .bytes:
       for row in 0..<chunk.rowCount {
         let text = chunk.field(row, column).trimmed
@@ -293,13 +302,12 @@ private struct Source {
 
   /// Encodes the fields that are not empty, one at a time.
   func each<T: FixedWidthInteger>(
-    _ start: UnsafeMutableRawPointer, as type: T.Type, trimming: Bool = true, _ expected: String,
+    _ start: UnsafeMutableRawPointer, as type: T.Type, _ expected: String,
     _ parse: (UnsafeBufferPointer<UInt8>) -> T?
   ) {
     let out = start.assumingMemoryBound(to: T.self)
     for row in 0..<chunk.rowCount {
-      let field = chunk.field(row, column)
-      let text = trimming ? field.trimmed : field
+      let text = chunk.field(row, column).trimmed
       out[row] = 0
       valid[row] = 0
       if text.isEmpty { continue }

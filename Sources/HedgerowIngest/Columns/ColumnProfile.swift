@@ -67,8 +67,7 @@ package struct ColumnProfile {
     if texts != nil {
       let table = TextTable()
       for row in 0..<chunk.rowCount {
-        let text = chunk.field(row, column)
-        if text.count > 0 { table.insert(text) }
+        if chunk.isText(row, column) { table.insert(chunk.field(row, column)) }
       }
       part.texts = table
     }

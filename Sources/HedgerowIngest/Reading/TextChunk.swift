@@ -149,11 +149,20 @@ package final class TextChunk {
       start: bytes + Int(field.begin), count: Int(hr_field_end(field) - field.begin))
   }
 
+  /// Whether the field stood in quotes.
+  package func isQuoted(_ row: Int, _ column: Int) -> Bool {
+    fields[row * columnCount + column].end & 0x8000_0000 != 0
+  }
+
+  /// Whether the field is a text: nothing at all is null, and `""` the empty text.
+  package func isText(_ row: Int, _ column: Int) -> Bool {
+    field(row, column).count > 0 || isQuoted(row, column)
+  }
+
   /// The field as a key: without the spaces around it, unless it stood in quotes.
   package func key(_ row: Int, _ column: Int) -> UnsafeBufferPointer<UInt8> {
-    let isQuoted = fields[row * columnCount + column].end & 0x8000_0000 != 0
     let text = field(row, column)
-    return isQuoted ? text : text.trimmed
+    return isQuoted(row, column) ? text : text.trimmed
   }
 
   /// The field as part of a message.
@@ -193,7 +202,7 @@ package final class TextChunk {
     faults.sort { $0.ordinal < $1.ordinal }
   }
 
-  /// Drops rows with bytes that no text has: NUL, and what is not UTF-8.
+  /// Drops rows with bytes that no text has: NUL outside of quotes, and what is not UTF-8.
   package func checkText() {
     let hasNul = memchr(bytes, 0, count) != nil
     if !hasNul && hr_is_ascii(bytes, count) != 0 { return }
@@ -201,7 +210,7 @@ package final class TextChunk {
       for column in 0..<columnCount {
         let text = field(row, column)
         guard let start = text.baseAddress else { continue }
-        if hasNul && memchr(start, 0, text.count) != nil {
+        if hasNul && !isQuoted(row, column) && memchr(start, 0, text.count) != nil {
           mark(row, "has a NUL byte in column \(column + 1): is this a text file?")
         } else if hr_is_utf8(start, text.count) == 0 {
           mark(row, "has bytes in column \(column + 1) that are not UTF-8: convert the file")

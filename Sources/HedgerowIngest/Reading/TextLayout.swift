@@ -10,6 +10,8 @@ package struct TextLayout {
     package var name: String
     /// From a typed header, as `year:int`.
     package var kind: PropertyKind?
+    /// The header says `id:uuid`.
+    package var isUUID = false
     /// Left out by its empty name in ``IngestOptions/nodeColumns``.
     package var isIgnored = false
     /// From a typed header, as `name:text`: a string or a category, whatever values look like.
@@ -119,6 +121,12 @@ extension TextLayout {
   }
 
   private func checkNames(_ place: String) throws {
+    if let index = propertyColumns.first(where: { columns[$0].isUUID }) {
+      throw HedgerowError(
+        .badData,
+        "declares column '\(columns[index].name)' uuid, which only keys are: use string or bytes",
+        at: place)
+    }
     var seen: Set<String> = []
     for index in propertyColumns where !seen.insert(columns[index].name).inserted {
       throw HedgerowError(
@@ -175,7 +183,11 @@ extension TextLayout {
     let bare = names.map(bareName)
     if bare.contains(where: knownNames.contains) { return true }
     if endNames.contains(where: { bare.contains($0.0) && bare.contains($0.1) }) { return true }
-    if names.contains(where: { typedName($0) != nil || $0.hasSuffix(":text") }) { return true }
+    if names.contains(where: { name in
+      typedName(name) != nil || [":text", ":uuid"].contains { name.lowercased().hasSuffix($0) }
+    }) {
+      return true
+    }
     let next = rows.dropFirst().filter { $0.count == names.count }
     return names.indices.contains { column in
       let isText = !rows[0][column].isEmpty && !isNumber(rows[0][column])
@@ -208,6 +220,9 @@ extension TextLayout {
     var name = text
     var kind: PropertyKind?
     var isText = false
+    if text.lowercased().hasSuffix(":uuid") {
+      return Column(name: cleanName(String(text.dropLast(5))), isUUID: true)
+    }
     if let typed = typedName(text) {
       name = typed.0
       kind = typed.1
