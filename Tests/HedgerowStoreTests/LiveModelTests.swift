@@ -126,8 +126,8 @@ private struct Machine {
         column.name, from: NodeID(source), edge.type, to: NodeID(target), parallel: parallel, value)
       model.edges[edge.type]![place].values[column.name] = value
       if edge.timeColumn != nil {
-        // Where it stands among its parallels is the store's to say: ask it.
-        try follow(edge, source, target, txn, &model)
+        // It goes behind its parallels.
+        model.edges[edge.type]!.append(model.edges[edge.type]!.remove(at: place))
       }
     case 18:
       let type = types[draw(2)]
@@ -170,26 +170,6 @@ private struct Machine {
     model.edges[edge.type]!.remove(at: model.parallels(edge.type, source, target)[parallel])
     if edge.isUndirected && source != target {
       model.edges[edge.type]!.remove(at: model.parallels(edge.type, target, source)[parallel])
-    }
-  }
-
-  /// Puts the parallels into the order that the transaction has.
-  func follow(
-    _ edge: EdgeSchema, _ source: UInt32, _ target: UInt32, _ txn: borrowing GraphWriteTransaction,
-    _ model: inout ReferenceStore
-  ) throws {
-    let places = model.parallels(edge.type, source, target)
-    var values: [PropertyValue?] = []
-    for parallel in places.indices {
-      values.append(
-        try txn.value(
-          of: "at", from: NodeID(source), edge.type, to: NodeID(target), parallel: parallel))
-    }
-    let wanted = places.map { model.edges[edge.type]![$0].values["at"] }
-    #expect(
-      values.map { "\($0 as Any)" }.sorted() == wanted.map { "\($0 as Any)" }.sorted())
-    for (place, value) in zip(places, values) {
-      model.edges[edge.type]![place].values["at"] = value
     }
   }
 

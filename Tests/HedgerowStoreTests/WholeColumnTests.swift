@@ -151,6 +151,40 @@ private func draw(_ kind: PropertyKind, _ random: inout RandomStream) -> Propert
     }
   }
 
+  /// What is done again over new segments must find edges where it found them at first.
+  @Test func parallelEdgesWhoseTimeChangesMeanwhileKeepTheirOrder() throws {
+    let directory = TemporaryDirectory()
+    let sends = EdgeType("user", "sends", "user")
+    let store = try GraphStore(
+      at: directory("s"), schema: [.node(user), .edge(sends, properties: ["at": .int64], time: "at")]
+    )
+    let (a, b) = try store.write { (txn) throws in
+      (try txn.insert(user, key: "a"), try txn.insert(user, key: "b"))
+    }
+    func times() throws -> [PropertyValue?] {
+      try store.read { (txn) throws in
+        try (0..<txn.degree(of: a, along: sends)).map {
+          try txn.value(of: "at", from: a, sends, to: b, parallel: $0)
+        }
+      }
+    }
+    try store.write { (txn) throws in
+      for time in 1...4 { try txn.connect(a, sends, b, ["at": .int(Int64(time))]) }
+    }
+    let build = try store.beginAddition()
+    try store.write { (txn) throws in
+      try txn.set("at", from: a, sends, to: b, parallel: 0, 9)
+      try txn.disconnect(a, sends, b, parallel: 0)
+      try txn.set("at", from: a, sends, to: b, parallel: 1, 5)
+    }
+    #expect(try times() == [3, 9, 5])
+    try build.publish()
+    #expect(try times() == [3, 9, 5])
+    try store.compact()
+    #expect(try times() == [3, 9, 5])
+    #expect(try StoreVerifier.verify(store).problems.isEmpty)
+  }
+
   @Test func writersAndColumnsGoOnSideBySide() async throws {
     let directory = TemporaryDirectory()
     let store = try makeStore(at: directory("s"), (3000, 100))

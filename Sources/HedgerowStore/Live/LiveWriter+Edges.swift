@@ -142,38 +142,43 @@ extension LiveWriter {
     _ cell: Cell, _ origin: Origin, _ source: UInt32, _ target: UInt32, _ column: ColumnRecord,
     _ edge: EdgeTypeRecord
   ) throws {
+    if edge.timeColumn == column.name {
+      // Rows are sorted by it: the edge leaves its place and comes again. So does one that is not in
+      // segments yet, for by the time that this is done again it may be.
+      var cells = try self.cells(of: origin, source, target, edge)
+      cells[column.id] = cell
+      _ = try time(in: cells, edge)
+      try remove(source, target, origin, edge)
+      return try add(source, target, edge, cells)
+    }
     switch origin {
     case .added(let number):
       var cells = try cells(ofAdded: number, source, target, edge)
       cells[column.id] = cell
-      let time = try time(in: cells, edge)
       try txn.put(
         cells.encoded,
         for: DeltaKey(edge.id, .out, row: source, neighbor: target, .added, number),
         in: tables.delta)
-      try txn.put(
-        time, for: DeltaKey(edge.id, .in, row: target, neighbor: source, .added, number),
-        in: tables.delta)
     case .base(let ordinal):
-      if edge.timeColumn == column.name {
-        // Rows are sorted by it: the edge leaves its place and comes again.
-        var cells = CellList()
-        for other in edge.columns {
-          let value = try value(origin, source, target, other, of: edge)
-          cells[other.id] = try self.cell(
-            value, ColumnKey(.edge, edge.id, other.id), other,
-            place: "\(edge.type).\(other.name)")
-        }
-        cells[column.id] = cell
-        _ = try time(in: cells, edge)
-        try remove(source, target, origin, edge)
-        try add(source, target, edge, cells)
-      } else {
-        let position = try position(source, target, ordinal: ordinal, edge)
-        try txn.put(
-          cell.bytes, for: CellKey(ColumnKey(.edge, edge.id, column.id), position),
-          in: tables.cells)
-      }
+      let position = try position(source, target, ordinal: ordinal, edge)
+      try txn.put(
+        cell.bytes, for: CellKey(ColumnKey(.edge, edge.id, column.id), position),
+        in: tables.cells)
     }
+  }
+
+  private func cells(
+    of origin: Origin, _ source: UInt32, _ target: UInt32, _ edge: EdgeTypeRecord
+  ) throws -> CellList {
+    if case .added(let number) = origin {
+      return try cells(ofAdded: number, source, target, edge)
+    }
+    var cells = CellList()
+    for column in edge.columns {
+      cells[column.id] = try cell(
+        value(origin, source, target, column, of: edge),
+        ColumnKey(.edge, edge.id, column.id), column, place: "\(edge.type).\(column.name)")
+    }
+    return cells
   }
 }
