@@ -77,6 +77,11 @@ let modules: [Module] = [
       "CHedgerowZstd", "CHedgerowKernels", "HedgerowCore",
     ]),
   Module(
+    name: "HedgerowExport",
+    imports: [
+      "HedgerowStore", "HedgerowGraph", "HedgerowMapped", "HedgerowRoaring", "HedgerowCore",
+    ]),
+  Module(
     name: "HedgerowTraining",
     imports: [
       "HedgerowLoader", "HedgerowGNN", "HedgerowNN", "HedgerowTensor", "HedgerowStore",
@@ -86,9 +91,9 @@ let modules: [Module] = [
   Module(
     name: "Hedgerow",
     imports: [
-      "HedgerowIngest", "HedgerowTraining", "HedgerowLoader", "HedgerowGNN", "HedgerowStore",
-      "HedgerowSampling", "HedgerowNN", "HedgerowGraph", "HedgerowTensor", "HedgerowMapped",
-      "HedgerowRoaring", "HedgerowCore",
+      "HedgerowIngest", "HedgerowExport", "HedgerowTraining", "HedgerowLoader", "HedgerowGNN",
+      "HedgerowStore", "HedgerowSampling", "HedgerowNN", "HedgerowGraph", "HedgerowTensor",
+      "HedgerowMapped", "HedgerowRoaring", "HedgerowCore",
     ]),
   // rank 8
   Module(
@@ -113,7 +118,7 @@ let modules: [Module] = [
 let tested = [
   "HedgerowCore", "HedgerowLMDB", "HedgerowRoaring", "HedgerowMapped", "HedgerowGraph",
   "HedgerowTensor", "HedgerowStore", "HedgerowSampling", "HedgerowNN", "HedgerowLoader",
-  "HedgerowGNN", "HedgerowIngest", "HedgerowTraining", "HedgerowCLI",
+  "HedgerowGNN", "HedgerowIngest", "HedgerowExport", "HedgerowTraining", "HedgerowCLI",
   "CHedgerowKernels",
 ]
 
