@@ -21,7 +21,8 @@ func export(
 /// Does what an export's command says, with a new store at `path`.
 func readBack(_ report: ExportReport, to path: String) throws -> Snapshot {
   let command = try #require(report.importCommand)
-  var words = command.split(separator: " ").map { String($0) }[...]
+  // Quotes are for the shell; no name here has any.
+  var words = command.split(separator: " ").map { String($0.filter { $0 != "'" }) }[...]
   try #require(Array(words.prefix(3)) == ["hedgerow", "ingest", "NEW"])
   words = words.dropFirst(3)
   var options = IngestOptions()
