@@ -78,6 +78,11 @@ let modules: [Module] = [
       "CHedgerowZstd", "CHedgerowXML", "CHedgerowKernels", "HedgerowCore",
     ]),
   Module(
+    name: "HedgerowExport",
+    imports: [
+      "HedgerowStore", "HedgerowGraph", "HedgerowMapped", "HedgerowRoaring", "HedgerowCore",
+    ]),
+  Module(
     name: "HedgerowTraining",
     imports: [
       "HedgerowLoader", "HedgerowGNN", "HedgerowNN", "HedgerowTensor", "HedgerowStore",
@@ -87,9 +92,9 @@ let modules: [Module] = [
   Module(
     name: "Hedgerow",
     imports: [
-      "HedgerowIngest", "HedgerowTraining", "HedgerowLoader", "HedgerowGNN", "HedgerowStore",
-      "HedgerowSampling", "HedgerowNN", "HedgerowGraph", "HedgerowTensor", "HedgerowMapped",
-      "HedgerowRoaring", "HedgerowCore",
+      "HedgerowIngest", "HedgerowExport", "HedgerowTraining", "HedgerowLoader", "HedgerowGNN",
+      "HedgerowStore", "HedgerowSampling", "HedgerowNN", "HedgerowGraph", "HedgerowTensor",
+      "HedgerowMapped", "HedgerowRoaring", "HedgerowCore",
     ]),
   // rank 8
   Module(
@@ -114,7 +119,7 @@ let modules: [Module] = [
 let tested = [
   "HedgerowCore", "HedgerowLMDB", "HedgerowRoaring", "HedgerowMapped", "HedgerowGraph",
   "HedgerowTensor", "HedgerowStore", "HedgerowSampling", "HedgerowNN", "HedgerowLoader",
-  "HedgerowGNN", "HedgerowIngest", "HedgerowTraining", "HedgerowCLI",
+  "HedgerowGNN", "HedgerowIngest", "HedgerowExport", "HedgerowTraining", "HedgerowCLI",
   "CHedgerowKernels",
 ]
 

@@ -1,5 +1,6 @@
 // Everything that an app needs, under one import.
 @_exported public import HedgerowCore
+@_exported public import HedgerowExport
 @_exported public import HedgerowGNN
 @_exported public import HedgerowGraph
 @_exported public import HedgerowIngest

@@ -15,8 +15,9 @@ struct HedgerowCommand: AsyncParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      CreateCommand.self, SchemaCommand.self, IngestCommand.self, InsertCommand.self,
-      DeleteCommand.self, CompactCommand.self, IndexCommand.self, InfoCommand.self,
+      CreateCommand.self, SchemaCommand.self, IngestCommand.self, ExportCommand.self,
+      InsertCommand.self, DeleteCommand.self, CompactCommand.self, IndexCommand.self,
+      InfoCommand.self,
       ChangesCommand.self, VerifyCommand.self, NodesCommand.self, NeighborsCommand.self,
       BackupCommand.self, RebuildCommand.self, RepairCommand.self, UpgradeCommand.self,
       SampleCommand.self, TrainCommand.self, EvaluateCommand.self, PredictCommand.self,

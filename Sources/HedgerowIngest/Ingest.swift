@@ -87,7 +87,9 @@ extension IngestOptions {
   /// What can be said of the options without looking at a file.
   func check() throws {
     func refuse(_ message: String) -> HedgerowError { HedgerowError(.usage, message) }
-    guard !nodes.isEmpty || !edges.isEmpty || !features.isEmpty || !graphs.isEmpty else {
+    guard
+      !nodes.isEmpty || !edges.isEmpty || !features.isEmpty || !graphs.isEmpty || !sets.isEmpty
+    else {
       throw refuse("nothing to ingest: name an edge file, or use --nodes, --edges or --features")
     }
     let paths =

@@ -17,7 +17,7 @@ extension GraphStore {
     guard !FileSystem.exists(path) else { throw exists() }
     let parent = FileSystem.parent(of: path)
     guard FileSystem.isDirectory(parent) else {
-      throw HedgerowError(.noInput, "no such directory to make a store in", at: parent)
+      throw HedgerowError(.noInput, "no such directory to make it in", at: parent)
     }
     let draft = draftPath(of: path, in: parent)
     removeDrafts(of: path, in: parent)

@@ -43,6 +43,24 @@ final class LayeredKeys: @unchecked Sendable {
       ? try base.key(of: id) : kind.text(of: [UInt8](added(Int(id))))
   }
 
+  func integer(of id: UInt32) -> Int64 {
+    require(
+      (kind == .int64 || kind == .identity) && Int(id) < count, "integer key of \(id) of \(count)")
+    return Int(id) < base.count
+      ? base.integer(of: Int(id)) : Int64(kind.text(of: [UInt8](added(Int(id)))))!
+  }
+
+  func uuid(of id: UInt32) -> UUIDKey {
+    require(kind == .uuid && Int(id) < count, "UUID of \(id) of \(count)")
+    return Int(id) < base.count
+      ? base.uuid(of: Int(id)) : UUIDKey(kind.text(of: [UInt8](added(Int(id)))))!
+  }
+
+  func text(of id: UInt32) throws -> UnsafeRawBufferPointer {
+    require(kind == .string && Int(id) < count, "text key of \(id) of \(count)")
+    return Int(id) < base.count ? try base.text(of: Int(id)) : added(Int(id))
+  }
+
   /// Integer keys of ids that follow each other.
   func integers(of ids: Range<Int>) -> [Int64] {
     require(

@@ -95,6 +95,15 @@ final class StoredKeys: @unchecked Sendable {
     }
   }
 
+  /// The key of an id that is there, of a type with integer keys.
+  func integer(of id: Int) -> Int64 { kind == .identity ? Int64(id) : integers[id] }
+
+  /// The key of an id that is there, of a type with UUIDs.
+  func uuid(of id: Int) -> UUIDKey { uuids[id] }
+
+  /// The key of an id that is there, of a type with texts; it stays as long as the dictionary does.
+  func text(of id: Int) throws -> UnsafeRawBufferPointer { try texts![id] }
+
   /// Integer keys of ids that follow each other.
   func integers(of ids: Range<Int>) -> [Int64] {
     require(
