@@ -71,7 +71,7 @@ public enum Export {
       (command.map {
         "# In this directory, this reads the files back:\n"
           + ImportCommand.text(of: $0.arguments, in: nil, lineEnd: " \\\n  ") + "\n"
-      } ?? "# Nothing reads these files back into a store.\n")
+      } ?? "# No command makes the same graph of these files.\n")
       + graph.notes.map { "# \($0)\n" }.joined()
     let file = try output.makeFile("import.txt")
     try file.append(text)

@@ -156,7 +156,8 @@ private func draw(_ kind: PropertyKind, _ random: inout RandomStream) -> Propert
     let directory = TemporaryDirectory()
     let sends = EdgeType("user", "sends", "user")
     let store = try GraphStore(
-      at: directory("s"), schema: [.node(user), .edge(sends, properties: ["at": .int64], time: "at")]
+      at: directory("s"),
+      schema: [.node(user), .edge(sends, properties: ["at": .int64], time: "at")]
     )
     let (a, b) = try store.write { (txn) throws in
       (try txn.insert(user, key: "a"), try txn.insert(user, key: "b"))

@@ -13,8 +13,9 @@ struct JSONLinesFormat {
     self.output = output
   }
 
-  func write() throws -> ImportCommand? {
-    try output.write(output.name(["graph"], ".jsonl")) { file in
+  func write() throws -> ImportCommand {
+    let name = output.name(["graph"], ".jsonl")
+    try output.write(name) { file in
       for nodes in graph.nodes { try write(nodes, to: file) }
       var number: Int64 = 0
       for edges in graph.edges { try write(edges, to: file, &number) }
@@ -22,7 +23,9 @@ struct JSONLinesFormat {
     graph.note(
       "JSON lines hold no sets, no kinds of columns, no types without nodes or edges, and not which "
         + "edges are undirected, times or weights")
-    return nil
+    var command = ImportCommand()
+    command.add("", "", file: name)
+    return command
   }
 
   private func write(_ nodes: ExportedGraph.Nodes, to file: OutputFile) throws {
