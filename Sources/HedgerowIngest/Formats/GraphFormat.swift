@@ -109,7 +109,8 @@ extension IngestOptions {
       try graph.finish(into: &options, from: tables[0].name)
     }
     options.edges.insert(contentsOf: lists, at: 0)
-    guard !options.nodes.isEmpty || !options.edges.isEmpty || !options.features.isEmpty else {
+    let isEmpty = options.nodes.isEmpty && options.edges.isEmpty && options.features.isEmpty
+    guard graphs.isEmpty || !isEmpty else {
       throw HedgerowError(.badData, "has neither nodes nor edges", at: graphs.first?.path)
     }
     if isUndirected {
