@@ -428,10 +428,8 @@ public final class GenerationBuilder: Sendable {
   ) throws {
     let tables = StoreTables()
     for model in models { try txn.put(StoredModel(model), for: model.name, in: tables.models) }
-    var log = LogWriter()
-    try log.append(
-      .build(generation: generation), version: record.version, to: KeptTransaction(txn.handle))
-    try log.flush(version: record.version, to: KeptTransaction(txn.handle))
+    try LogWriter.write(
+      [.build(generation: generation)], version: record.version, to: KeptTransaction(txn.handle))
     try txn.put(JSON(record), for: StoreTables.storeKey, in: tables.store)
   }
 

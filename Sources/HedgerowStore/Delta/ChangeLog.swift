@@ -244,6 +244,15 @@ struct LogWriter {
     }
   }
 
+  /// Writes all changes of one commit.
+  static func write(
+    _ changes: [LoggedChange], version: UInt64, to txn: KeptTransaction
+  ) throws {
+    var log = LogWriter()
+    for change in changes { try log.append(change, version: version, to: txn) }
+    try log.flush(version: version, to: txn)
+  }
+
   mutating func flush(version: UInt64, to txn: KeptTransaction) throws {
     guard !bytes.isEmpty else { return }
     try txn.append(bytes, for: LogKey(version, part), in: StoreTables().log)

@@ -365,10 +365,9 @@ extension GenerationBuilder {
       for edge in counts.edges { try txn.put(JSON(edge), for: TypeKey(edge.id), in: tables.edges) }
       for (key, counts) in counts.counts { try txn.put(counts, for: key, in: tables.counts) }
       if hasLosses {
-        var log = LogWriter()
-        let kept = KeptTransaction(txn.handle)
-        try log.append(.build(generation: generation), version: record.version, to: kept)
-        try log.flush(version: record.version, to: kept)
+        try LogWriter.write(
+          [.build(generation: generation)], version: record.version,
+          to: KeptTransaction(txn.handle))
       }
       try txn.put(JSON(record), for: StoreTables.storeKey, in: tables.store)
     }

@@ -326,11 +326,9 @@ extension GraphStore {
         // Readers of this generation may still need the files.
         record.generation += 1
       }
-      var log = LogWriter()
-      for text in change.descriptions {
-        try log.append(.schema(text), version: record.version, to: KeptTransaction(txn.handle))
-      }
-      try log.flush(version: record.version, to: KeptTransaction(txn.handle))
+      try LogWriter.write(
+        change.descriptions.map { .schema($0) }, version: record.version,
+        to: KeptTransaction(txn.handle))
       try txn.put(JSON(record), for: StoreTables.storeKey, in: tables.store)
     }
     forgetGeneration()
