@@ -109,23 +109,3 @@ extension GraphStore {
     return try build.publish()
   }
 }
-
-extension GenerationBuilder {
-  /// Publishes what was added to the content of a snapshot; what came since then is done again over it.
-  func publish(besideChangesTo folded: Snapshot) throws -> UInt64 {
-    try store.withoutWriters {
-      var version: UInt64 = 0
-      _ = try publish(compactionOf: folded) { record, pending, txn in
-        let isFolded = record.version == folded.version
-        record.version += 1
-        version = record.version
-        if isFolded { record.foldedVersion = version }
-        // Versions before have other columns.
-        record.schemaVersion = version
-        if pending.changesData { record.dataVersion = version }
-        try put(pending.models, as: record, in: txn)
-      }
-      return version
-    }
-  }
-}
