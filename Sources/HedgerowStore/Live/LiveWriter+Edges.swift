@@ -58,6 +58,25 @@ extension LiveWriter {
   func disconnect(
     _ source: UInt32, _ target: UInt32, parallel: Int, _ edge: EdgeTypeRecord
   ) throws {
+    for arc in try arcs(of: source, target, parallel: parallel, edge) {
+      try remove(arc.source, arc.target, arc.origin, edge)
+    }
+    try note(
+      .disconnect(type: edge.id, source: source, target: target, parallel: UInt32(parallel)))
+  }
+
+  func disconnect(
+    _ source: UInt32, _ target: UInt32, _ origin: Origin, _ edge: EdgeTypeRecord
+  ) throws {
+    let parallel = try parallels(source, target, edge).firstIndex(of: origin)!
+    try disconnect(source, target, parallel: parallel, edge)
+  }
+
+  /// The arc of an edge that stands at a place among its parallels; of an undirected one also the other
+  /// arc, which has the same place among its own.
+  private func arcs(
+    of source: UInt32, _ target: UInt32, parallel: Int, _ edge: EdgeTypeRecord
+  ) throws -> [(source: UInt32, target: UInt32, origin: Origin)] {
     let origins = try parallels(source, target, edge)
     guard origins.indices.contains(parallel) else {
       throw HedgerowError(
@@ -65,27 +84,15 @@ extension LiveWriter {
         "there are \(origins.count) edges of '\(edge.type)' from node \(source) to node \(target): "
           + "none has the number \(parallel)")
     }
-    try disconnect(source, target, origins[parallel], edge)
-  }
-
-  func disconnect(
-    _ source: UInt32, _ target: UInt32, _ origin: Origin, _ edge: EdgeTypeRecord
-  ) throws {
-    let parallel = try parallels(source, target, edge).firstIndex(of: origin)!
-    // The other arc of an undirected edge has the same place among its parallels.
-    let arcs =
-      edge.isUndirected && source != target
-      ? [(source, target), (target, source)] : [(source, target)]
-    for (source, target) in arcs {
-      let origins = try parallels(source, target, edge)
-      guard parallel < origins.count else {
-        throw HedgerowError(
-          .damaged, "an edge of '\(edge.type)' has one arc only", at: "data.mdb table delta")
-      }
-      try remove(source, target, origins[parallel], edge)
+    guard edge.isUndirected && source != target else {
+      return [(source, target, origins[parallel])]
     }
-    try note(
-      .disconnect(type: edge.id, source: source, target: target, parallel: UInt32(parallel)))
+    let others = try parallels(target, source, edge)
+    guard parallel < others.count else {
+      throw HedgerowError(
+        .damaged, "an edge of '\(edge.type)' has one arc only", at: "data.mdb table delta")
+    }
+    return [(source, target, origins[parallel]), (target, source, others[parallel])]
   }
 
   private func remove(
@@ -118,19 +125,8 @@ extension LiveWriter {
   ) throws {
     let place = "\(edge.type).\(column.name)"
     let cell = try cell(value, ColumnKey(.edge, edge.id, column.id), column, place: place)
-    let origins = try parallels(source, target, edge)
-    guard origins.indices.contains(parallel) else {
-      throw HedgerowError(
-        .badData,
-        "there are \(origins.count) edges of '\(edge.type)' from node \(source) to node \(target): "
-          + "none has the number \(parallel)")
-    }
-    let arcs =
-      edge.isUndirected && source != target
-      ? [(source, target), (target, source)] : [(source, target)]
-    for (source, target) in arcs {
-      let origins = try parallels(source, target, edge)
-      try put(cell, origins[parallel], source, target, column, edge)
+    for arc in try arcs(of: source, target, parallel: parallel, edge) {
+      try put(cell, arc.origin, arc.source, arc.target, column, edge)
     }
     try note(
       .setEdgeCell(
