@@ -47,7 +47,7 @@ import Testing
           for _ in 0..<2 {
             for wanted in wanted {
               let place = wanted.withUnsafeBytes { wanted in
-                fences.place(of: wanted, in: 0..<sorted.count, approach: { _ in }, text: text)
+                fences.place(of: wanted, approach: { _ in }, text: text)
               }
               try #require(place == places[wanted], "\(wanted) of \(sorted.count)")
             }
@@ -77,7 +77,7 @@ import Testing
       for _ in 0..<20_000 {
         let place = Int(random.next(below: UInt64(sorted.count)))
         let found = sorted[place].withUnsafeBytes { wanted in
-          fences.place(of: wanted, in: 0..<sorted.count, approach: { _ in }) {
+          fences.place(of: wanted, approach: { _ in }) {
             UnsafeRawBufferPointer(rebasing: texts[16 * $0..<16 * $0 + sorted[$0].count])
           }
         }

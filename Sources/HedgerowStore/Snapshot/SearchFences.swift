@@ -16,6 +16,7 @@ final class SearchFences: @unchecked Sendable {
   /// behind step n to the left and to the right; 0 where none was seen.
   private let words: UnsafeMutablePointer<Atomic<UInt64>>
   private let count: Int
+  private let textCount: Int
   private let beginning: [UInt8]
 
   /// - Parameters:
@@ -23,6 +24,7 @@ final class SearchFences: @unchecked Sendable {
   ///     side in the file.
   ///   - first, last: the ends of the sorted side.
   init(textCount: Int, first: UnsafeRawBufferPointer, last: UnsafeRawBufferPointer) {
+    self.textCount = textCount
     let steps = Int.bitWidth - textCount.leadingZeroBitCount
     count = 1 << min(Self.maximumLevelCount, max(0, steps - 4))
     // Zeroed pages that take no memory before they are written to.
@@ -55,12 +57,12 @@ final class SearchFences: @unchecked Sendable {
   ///   - approach: is told of the places that are left when those that are kept do not decide any more.
   ///   - text: the text at a place of the sorted side.
   func place(
-    of wanted: UnsafeRawBufferPointer, in places: Range<Int>,
+    of wanted: UnsafeRawBufferPointer,
     approach: (Range<Int>) -> Void, text: (Int) throws -> UnsafeRawBufferPointer
   ) rethrows -> Int? {
     guard wanted.starts(with: beginning) else { return nil }
     let wantedWord = word(of: wanted)
-    var (low, high) = (places.lowerBound, places.upperBound)
+    var (low, high) = (0, textCount)
     var step = 1
     while low < high {
       let middle = low + (high - low) / 2

@@ -129,7 +129,7 @@ final class StoredKeys: @unchecked Sendable {
       guard let texts, let fences else { return nil }
       var key = key
       let place = try key.withUTF8 { wanted in
-        try fences.place(of: UnsafeRawBufferPointer(wanted), in: 0..<count) { places in
+        try fences.place(of: UnsafeRawBufferPointer(wanted)) { places in
           if let order {
             hr_prefetch(order.baseAddress! + places.lowerBound, 4 * places.count)
           } else {
