@@ -151,6 +151,37 @@ private func draw(_ kind: PropertyKind, _ random: inout RandomStream) -> Propert
     }
   }
 
+  @Test func aModelIsSavedAndNoSegmentIsWritten() throws {
+    let directory = TemporaryDirectory()
+    let store = try makeStore(at: directory("s"), (20, 3))
+    func save(_ weights: [UInt8]) throws {
+      let before = try store.snapshot().state.record
+      let version = try store.saveModel(
+        ModelRecord(name: "m", specification: [1], weights: weights))
+      let after = try store.snapshot()
+      #expect(version == before.version + 1 && after.version == version)
+      #expect(after.state.record.generation == before.generation)
+      #expect(after.state.record.dataVersion == before.dataVersion)
+      #expect(try after.model(named: "m")?.weights == weights)
+      #expect(after.count(of: user) == 23)
+    }
+    try save([1, 2])
+    // Beside a build that keeps nobody out, which does not lose it.
+    let build = try store.beginAddition(isComplete: true)
+    try save([3])
+    try build.buildIndex(of: "age", of: user)
+    try build.publish()
+    #expect(try store.snapshot().model(named: "m")?.weights == [3])
+    // It is no change that a build would have to fold.
+    try store.compact()
+    try save([4])
+    #expect(try !store.snapshot().state.hasChanges)
+    #expect(throws: HedgerowError.self) {
+      try store.saveModel(ModelRecord(name: "no/name", specification: [], weights: []))
+    }
+    #expect(try StoreVerifier.verify(store).problems.isEmpty)
+  }
+
   /// What is done again over new segments must find edges where it found them at first.
   @Test func parallelEdgesWhoseTimeChangesMeanwhileKeepTheirOrder() throws {
     let directory = TemporaryDirectory()

@@ -58,7 +58,7 @@ extension GenerationBuilder {
           try txn.put(StoredSet(members), for: SetKey(name, block: block), in: tables.sets)
         }
       }
-      try put(pending.models, as: record, in: txn)
+      try store.put(pending.models, as: record, in: txn)
     }
     end()
     return record.version
@@ -76,21 +76,10 @@ extension GenerationBuilder {
         // Versions before have other columns.
         record.schemaVersion = version
         if pending.changesData { record.dataVersion = version }
-        try put(pending.models, as: record, in: txn)
+        try store.put(pending.models, as: record, in: txn)
       }
       return version
     }
-  }
-
-  /// Models, and the version that the build makes, in the log too.
-  func put(
-    _ models: [ModelRecord], as record: StoreRecord, in txn: borrowing WriteTransaction
-  ) throws {
-    let tables = StoreTables()
-    for model in models { try txn.put(StoredModel(model), for: model.name, in: tables.models) }
-    try LogWriter.write(
-      [.build(generation: generation)], version: record.version, to: KeptTransaction(txn.handle))
-    try txn.put(JSON(record), for: StoreTables.storeKey, in: tables.store)
   }
 
   /// Types, segments, and that keys are in dictionaries: what a build and a compaction both put.

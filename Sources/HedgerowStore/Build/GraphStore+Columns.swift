@@ -1,7 +1,7 @@
 public import HedgerowCore
 import HedgerowLMDB
 
-// Builds that writers go on beside: of whole columns, indices and models.
+// What is added as a whole while writers go on: columns, indices and models.
 
 extension GraphStore {
   /// Begins a build that adds columns, indices and models to the nodes that there are. Unlike
@@ -99,13 +99,35 @@ extension GraphStore {
     }
   }
 
-  /// Keeps a model in the store; one of the same name is replaced.
+  /// Keeps a model in the store; one of the same name is replaced. No segment is written.
   ///
+  /// - Parameter seconds: how long to wait for another process that writes, or for a build.
   /// - Returns: the store's new version.
   @discardableResult
   public func saveModel(_ model: ModelRecord, waiting seconds: Double = 10) throws -> UInt64 {
-    let build = try beginAddition(waiting: seconds)
-    try build.saveModel(model)
-    return try build.publish()
+    try requireWritable()
+    try Identifier.check(model.name, as: "model")
+    return try withoutWriters(waiting: seconds) {
+      try environment.write { txn in
+        var record = try state(in: txn).record
+        let isFolded = record.foldedVersion == record.version
+        record.version += 1
+        if isFolded { record.foldedVersion = record.version }
+        try put([model], as: record, in: txn)
+        return record.version
+      }
+    }
+  }
+
+  /// Models, and the version that comes with them or with a build, in the log too.
+  func put(
+    _ models: [ModelRecord], as record: StoreRecord, in txn: borrowing WriteTransaction
+  ) throws {
+    let tables = StoreTables()
+    for model in models { try txn.put(StoredModel(model), for: model.name, in: tables.models) }
+    try LogWriter.write(
+      [.build(generation: record.generation)], version: record.version,
+      to: KeptTransaction(txn.handle))
+    try txn.put(JSON(record), for: StoreTables.storeKey, in: tables.store)
   }
 }

@@ -104,9 +104,9 @@ extension GraphStore {
   }
 
   /// Runs `body` between two commits of whoever writes, here or in other processes.
-  func withoutWriters<T>(_ body: () throws -> T) throws -> T {
+  func withoutWriters<T>(waiting seconds: Double = 3600, _ body: () throws -> T) throws -> T {
     try writers.alone {
-      let lock = try lockWriter(waiting: 3600)
+      let lock = try lockWriter(waiting: seconds)
       defer { withExtendedLifetime(lock) {} }
       return try body()
     }
