@@ -24,20 +24,7 @@ import Testing
     _ text: String, at place: String, _ part: String,
     _ change: (inout IngestOptions) -> Void = { _ in }
   ) {
-    #expect {
-      _ = try ingest(Array(text.utf8), change)
-    } throws: { error in
-      guard let error = error as? HedgerowError else { return false }
-      let fits =
-        error.code == .badData && error.place?.hasSuffix(place) == true
-        && error.message.contains(part)
-      if !fits { print("got \(error.code) \(error)") }
-      return fits
-    }
-  }
-
-  private func columns(_ type: NodeType, in graph: Snapshot) -> [String] {
-    graph.schema.node(type)!.properties.map { "\($0.name):\($0.kind)" }
+    HedgerowIngestTests.expectRefused(at: place, part) { _ = try ingest(Array(text.utf8), change) }
   }
 
   private static let tinker = """

@@ -29,25 +29,6 @@ import Testing
     return try workspace.ingest(options)
   }
 
-  private func expectRefused(
-    at place: String, _ part: String, _ body: () throws -> Void
-  ) {
-    #expect {
-      try body()
-    } throws: { error in
-      guard let error = error as? HedgerowError else { return false }
-      let fits =
-        error.code == .badData && error.place?.hasSuffix(place) == true
-        && error.message.contains(part)
-      if !fits { print("got \(error.code) \(error)") }
-      return fits
-    }
-  }
-
-  private func columns(_ type: NodeType, in graph: Snapshot) -> [String] {
-    graph.schema.node(type)!.properties.map { "\($0.name):\($0.kind)" }
-  }
-
   // MARK: Exports of Neo4j
 
   private static let export = """

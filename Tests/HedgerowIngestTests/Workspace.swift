@@ -138,3 +138,22 @@ struct Contents: Equatable {
     }
   }
 }
+
+/// That input is refused as bad data at a place, with a message that holds some words.
+func expectRefused(at place: String, _ part: String, _ body: () throws -> Void) {
+  #expect {
+    try body()
+  } throws: { error in
+    guard let error = error as? HedgerowError else { return false }
+    let fits =
+      error.code == .badData && error.place?.hasSuffix(place) == true
+      && error.message.contains(part)
+    if !fits { print("got \(error.code) \(error)") }
+    return fits
+  }
+}
+
+/// The columns of a node type as `name:kind`.
+func columns(_ type: NodeType, in graph: Snapshot) -> [String] {
+  graph.schema.node(type)!.properties.map { "\($0.name):\($0.kind)" }
+}
