@@ -35,6 +35,16 @@ import Testing
     HedgerowIngestTests.expectRefused(at: place, part) { _ = try ingest(files, change) }
   }
 
+  /// Sets are made of labels, not of a property that is called so.
+  @Test func aPropertyCalledLabelsIsAProperty() throws {
+    let (_, graph) = try ingest([
+      ("n.csv", "id:ID(P),labels:string,x:float[]\n1,A;B,1;2\n2,C,3;4\n")
+    ])
+    let type = try #require(graph.schema.nodes.first?.type)
+    #expect(graph.setNames(of: type).isEmpty)
+    #expect(try graph.value(of: "labels", of: type, at: NodeID(0)) == .text("A;B"))
+  }
+
   // MARK: Neo4j
 
   private static let movies = #"""

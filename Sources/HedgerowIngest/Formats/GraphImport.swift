@@ -166,7 +166,8 @@ final class GraphImport {
         file.layout = layout
         options.nodes.append(file)
         let labels = IngestOptions.NodeColumn(type, Self.labels.name)
-        if names.contains(Self.labels.spelled), entry.columns.contains(Self.labels),
+        // The reader's own column, not one of the file that is called so.
+        if let index = entry.columns.firstIndex(of: Self.labels), !names[index].isEmpty,
           !options.splits.contains(labels)
         {
           options.splits.append(labels)
