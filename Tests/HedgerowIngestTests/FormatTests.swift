@@ -220,6 +220,17 @@ import Testing
       ])
   }
 
+  /// Predicates whose last parts are the same are told apart in time that grows with their number.
+  @Test func thousandsOfPredicatesHaveThousandsOfNames() throws {
+    let workspace = try Workspace()
+    let text = (0..<3000).map { "<a:a> <http://a/\($0)/p> <a:b> .\n" }.joined()
+    let graph = try ingest(text, as: "g.nt", in: workspace)
+    #expect(graph.schema.edges.count == 3000)
+    #expect(graph.schema.edge(EdgeType("resource", "p_3000", "resource")) != nil)
+    let more = (0..<16_385).map { "<a:a> <http://a/\($0)/p> <a:b> .\n" }.joined()
+    #expect(throws: HedgerowError.self) { try ingest(more, as: "g.nt", in: workspace) }
+  }
+
   @Test(arguments: [
     "<a:a> <a:p> <a:b>", "<a:a> <a:p> <a:b> . x", "<a:a> <a:p> .", "<a:a> _:p <a:b> .",
     "<a:a> <a:p> \"open .", "<a:a> <a:p> \"x\\q\" .", "<a:a> <a:p> \"\\uD800\" .",

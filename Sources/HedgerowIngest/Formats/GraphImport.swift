@@ -83,6 +83,7 @@ final class GraphImport {
     _ type: NodeType, _ columns: [Column] = [], from name: String? = nil
   ) throws -> TableSpool.Table {
     try Identifier.check(type.name, as: "node type")
+    try checkCount()
     let table = spool.makeTable(columnCount: 1 + columns.count)
     entries.append(Entry(nodes: type, columns: columns, table: table, name: name))
     return table
@@ -96,9 +97,22 @@ final class GraphImport {
       try Identifier.check(name, as: "node type")
     }
     try Identifier.check(type.relation, as: "relation")
+    try checkCount()
     let table = spool.makeTable(columnCount: 2 + columns.count)
     entries.append(Entry(edges: type, columns: columns, table: table, name: name))
     return table
+  }
+
+  /// More types than anybody makes by hand, and fewer than a store has numbers for.
+  static let tableLimit = 16_384
+
+  private func checkCount() throws {
+    guard entries.count < Self.tableLimit else {
+      throw HedgerowError(
+        .badData,
+        "has more than \(Self.tableLimit) types: is a column of texts taken for one of types?",
+        at: entries.last?.name)
+    }
   }
 
   /// Says how far a file was read; throws when the caller wants no more.
@@ -200,6 +214,8 @@ struct NameTable {
   private let areRelations: Bool
   private var names: [String: String] = [:]
   private var taken: Set<String> = []
+  /// Of names that were taken already, the number to try next.
+  private var numbers: [String: Int] = [:]
 
   /// - Parameter reserved: names that no text gets.
   init(areRelations: Bool = false, reserved: [String] = []) {
@@ -215,10 +231,10 @@ struct NameTable {
     // That is how backward readings are called.
     if areRelations && base.hasPrefix("rev_") { base = "_" + base }
     var name = base
-    var number = 2
     while !taken.insert(name.lowercased()).inserted {
+      let number = numbers[base, default: 2]
       name = "\(base.prefix(58))_\(number)"
-      number += 1
+      numbers[base] = number + 1
     }
     names[text] = name
     return name

@@ -343,11 +343,6 @@ final class PropertyCSV {
       }
       let key = Types(relation: last!.relation, source: ends[0], target: ends[1])
       if tables[key] == nil {
-        guard tables.count < Self.tableLimit else {
-          throw HedgerowError(
-            .badData, "has more than \(Self.tableLimit) edge types: is the column of types right?",
-            at: "\(header.name):\(line)")
-        }
         tables[key] = try graph.makeTable(
           EdgeType(types[key.source], names[key.relation], types[key.target]), columns,
           from: header.name)
@@ -358,7 +353,4 @@ final class PropertyCSV {
       try table.endRow(line: line)
     }
   }
-
-  /// Types of one file; more are a sign that a column of texts was taken for one of types.
-  private static let tableLimit = 4096
 }

@@ -32,7 +32,7 @@ final class TableSpool {
     /// Where it is kept which lines of the input the rows are of.
     var linesPath: String { path + ".lines" }
 
-    fileprivate var bufferedByteCount: Int { bytes.count + 8 * lines.count }
+    fileprivate var bufferedByteCount: Int { bytes.capacity + 8 * lines.capacity }
 
     /// The next field of the row: null where it is nil.
     func append(_ field: UnsafeRawBufferPointer?) {
@@ -92,7 +92,11 @@ final class TableSpool {
       lineCount = 0
       fieldCount = 0
       rowCount += 1
-      if bytes.count >= 1 << 16 { try flush() }
+      if bytes.count >= 1 << 16 {
+        try flush()
+        // One long row is no reason to keep its room.
+        if bytes.capacity > 1 << 18 { letGoOfBuffers() }
+      }
       try spool.rowEnded()
     }
 
