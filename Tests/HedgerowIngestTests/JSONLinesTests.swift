@@ -159,6 +159,21 @@ import Testing
       ])
   }
 
+  @Test func aLineWithTooManyKeysIsLeftOutInEveryReading() throws {
+    let keys = (0..<4095).map { "\"k\($0)\":1" }.joined(separator: ",")
+    let text = "{\"id\":1,\(keys)}\n{\"id\":2,\"a\":1,\"b\":2}\n{\"id\":3,\"k0\":5}\n"
+    let (report, graph) = try nodes(text) { $0.badLines = .report }
+    #expect(report.skipped == 1)
+    #expect(graph.count(of: "n") == 2)
+  }
+
+  @Test func anEmptyTextIsNoNull() throws {
+    let (_, graph) = try nodes(
+      "{\"id\":1,\"x\":\"\"}\n{\"id\":2,\"x\":null}\n{\"id\":3,\"x\":\"a\"}\n")
+    let values = try (0..<3).map { try graph.value(of: "x", of: "n", at: NodeID($0)) }
+    #expect(values == [.text(""), nil, .text("a")])
+  }
+
   @Test(arguments: [
     ("{\"id\":1", "ends too early"), ("{\"id\":1}x", "behind"), ("{\"id\":01}", "at byte"),
     ("{\"id\":1,}", "key"), ("{'id':1}", "key"), ("{\"id\":1.}", "digit"),

@@ -197,6 +197,7 @@ final class APOCGraph {
       let item = try Self.item(members, in: line)
       let owner = try owner(of: item)
       guard let table = tables[owner] else { return }
+      try columns[owner]!.check(item.properties)
       if let start = item.start, let end = item.end {
         start.id.withUnsafeBytes { table.append($0) }
         end.id.withUnsafeBytes { table.append($0) }
@@ -210,7 +211,7 @@ final class APOCGraph {
         table.append(
           item.labels.count > 1 ? item.labels.dropFirst().joined(separator: ";") : nil)
       }
-      try columns[owner]!.append(item.properties, of: line, to: table)
+      columns[owner]!.append(item.properties, of: line, to: table)
       try table.endRow(line: number)
     }
   }

@@ -106,20 +106,25 @@ struct JSONColumns {
     profiles.map { .init($0.name, $0.kind, isText: $0.kind == nil) }
   }
 
-  /// Appends the fields of an object in the order of the columns.
+  /// Whether each key was noted: a line with others was left out in the first reading.
   ///
-  /// - Throws: `io` for a key that was not noted.
+  /// - Throws: ``JSONText/Failure`` for one that was not.
+  func check(_ members: some Sequence<JSONValue.Member>) throws {
+    for member in members where places[member.key] == nil {
+      if case .null = member.value { continue }
+      throw JSONText.Failure(message: "has the key '\(member.key.prefix(60))', which is no column")
+    }
+  }
+
+  /// Appends the fields of an object, whose keys were checked, in the order of the columns.
   func append(
     _ members: some Sequence<JSONValue.Member>, of line: UnsafeRawBufferPointer,
     to table: TableSpool.Table
-  ) throws {
+  ) {
     var values = [JSONValue?](repeating: nil, count: profiles.count)
     for member in members {
       if case .null = member.value { continue }
-      guard let place = places[member.key] else {
-        throw HedgerowError(.io, "changed while it was read: try again when nobody writes it")
-      }
-      values[place] = member.value
+      values[places[member.key]!] = member.value
     }
     for (place, value) in values.enumerated() {
       switch value {
@@ -127,7 +132,7 @@ struct JSONColumns {
       case .bool(let flag): table.append(flag ? "true" : "false")
       case .number(let range), .object(_, let range):
         table.append(UnsafeRawBufferPointer(rebasing: line[range]))
-      case .string(let text): text.withUnsafeBytes { table.append($0.isEmpty ? nil : $0) }
+      case .string(let text): text.withUnsafeBytes { table.append($0) }
       case .array(let elements, let range):
         guard case .vector = profiles[place].kind else {
           table.append(UnsafeRawBufferPointer(rebasing: line[range]))

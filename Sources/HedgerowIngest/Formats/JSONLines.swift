@@ -65,11 +65,18 @@ struct JSONLines {
 
   /// - Throws: ``JSONText/Failure`` for a key that is there twice.
   static func checkKeys(_ members: [JSONValue.Member]) throws {
-    var seen: Set<String> = []
-    seen.reserveCapacity(members.count)
-    for member in members where !seen.insert(member.key).inserted {
-      throw JSONText.Failure(message: "has the key '\(member.key.prefix(60))' twice")
+    func twice(_ key: String) -> JSONText.Failure {
+      JSONText.Failure(message: "has the key '\(key.prefix(60))' twice")
     }
+    guard members.count > 16 else {
+      for (place, member) in members.enumerated()
+      where members[..<place].contains(where: { $0.key == member.key }) {
+        throw twice(member.key)
+      }
+      return
+    }
+    var seen: Set<String> = []
+    for member in members where !seen.insert(member.key).inserted { throw twice(member.key) }
   }
 }
 
@@ -109,9 +116,10 @@ struct JSONTable {
         let texts = try keys.map {
           try JSONLines.key(JSONLines.value($0, of: members), $0, in: line)
         }
+        let properties = members.filter { !keys.contains($0.key) }
+        try columns.check(properties)
         for text in texts { text.withUnsafeBytes { table.append($0) } }
-        try columns.append(
-          members.lazy.filter { !keys.contains($0.key) }, of: line, to: table)
+        columns.append(properties, of: line, to: table)
         try table.endRow(line: number)
       }
     }
