@@ -87,6 +87,17 @@ public enum FileSystem {
     throw failure("rename to \(path)", from, code: code)
   }
 
+  /// Writes all bytes to an open file; `path` is for messages.
+  public static func write(_ bytes: UnsafeRawBufferPointer, to fd: Int32, at path: String) throws {
+    var rest = bytes
+    while let base = rest.baseAddress, rest.count > 0 {
+      let written = Glibc.write(fd, base, rest.count)
+      if written < 0 && errno == EINTR { continue }
+      guard written > 0 else { throw failure("write", path) }
+      rest = UnsafeRawBufferPointer(rebasing: rest[written...])
+    }
+  }
+
   /// Writes a whole file beside `path`, makes it durable and renames it to `path`: whoever looks,
   /// now or after a crash, finds the old file or the new one.
   public static func replaceFile(
@@ -97,15 +108,7 @@ public enum FileSystem {
     guard fd >= 0 else { throw failure("write", draft) }
     do {
       defer { close(fd) }
-      try body { bytes in
-        var rest = bytes
-        while let base = rest.baseAddress, rest.count > 0 {
-          let written = write(fd, base, rest.count)
-          if written < 0 && errno == EINTR { continue }
-          guard written > 0 else { throw failure("write", draft) }
-          rest = UnsafeRawBufferPointer(rebasing: rest[written...])
-        }
-      }
+      try body { try write($0, to: fd, at: draft) }
       guard fsync(fd) == 0 else { throw failure("write", draft) }
     } catch {
       unlink(draft)

@@ -127,13 +127,7 @@ final class OutputFile {
   // MARK: To the disk
 
   private func write(_ bytes: UnsafeRawBufferPointer) throws {
-    var done = 0
-    while done < bytes.count {
-      let count = Glibc.write(descriptor, bytes.baseAddress! + done, bytes.count - done)
-      if count < 0 && errno == EINTR { continue }
-      guard count > 0 else { throw FileSystem.failure("write", path) }
-      done += count
-    }
+    try FileSystem.write(bytes, to: descriptor, at: path)
   }
 
   private func flush() throws {

@@ -293,12 +293,8 @@ func spool(_ descriptor: Int32, called name: String, in directory: String) throw
     if count < 0 && errno == EINTR { continue }
     guard count >= 0 else { throw FileSystem.failure("read", name) }
     if count == 0 { return path }
-    var done = 0
-    while done < count {
-      let part = buffer.withUnsafeBytes { write(copy, $0.baseAddress! + done, count - done) }
-      if part < 0 && errno == EINTR { continue }
-      guard part > 0 else { throw FileSystem.failure("write", path) }
-      done += part
+    try buffer.withUnsafeBytes {
+      try FileSystem.write(UnsafeRawBufferPointer(rebasing: $0[..<count]), to: copy, at: path)
     }
   }
 }

@@ -144,13 +144,7 @@ final class TableSpool {
     let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw FileSystem.failure("create", path) }
     defer { close(descriptor) }
-    var done = 0
-    while done < bytes.count {
-      let part = write(descriptor, bytes.baseAddress! + done, bytes.count - done)
-      if part < 0 && errno == EINTR { continue }
-      guard part > 0 else { throw FileSystem.failure("write", path) }
-      done += part
-    }
+    try FileSystem.write(bytes, to: descriptor, at: path)
   }
 
   /// Writes what is buffered.

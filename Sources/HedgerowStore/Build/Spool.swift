@@ -31,17 +31,7 @@ final class Spool {
       guard descriptor >= 0 else { throw FileSystem.failure("create", path) }
       unlink(path)
     }
-    try buffer.withUnsafeBytes { bytes in
-      var done = 0
-      while done < bytes.count {
-        let count = write(descriptor, bytes.baseAddress! + done, bytes.count - done)
-        if count < 0 {
-          if errno == EINTR { continue }
-          throw FileSystem.failure("write a scratch file in", directory)
-        }
-        done += count
-      }
-    }
+    try buffer.withUnsafeBytes { try FileSystem.write($0, to: descriptor, at: directory) }
     buffer.removeAll(keepingCapacity: true)
   }
 
