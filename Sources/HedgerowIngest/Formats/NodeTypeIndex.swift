@@ -20,12 +20,11 @@ final class NodeTypeIndex {
   private var mapping: UnsafeRawPointer?
   private var count = 0
   private static let width = 20
-  private static let hashByteCount = 16
 
   init(memory: Int, scratch: String) {
     self.scratch = scratch
     sorter = ExternalSorter(
-      .records(width: Self.width, keyWidth: Self.hashByteCount), memory: memory, scratch: scratch)
+      .records(width: Self.width, keyWidth: Self.width), memory: memory, scratch: scratch)
   }
 
   deinit {
@@ -63,21 +62,28 @@ final class NodeTypeIndex {
   /// Ends the adding; from here on there are answers.
   func finish() throws {
     let sorted = try sorter.finish()
-    count = sorted.count
-    guard count > 0 else { return }
+    guard sorted.count > 0 else { return }
     let path = "\(scratch)/types-\(UInt64.random(in: 0...UInt64.max))"
     let descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw FileSystem.failure("create", path) }
     defer { close(descriptor) }
     unlink(path)
+    // An id that is listed again and again is there once for each type.
+    let distinct = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.width, alignment: 4)
+    defer { distinct.deallocate() }
     while let block = try sorted.next() {
-      var done = 0
-      while done < block.count {
-        let part = write(descriptor, block.baseAddress! + done, block.count - done)
-        if part < 0 && errno == EINTR { continue }
-        guard part > 0 else { throw FileSystem.failure("write", path) }
-        done += part
+      var kept: [UInt8] = []
+      kept.reserveCapacity(block.count)
+      for start in stride(from: 0, to: block.count, by: Self.width) {
+        let record = UnsafeRawBufferPointer(rebasing: block[start..<start + Self.width])
+        if count > 0, memcmp(distinct.baseAddress!, record.baseAddress!, Self.width) == 0 {
+          continue
+        }
+        distinct.copyMemory(from: record)
+        kept.append(contentsOf: record)
+        count += 1
       }
+      try kept.withUnsafeBytes { try FileSystem.write($0, to: descriptor, at: path) }
     }
     guard let start = mmap(nil, count * Self.width, PROT_READ, MAP_SHARED, descriptor, 0),
       start != MAP_FAILED
