@@ -20,7 +20,7 @@ struct NodeBuild {
   /// Where rows of features belong when the type is there and has no node file.
   let keyed: KeyedRows?
 
-  /// Distinct values of a split column.
+  /// Distinct values of a split column, and sets of a file of sets.
   static let setLimit = 1024
 
   func run() throws {

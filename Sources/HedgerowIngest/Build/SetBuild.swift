@@ -64,15 +64,22 @@ struct SetBuild {
       chunk.checkText()
     } consume: { chunk, _ in
       try faults.add(chunk, of: file)
+      var lines = LineCounter(chunk)
       for row in 0..<chunk.rowCount {
+        let line = lines.line(of: row)
         let name = String(decoding: chunk.key(row, column), as: UTF8.self)
         guard Identifier.isValid(name) else {
           try faults.add(
             "has \(chunk.quote(row, column)) where the name of a set belongs",
-            at: "\(file.name):\(chunk.line(of: row))")
+            at: "\(file.name):\(line)")
           continue
         }
         let set = gathered.number(of: name)
+        guard set < NodeBuild.setLimit else {
+          throw HedgerowError(
+            .badData, "has more than \(NodeBuild.setLimit) names of sets",
+            at: "\(file.name):\(line)")
+        }
         let key = chunk.key(row, keyColumn)
         if key.isEmpty { continue }
         if let queries {
@@ -81,14 +88,14 @@ struct SetBuild {
           }
           let place = keys.withEncoded(field: key) { $0.map { queries.add($0) } }
           guard let place else {
-            try addUnknown(line: chunk.line(of: row))
+            try addUnknown(line: line)
             continue
           }
-          waiting.append(Waiting(set: set, place: place, line: chunk.line(of: row)))
+          waiting.append(Waiting(set: set, place: place, line: line))
         } else {
           let id = id(of: key)
           guard id != .max else {
-            try addUnknown(line: chunk.line(of: row))
+            try addUnknown(line: line)
             continue
           }
           gathered.members[set].append(id)

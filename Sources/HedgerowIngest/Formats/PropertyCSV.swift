@@ -1,4 +1,3 @@
-import CHedgerowKernels
 import HedgerowCore
 
 /// Property graphs as CSV with typed headers: what Neo4j's import
@@ -160,9 +159,9 @@ final class PropertyCSV {
 
   // MARK: Rows
 
-  /// Calls `body` for each row of a file.
+  /// Calls `body` for each row of a file, with its line.
   private func forEachRow(
-    of header: PropertyHeader, _ body: (TextChunk, Int) throws -> Void
+    of header: PropertyHeader, _ body: (TextChunk, _ row: Int, _ line: Int) throws -> Void
   ) throws {
     do {
       let source = try ByteSource(path: header.path)
@@ -179,7 +178,8 @@ final class PropertyCSV {
           for fault in chunk.faults {
             try graph.leaveOut(fault.message, at: "\(header.name):\(fault.line)")
           }
-          for row in 0..<chunk.rowCount { try body(chunk, row) }
+          var lines = LineCounter(chunk)
+          for row in 0..<chunk.rowCount { try body(chunk, row, lines.line(of: row)) }
           try graph.note(header.name, chunk.filePosition, of: source.fileByteCount)
         }
         feed.recycle(batch)
@@ -210,21 +210,6 @@ final class PropertyCSV {
     }
   }
 
-  /// The line of a row; rows of a chunk are asked for in order.
-  private struct LineCounter {
-    private var line = 0
-    private var offset = 0
-
-    init(_ chunk: TextChunk) { line = chunk.firstLine }
-
-    mutating func line(of row: Int, in chunk: TextChunk) -> Int {
-      let begin = Int(chunk.fields[row * chunk.columnCount].begin)
-      line += hr_count_byte(chunk.bytes + offset, begin - offset, UInt8(ascii: "\n"))
-      offset = begin
-      return line
-    }
-  }
-
   private func readNodes(_ header: PropertyHeader, _ space: Space) throws {
     let columns = [GraphImport.labels] + Self.columns(of: header)
     let key = header.fields.firstIndex(where: \.isKey)!
@@ -232,12 +217,7 @@ final class PropertyCSV {
     var known: [[UInt8]: (type: Int, others: [UInt8]?)] = [:]
     var tables: [Int: TableSpool.Table] = [:]
     var last: (text: [UInt8], table: TableSpool.Table, type: Int, others: [UInt8]?)?
-    var counter: (chunk: ObjectIdentifier, first: Int, lines: LineCounter)?
-    try forEachRow(of: header) { chunk, row in
-      if counter == nil || row == 0 || counter!.chunk != ObjectIdentifier(chunk) {
-        counter = (ObjectIdentifier(chunk), row, LineCounter(chunk))
-      }
-      let line = counter!.lines.line(of: row, in: chunk)
+    try forEachRow(of: header) { chunk, row, line in
       let id = UnsafeRawBufferPointer(chunk.key(row, key))
       if id.isEmpty {
         return try graph.leaveOut("has no id", at: "\(header.name):\(line)")
@@ -298,12 +278,7 @@ final class PropertyCSV {
     var names: [String] = []
     var tables: [Types: TableSpool.Table] = [:]
     var last: (text: [UInt8], relation: Int)?
-    var counter: (chunk: ObjectIdentifier, lines: LineCounter)?
-    try forEachRow(of: header) { chunk, row in
-      if counter == nil || row == 0 || counter!.chunk != ObjectIdentifier(chunk) {
-        counter = (ObjectIdentifier(chunk), LineCounter(chunk))
-      }
-      let line = counter!.lines.line(of: row, in: chunk)
+    try forEachRow(of: header) { chunk, row, line in
       func leaveOut(_ message: String) throws {
         try graph.leaveOut(message, at: "\(header.name):\(line)")
       }

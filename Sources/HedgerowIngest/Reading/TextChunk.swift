@@ -232,3 +232,22 @@ extension UnsafeBufferPointer<UInt8> {
     return UnsafeBufferPointer(rebasing: self[low..<high])
   }
 }
+
+/// The lines of a chunk's rows, asked for in order: counting goes on where it was.
+struct LineCounter {
+  private let chunk: TextChunk
+  private var line: Int
+  private var offset = 0
+
+  init(_ chunk: TextChunk) {
+    self.chunk = chunk
+    line = chunk.firstLine
+  }
+
+  mutating func line(of row: Int) -> Int {
+    let begin = Int(chunk.fields[row * chunk.columnCount].begin)
+    line += hr_count_byte(chunk.bytes + offset, begin - offset, UInt8(ascii: "\n"))
+    offset = begin
+    return line
+  }
+}
