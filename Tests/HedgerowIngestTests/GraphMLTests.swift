@@ -113,7 +113,7 @@ import Testing
   }
 
   @Test func filesThatAreNoGraphAreRefused() {
-    expectRefused("", at: "g.graphml:1", "no XML")
+    expectRefused("", at: "g.graphml", "is empty")
     expectRefused("<graphml/>", at: "g.graphml", "no graph")
     expectRefused("<html/>", at: "g.graphml:1", "<html>")
     expectRefused("<graphml><graph/>\n<graph/></graphml>", at: "g.graphml:2", "second graph")

@@ -194,35 +194,27 @@ struct PassRunner {
     _ file: InputFile, _ phase: IngestProgress.Phase, work: (TextChunk) -> Result,
     consume: (TextChunk, Result) throws -> Void
   ) throws {
-    do {
-      let source = try ByteSource(path: file.path)
-      let feed = ChunkFeed(
-        source: source, delimiter: file.layout.delimiter, comment: file.layout.comment,
-        skipByteCount: file.layout.skipByteCount, batchCount: batchCount)
-      defer { feed.stop() }
-      while true {
-        try checkCancelled()
-        let batch = try feed.nextBatch()
-        if batch.isEmpty { return }
-        var results = [Result?](repeating: nil, count: batch.count)
-        results.withUnsafeMutableBufferPointer { results in
-          // Each part writes its own place.
-          nonisolated(unsafe) let results = results
-          pool.run(parts: batch.count) { part in results[part] = work(batch[part]) }
-        }
-        for (chunk, result) in zip(batch, results) { try consume(chunk, result!) }
-        progress(
-          IngestProgress(
-            phase: phase, subject: file.name, done: batch[batch.count - 1].filePosition,
-            total: source.fileByteCount))
-        feed.recycle(batch)
+    let source = try ByteSource(path: file.path, called: file.name)
+    let feed = ChunkFeed(
+      source: source, delimiter: file.layout.delimiter, comment: file.layout.comment,
+      skipByteCount: file.layout.skipByteCount, batchCount: batchCount)
+    defer { feed.stop() }
+    while true {
+      try checkCancelled()
+      let batch = try feed.nextBatch()
+      if batch.isEmpty { return }
+      var results = [Result?](repeating: nil, count: batch.count)
+      results.withUnsafeMutableBufferPointer { results in
+        // Each part writes its own place.
+        nonisolated(unsafe) let results = results
+        pool.run(parts: batch.count) { part in results[part] = work(batch[part]) }
       }
-    } catch var error as HedgerowError {
-      // The reader knows the path, the caller the name.
-      if let place = error.place, place.hasPrefix(file.path) {
-        error.place = file.name + place.dropFirst(file.path.count)
-      }
-      throw error
+      for (chunk, result) in zip(batch, results) { try consume(chunk, result!) }
+      progress(
+        IngestProgress(
+          phase: phase, subject: file.name, done: batch[batch.count - 1].filePosition,
+          total: source.fileByteCount))
+      feed.recycle(batch)
     }
   }
 }

@@ -27,7 +27,7 @@ public enum GraphFormat: String, Sendable, CaseIterable {
     if name.hasSuffix(".graphml") { return .graphML }
     var status = stat()
     guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return .edgeList }
-    let source = try ByteSource(path: path)
+    let source = try ByteSource(path: path, called: String(name))
     var start = [UInt8](repeating: 0, count: 64 << 10)
     let count = try start.withUnsafeMutableBytes { try source.read(into: $0) }
     let text = String(decoding: start[..<count], as: UTF8.self).lowercased()

@@ -163,32 +163,25 @@ final class PropertyCSV {
   private func forEachRow(
     of header: PropertyHeader, _ body: (TextChunk, _ row: Int, _ line: Int) throws -> Void
   ) throws {
-    do {
-      let source = try ByteSource(path: header.path)
-      let feed = ChunkFeed(
-        source: source, delimiter: header.delimiter, skipByteCount: header.skipByteCount,
-        batchCount: 2)
-      defer { feed.stop() }
-      while true {
-        let batch = try feed.nextBatch()
-        if batch.isEmpty { return }
-        for chunk in batch {
-          chunk.split(delimiter: header.delimiter, columnCount: header.fields.count)
-          chunk.checkText()
-          for fault in chunk.faults {
-            try graph.leaveOut(fault.message, at: "\(header.name):\(fault.line)")
-          }
-          var lines = LineCounter(chunk)
-          for row in 0..<chunk.rowCount { try body(chunk, row, lines.line(of: row)) }
-          try graph.note(header.name, chunk.filePosition, of: source.fileByteCount)
+    let source = try ByteSource(path: header.path, called: header.name)
+    let feed = ChunkFeed(
+      source: source, delimiter: header.delimiter, skipByteCount: header.skipByteCount,
+      batchCount: 2)
+    defer { feed.stop() }
+    while true {
+      let batch = try feed.nextBatch()
+      if batch.isEmpty { return }
+      for chunk in batch {
+        chunk.split(delimiter: header.delimiter, columnCount: header.fields.count)
+        chunk.checkText()
+        for fault in chunk.faults {
+          try graph.leaveOut(fault.message, at: "\(header.name):\(fault.line)")
         }
-        feed.recycle(batch)
+        var lines = LineCounter(chunk)
+        for row in 0..<chunk.rowCount { try body(chunk, row, lines.line(of: row)) }
+        try graph.note(header.name, chunk.filePosition, of: source.fileByteCount)
       }
-    } catch var error as HedgerowError {
-      if let place = error.place, place.hasPrefix(header.path) {
-        error.place = header.name + place.dropFirst(header.path.count)
-      }
-      throw error
+      feed.recycle(batch)
     }
   }
 

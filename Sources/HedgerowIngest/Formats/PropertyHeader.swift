@@ -56,7 +56,7 @@ struct PropertyHeader {
   /// The first row of a file; nil for an empty one.
   static func raw(_ path: String, called name: String, delimiter: UInt8?) throws -> Raw? {
     let start = try FileStart(
-      path: path, byteCount: startByteCount, comment: 0, mayHaveHeader: true)
+      path: path, called: name, byteCount: startByteCount, comment: 0, mayHaveHeader: true)
     var best: (delimiter: UInt8, texts: [String])?
     for candidate in delimiter.map({ [$0] }) ?? delimiters {
       guard let row = start.rows(delimiter: candidate, limit: 1).first else { continue }

@@ -34,7 +34,6 @@ final class XMLEvents {
   private let onText: (UnsafeBufferPointer<UInt8>) throws -> Void
   private var context: xmlParserCtxtPtr?
   private var failure: (any Error)?
-  private var isStopped = false
 
   private static let initialized: Void = xmlInitParser()
 
@@ -59,7 +58,7 @@ final class XMLEvents {
   }
 
   private func run(_ body: () throws -> Void) {
-    guard failure == nil, !isStopped else { return }
+    guard failure == nil else { return }
     do {
       try body()
     } catch {
@@ -113,12 +112,7 @@ final class XMLEvents {
   /// - Throws: `badData` with the line where the file is no XML.
   func read(progress: (Int, Int) throws -> Void) throws {
     _ = Self.initialized
-    let source: ByteSource
-    do {
-      source = try ByteSource(path: path)
-    } catch let error as HedgerowError {
-      throw error.named(name, for: path)
-    }
+    let source = try ByteSource(path: path, called: name)
     var handler = Self.makeHandler()
     let pointer = Unmanaged.passUnretained(self).toOpaque()
     guard let context = xmlCreatePushParserCtxt(&handler, pointer, nil, 0, nil) else {
@@ -137,20 +131,17 @@ final class XMLEvents {
           | XML_PARSE_NOWARNING.rawValue))
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
     defer { buffer.deallocate() }
+    var hasBegun = false
     var hasEnded = false
     while !hasEnded {
-      let count: Int
-      do {
-        count = try source.read(into: buffer)
-      } catch let error as HedgerowError {
-        throw error.named(name, for: path)
-      }
+      let count = try source.read(into: buffer)
+      guard hasBegun || count > 0 else { throw HedgerowError(.badData, "is empty", at: name) }
+      hasBegun = true
       hasEnded = count < buffer.count
       let status = xmlParseChunk(
         context, buffer.baseAddress!.assumingMemoryBound(to: CChar.self), Int32(count),
         hasEnded ? 1 : 0)
       if let failure { throw failure }
-      if isStopped { return }
       guard status == 0 else {
         let reason = xmlCtxtGetLastError(context).flatMap { $0.pointee.message }.map {
           String(cString: $0)
@@ -161,20 +152,5 @@ final class XMLEvents {
       }
       try progress(source.filePosition, source.fileByteCount)
     }
-  }
-
-  /// Ends the reading before the file does.
-  func stop() {
-    isStopped = true
-    xmlStopParser(context)
-  }
-}
-
-extension HedgerowError {
-  /// The error with a file's name in place of its path.
-  func named(_ name: String, for path: String) -> HedgerowError {
-    var error = self
-    if let place, place.hasPrefix(path) { error.place = name + place.dropFirst(path.count) }
-    return error
   }
 }

@@ -6,7 +6,8 @@ import HedgerowCore
 /// Reads go forward only and never hold more than fixed buffers. Concatenated gzip members or zstd
 /// frames follow one another as their tools have it; a file that ends inside one is an error.
 package final class ByteSource {
-  package let path: String
+  /// What messages call the file.
+  package let name: String
   /// The size of the file as it is on disk.
   package let fileByteCount: Int
   /// Bytes of the file used so far.
@@ -15,18 +16,20 @@ package final class ByteSource {
   private let descriptor: Int32
   private var decoder: (any Decoder)?
 
+  /// - Parameter name: what messages call the file; its path unless given.
   /// - Throws: `noInput` when there is no such file, `badData` for other compressions.
-  package init(path: String) throws {
-    self.path = path
+  package init(path: String, called name: String? = nil) throws {
+    let name = name ?? path
+    self.name = name
     descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else {
       let cause = String(cString: strerror(errno))
-      throw HedgerowError(.noInput, "cannot be opened: \(cause)", at: path)
+      throw HedgerowError(.noInput, "cannot be opened: \(cause)", at: name)
     }
     var status = stat()
     guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
       close(descriptor)
-      throw HedgerowError(.noInput, "is no regular file", at: path)
+      throw HedgerowError(.noInput, "is no regular file", at: name)
     }
     fileByteCount = Int(status.st_size)
     posix_fadvise(descriptor, 0, 0, POSIX_FADV_SEQUENTIAL)
@@ -46,16 +49,17 @@ package final class ByteSource {
     let count = pread(descriptor, &magic, 4, 0)
     guard count > 0 else { return }
     let start = magic[..<count]
-    for (bytes, name) in Self.foreign where start.starts(with: bytes) {
+    for (bytes, format) in Self.foreign where start.starts(with: bytes) {
       throw HedgerowError(
-        .badData, "is compressed with \(name): decompress it first, or use gzip or zstd", at: path)
+        .badData, "is compressed with \(format): decompress it first, or use gzip or zstd", at: name
+      )
     }
-    if start.starts(with: [0x1F, 0x8B]) { decoder = try GzipDecoder(path: path) }
+    if start.starts(with: [0x1F, 0x8B]) { decoder = try GzipDecoder(name: name) }
     // Frames that say nothing may come first.
     let isSkippable =
       count == 4 && magic[0] & 0xF0 == 0x50 && magic[1...].elementsEqual([0x2A, 0x4D, 0x18])
     if isSkippable || start.starts(with: [0x28, 0xB5, 0x2F, 0xFD]) {
-      decoder = try ZstdDecoder(path: path)
+      decoder = try ZstdDecoder(name: name)
     }
   }
 
@@ -71,7 +75,7 @@ package final class ByteSource {
       let count = Glibc.read(descriptor, buffer.baseAddress! + done, buffer.count - done)
       if count < 0 && errno == EINTR { continue }
       guard count >= 0 else {
-        throw HedgerowError(.io, "cannot be read: \(String(cString: strerror(errno)))", at: path)
+        throw HedgerowError(.io, "cannot be read: \(String(cString: strerror(errno)))", at: name)
       }
       if count == 0 { break }
       done += count

@@ -82,7 +82,7 @@ package final class ChunkFeed: @unchecked Sendable {
       try cutChunks()
     } catch {
       let failure =
-        error as? HedgerowError ?? HedgerowError(.io, "\(error)", at: source.path)
+        error as? HedgerowError ?? HedgerowError(.io, "\(error)", at: source.name)
       monitor.withLock { self.failure = failure }
     }
     monitor.withLock {
@@ -142,7 +142,7 @@ package final class ChunkFeed: @unchecked Sendable {
             .badData,
             "is longer than \(ByteSize.format(TextChunk.longestRow)): "
               + "is a quote missing, or is this no text file?",
-            at: "\(source.path):\(line)")
+            at: "\(source.name):\(line)")
         }
         chunk.grow(to: min(2 * chunk.capacity, TextChunk.longestRow + ChunkFeed.chunkByteCount))
       }

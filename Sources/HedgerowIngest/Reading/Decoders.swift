@@ -13,18 +13,18 @@ protocol Decoder {
 
 /// A gzip decoder with its input buffer.
 final class GzipDecoder: Decoder {
-  private let path: String
+  private let name: String
   private let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
   private let input = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 16)
   private enum State { case insideMember, betweenMembers, ended }
   private var state = State.insideMember
 
-  init(path: String) throws {
-    self.path = path
+  init(name: String) throws {
+    self.name = name
     stream.initialize(to: z_stream())
     // 31: the largest window, with a gzip header.
     guard inflateInit2_(stream, 31, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else {
-      throw HedgerowError(.io, "zlib cannot be started", at: path)
+      throw HedgerowError(.io, "zlib cannot be started", at: name)
     }
   }
 
@@ -49,7 +49,7 @@ final class GzipDecoder: Decoder {
           guard state == .betweenMembers else {
             throw HedgerowError(
               .badData, "ends inside its gzip data: the file is truncated, fetch it again",
-              at: path)
+              at: name)
           }
           state = .ended
           break
@@ -71,7 +71,7 @@ final class GzipDecoder: Decoder {
       default:
         let cause = stream.pointee.msg.map { String(cString: $0) } ?? "unknown"
         throw HedgerowError(
-          .badData, "has damaged gzip data (\(cause)): fetch the file again", at: path)
+          .badData, "has damaged gzip data (\(cause)): fetch the file again", at: name)
       }
     }
     return buffer.count - Int(stream.pointee.avail_out)
@@ -83,17 +83,17 @@ final class ZstdDecoder: Decoder {
   /// What every level up to 19 needs; more would not be within small memory budgets.
   private static let maximumWindowBits: Int32 = 23
 
-  private let path: String
+  private let name: String
   private let stream: OpaquePointer
   private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 16)
   private var input = ZSTD_inBuffer()
   /// Whether a frame has begun that did not end.
   private var isInsideFrame = true
 
-  init(path: String) throws {
-    self.path = path
+  init(name: String) throws {
+    self.name = name
     guard let stream = ZSTD_createDStream() else {
-      throw HedgerowError(.io, "zstd cannot be started", at: path)
+      throw HedgerowError(.io, "zstd cannot be started", at: name)
     }
     self.stream = stream
     ZSTD_DCtx_setParameter(stream, ZSTD_d_windowLogMax, Self.maximumWindowBits)
@@ -121,7 +121,7 @@ final class ZstdDecoder: Decoder {
           guard !isInsideFrame else {
             throw HedgerowError(
               .badData, "ends inside its zstd data: the file is truncated, fetch it again",
-              at: path)
+              at: name)
           }
           break
         }
@@ -140,7 +140,7 @@ final class ZstdDecoder: Decoder {
         ? "its window is larger than 8 MiB: decompress it first with zstd -d --long=31"
         : "fetch the file again"
       throw HedgerowError(
-        .badData, "has zstd data that cannot be read (\(cause)): \(advice)", at: path)
+        .badData, "has zstd data that cannot be read (\(cause)): \(advice)", at: name)
     }
     isInsideFrame = result != 0
   }

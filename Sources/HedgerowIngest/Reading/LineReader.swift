@@ -17,7 +17,7 @@ final class LineReader {
   /// - Parameter name: what messages call the file.
   init(_ path: String, called name: String) throws {
     self.name = name
-    source = try ByteSource(path: path)
+    source = try ByteSource(path: path, called: name)
     buffer = .allocate(byteCount: 1 << 18, alignment: 1)
   }
 

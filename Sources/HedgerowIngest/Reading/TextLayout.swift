@@ -67,7 +67,7 @@ extension TextLayout {
     detecting path: String, called name: String, role: Role, hints: TextLayoutHints
   ) throws {
     let sample = try FileStart(
-      path: path, byteCount: Self.sampleByteCount, comment: hints.comment,
+      path: path, called: name, byteCount: Self.sampleByteCount, comment: hints.comment,
       mayHaveHeader: hints.header == .present)
     comment = sample.comment
     let choice = Self.chooseDelimiter(sample, name: name, role: role, hints: hints)
@@ -295,8 +295,10 @@ struct FileStart {
   /// - Parameters:
   ///   - comment: what begins comments; told by the first byte when it is nil.
   ///   - mayHaveHeader: a first line that looks like a comment is the header.
-  init(path: String, byteCount: Int, comment: UInt8?, mayHaveHeader: Bool) throws {
-    let source = try ByteSource(path: path)
+  init(
+    path: String, called name: String, byteCount: Int, comment: UInt8?, mayHaveHeader: Bool
+  ) throws {
+    let source = try ByteSource(path: path, called: name)
     var buffer = [UInt8](repeating: 0, count: byteCount)
     var count = try buffer.withUnsafeMutableBytes { try source.read(into: $0) }
     // A row with a long key or text may go on beyond the sample.
