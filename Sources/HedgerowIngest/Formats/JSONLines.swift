@@ -7,7 +7,7 @@ struct JSONLines {
   private let path: String
 
   init(_ path: String, called name: String, into graph: GraphImport) throws {
-    reader = try LineReader(path, called: name)
+    reader = try LineReader(path, called: name, onRead: graph.note)
     self.path = path
     self.graph = graph
   }
@@ -22,7 +22,6 @@ struct JSONLines {
       Void
   ) throws {
     while let line = try reader.next() {
-      if reader.number % (1 << 12) == 0 { try graph.note(reader) }
       if JSONText.isBlank(line) { continue }
       do {
         guard case .object(let members, _) = try JSONText.value(of: line) else {

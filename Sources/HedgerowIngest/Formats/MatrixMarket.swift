@@ -39,7 +39,7 @@ struct MatrixMarket {
 
   static func read(_ path: String, called name: String, into graph: GraphImport) throws {
     var matrix = try MatrixMarket(
-      reader: LineReader(path, called: name), graph: graph)
+      reader: LineReader(path, called: name, onRead: graph.note), graph: graph)
     try matrix.read()
   }
 
@@ -198,7 +198,6 @@ struct MatrixMarket {
   /// The next line that is not blank and no comment.
   private func nextLine() throws -> UnsafeRawBufferPointer? {
     while let line = try reader.next() {
-      if reader.number % (1 << 14) == 0 { try graph.note(reader) }
       guard let first = line.first(where: { $0 != 32 && $0 != 9 }) else { continue }
       if first != UInt8(ascii: "%") { return line }
     }

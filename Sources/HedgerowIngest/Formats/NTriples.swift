@@ -14,7 +14,7 @@ struct NTriples {
   static func read(
     _ path: String, called name: String, hasGraphs: Bool, into graph: GraphImport
   ) throws {
-    let reader = try LineReader(path, called: name)
+    let reader = try LineReader(path, called: name, onRead: graph.note)
     var names = NameTable(areRelations: true)
     struct Relation: Hashable {
       var predicate: [UInt8]
@@ -22,7 +22,6 @@ struct NTriples {
     }
     var tables: [Relation: TableSpool.Table] = [:]
     while let line = try reader.next() {
-      if reader.number % (1 << 14) == 0 { try graph.note(reader) }
       var parser = StatementParser(line)
       let statement: StatementParser.Statement
       do {

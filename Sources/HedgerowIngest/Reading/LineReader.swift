@@ -9,14 +9,20 @@ final class LineReader {
   /// The number of the line that was read last, from 1.
   private(set) var number = 0
   private let source: ByteSource
+  private let onRead: (LineReader) throws -> Void
   private var buffer: UnsafeMutableRawBufferPointer
   private var start = 0
   private var end = 0
   private var hasEnded = false
 
-  /// - Parameter name: what messages call the file.
-  init(_ path: String, called name: String) throws {
+  /// - Parameters:
+  ///   - name: what messages call the file.
+  ///   - onRead: called for every quarter of a MiB or so; may throw to stop.
+  init(
+    _ path: String, called name: String, onRead: @escaping (LineReader) throws -> Void = { _ in }
+  ) throws {
     self.name = name
+    self.onRead = onRead
     source = try ByteSource(path: path, called: name)
     buffer = .allocate(byteCount: 1 << 18, alignment: 1)
   }
@@ -76,6 +82,7 @@ final class LineReader {
       buffer.deallocate()
       buffer = larger
     }
+    try onRead(self)
     let room = UnsafeMutableRawBufferPointer(rebasing: buffer[end...])
     let count = try source.read(into: room)
     end += count
