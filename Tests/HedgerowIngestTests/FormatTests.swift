@@ -51,11 +51,8 @@ import Testing
 
   private func expectRefused(_ text: String, as name: String, at place: String) throws {
     let workspace = try Workspace()
-    #expect {
+    HedgerowIngestTests.expectRefused(at: place, "") {
       _ = try ingest(text, as: name, in: workspace)
-    } throws: { error in
-      guard let error = error as? HedgerowError else { return false }
-      return error.code == .badData && error.place?.hasSuffix(place) == true
     }
   }
 
@@ -179,6 +176,14 @@ import Testing
       "%%MatrixMarket matrix coordinate integer general\n%%GraphBLAS type uint8_t\n1 1 1\n1 1 256\n",
       ":4"
     ),
+    ("%%MatrixMarket matrix coordinate real general\n1 1 1\n1 1 0x10\n", ":3"),
+    (
+      "%%MatrixMarket matrix coordinate integer skew-symmetric\n%%GraphBLAS type int8_t\n"
+        + "2 2 1\n2 1 -128\n", ":4"
+    ),
+    (
+      "%%MatrixMarket matrix coordinate integer skew-symmetric\n2 2 1\n2 1 \(Int64.min)\n", ":3"
+    ),
     ("%%MatrixMarket matrix coordinate real general\n9999999999 2 0\n", ":2"),
     ("%%MatrixMarket matrix coordinate real general\n", "m.mtx"),
   ])
@@ -229,6 +234,17 @@ import Testing
     #expect(graph.schema.edge(EdgeType("resource", "p_3000", "resource")) != nil)
     let more = (0..<16_385).map { "<a:a> <http://a/\($0)/p> <a:b> .\n" }.joined()
     #expect(throws: HedgerowError.self) { try ingest(more, as: "g.nt", in: workspace) }
+  }
+
+  /// Also what is found in the tables only is said of the file's line.
+  @Test func bytesThatAreNoTextAreRefusedWithTheLine() throws {
+    let workspace = try Workspace()
+    let bytes =
+      Array("<a:a> <a:p> <a:b> .\n<a:a> <a:q> <a:b> .\n<a:a> <a:p> \"".utf8) + [0xFF]
+      + Array("\" .\n".utf8)
+    HedgerowIngestTests.expectRefused(at: "g.nt:3", "UTF-8") {
+      _ = try ingest(bytes, as: "g.nt", in: workspace)
+    }
   }
 
   @Test(arguments: [

@@ -147,7 +147,7 @@ func expectRefused(at place: String, _ part: String, _ body: () throws -> Void) 
     guard let error = error as? HedgerowError else { return false }
     let fits =
       error.code == .badData && error.place?.hasSuffix(place) == true
-      && error.message.contains(part)
+      && (part.isEmpty || error.message.contains(part))
     if !fits { print("got \(error.code) \(error)") }
     return fits
   }

@@ -100,13 +100,13 @@ extension IngestOptions {
         try NTriples.read(
           path, called: name, hasGraphs: format == .nQuads, into: graph)
       }
-      try graph.finish(into: &options, from: name)
+      try graph.finish(into: &options)
     }
     if !tables.isEmpty {
       let graph = makeImport()
       try PropertyCSV.read(
         tables, delimiter: delimiter, missing: missingNodes, memory: memory, into: graph)
-      try graph.finish(into: &options, from: tables[0].name)
+      try graph.finish(into: &options)
     }
     options.edges.insert(contentsOf: lists, at: 0)
     let isEmpty = options.nodes.isEmpty && options.edges.isEmpty && options.features.isEmpty
@@ -144,7 +144,7 @@ extension IngestOptions {
         try graph.makeTable(type, columns, from: files[file].name)
       }
       var tables = IngestOptions()
-      try graph.finish(into: &tables, from: files[0].name)
+      try graph.finish(into: &tables)
       for (place, table) in zip(places, tables.nodes) { nodes[place] = table }
       leftOutLines += tables.leftOutLines
       leftOutMessages += tables.leftOutMessages
@@ -161,7 +161,7 @@ extension IngestOptions {
         try graph.makeTable(type, columns, from: files[file].name)
       }
       var tables = IngestOptions()
-      try graph.finish(into: &tables, from: files[0].name)
+      try graph.finish(into: &tables)
       for (place, table) in zip(places, tables.edges) { edges[place] = table }
       leftOutLines += tables.leftOutLines
       leftOutMessages += tables.leftOutMessages

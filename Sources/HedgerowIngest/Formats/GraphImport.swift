@@ -9,11 +9,17 @@ final class GraphImport {
     var kind: PropertyKind?
     /// Values are texts, whatever they look like.
     var isText = false
+    /// The column is there even without any value.
+    var isKept = false
     /// Fields are lists with `;` between their elements: a vector of the kind where all have one
     /// length, else text.
     var isList = false
-    init(_ name: String, _ kind: PropertyKind? = nil, isText: Bool = false, isList: Bool = false) {
+    init(
+      _ name: String, _ kind: PropertyKind? = nil, isText: Bool = false, isList: Bool = false,
+      isKept: Bool = false
+    ) {
       self.name = name
+      self.isKept = isKept
       self.kind = kind
       self.isText = isText
       self.isList = isList
@@ -31,7 +37,7 @@ final class GraphImport {
     var edges: EdgeType?
     var columns: [Column]
     var table: TableSpool.Table
-    var name: String?
+    var name: String
 
     var keyCount: Int { nodes == nil ? 2 : 1 }
     var owner: String { nodes.map { $0.name } ?? "\(edges!)" }
@@ -76,11 +82,11 @@ final class GraphImport {
   static let labels = Column("labels", isText: true, isList: true)
 
   /// A table of nodes: in each row the key, then a field for each column. Columns without any value
-  /// are left out in the end, unless all are.
+  /// are left out in the end, but for those that are kept.
   ///
-  /// - Parameter name: of the file that the rows' lines are of, where rows are given their lines.
+  /// - Parameter name: of the file that the rows' lines are of.
   func makeTable(
-    _ type: NodeType, _ columns: [Column] = [], from name: String? = nil
+    _ type: NodeType, _ columns: [Column] = [], from name: String
   ) throws -> TableSpool.Table {
     try Identifier.check(type.name, as: "node type")
     try checkCount()
@@ -91,7 +97,7 @@ final class GraphImport {
 
   /// A table of edges: in each row the keys of source and target, then a field for each column.
   func makeTable(
-    _ type: EdgeType, _ columns: [Column] = [], from name: String? = nil
+    _ type: EdgeType, _ columns: [Column] = [], from name: String
   ) throws -> TableSpool.Table {
     for name in [type.source.name, type.target.name] {
       try Identifier.check(name, as: "node type")
@@ -152,7 +158,7 @@ final class GraphImport {
   }
 
   /// Puts the tables among the files of an ingest.
-  func finish(into options: inout IngestOptions, from name: String) throws {
+  func finish(into options: inout IngestOptions) throws {
     try spool.finish()
     let widths = listWidths()
     options.nodes += nodes
@@ -164,7 +170,7 @@ final class GraphImport {
       layout.comment = 0
       layout.mayLackColumns = true
       let names = entry.columns.enumerated().map { index, column in
-        guard entry.table.isUsed[entry.keyCount + index] || entry.name == nil else { return "" }
+        guard entry.table.isUsed[entry.keyCount + index] || column.isKept else { return "" }
         guard column.isList, let kind = column.kind else { return column.spelled }
         let width = widths[ListColumn(owner: entry.owner, name: column.name)] ?? -1
         return width > 0 && width <= Self.widestVector
@@ -175,7 +181,6 @@ final class GraphImport {
       if entry.table.hasLines { layout.lines = entry.table.linesPath }
       if let type = entry.nodes {
         layout.columns = ["id"] + names
-        if layout.name == nil { layout.name = "\(name) (nodes of type '\(type)')" }
         var file = IngestOptions.NodeFile(type, entry.table.path)
         file.layout = layout
         options.nodes.append(file)
@@ -189,7 +194,6 @@ final class GraphImport {
         }
       } else if let type = entry.edges {
         layout.columns = ["source", "target"] + names
-        if layout.name == nil { layout.name = "\(name) (edges of type '\(type)')" }
         var file = IngestOptions.EdgeFile(type, entry.table.path)
         file.layout = layout
         options.edges.append(file)

@@ -24,8 +24,9 @@ struct MatrixMarket {
     var columns: [GraphImport.Column] {
       switch self {
       case .none: []
-      case .number(let kind): [.init("value", kind)]
-      case .complex: [.init("real", .float64), .init("imaginary", .float64)]
+      case .number(let kind): [.init("value", kind, isKept: true)]
+      case .complex:
+        [.init("real", .float64, isKept: true), .init("imaginary", .float64, isKept: true)]
       }
     }
   }
@@ -61,10 +62,10 @@ struct MatrixMarket {
     let source: NodeType = isSquare ? "node" : "row"
     let target: NodeType = isSquare ? "node" : "column"
     for (type, count) in isSquare ? [(source, rows)] : [(source, rows), (target, columns)] {
-      let table = try graph.makeTable(type)
+      let table = try graph.makeTable(type, from: reader.name)
       for key in stride(from: 1, through: count, by: 1) {
         table.append(key)
-        try table.endRow()
+        try table.endRow(line: reader.number)
         if key % (1 << 16) == 0 { try graph.note(reader) }
       }
     }
@@ -73,7 +74,7 @@ struct MatrixMarket {
     graph.distinct.insert(type)
     let value = try value()
     let edges = Edges(
-      table: try graph.makeTable(type, value.columns), bounds: bounds(of: value),
+      table: try graph.makeTable(type, value.columns, from: reader.name), bounds: bounds(of: value),
       symmetry: symmetry, reader: reader)
     if isArray {
       try readArray(rows, columns, into: edges)
@@ -261,9 +262,10 @@ struct MatrixMarket {
     let reader: LineReader
 
     func append(_ row: Int, _ column: Int, _ words: ArraySlice<Substring>) throws {
-      try put(row, column, words.map { try check($0) })
-      guard row != column else {
-        if symmetry == .hermitian, let imaginary = words.last.flatMap({ Double($0) }),
+      let values = try words.map { try check($0) }
+      try put(row, column, values)
+      if row == column {
+        if symmetry == .hermitian, let imaginary = values.last.flatMap({ Double($0) }),
           imaginary != 0
         {
           throw reader.wrong("is on the diagonal of a hermitian matrix and not real")
@@ -272,10 +274,8 @@ struct MatrixMarket {
       }
       switch symmetry {
       case .general, .symmetric: break
-      case .skew: try put(column, row, words.map { try Self.negated(check($0)) })
-      case .hermitian:
-        let parts = words.map { String($0) }
-        try put(column, row, [parts[0], Self.negated(parts[1])])
+      case .skew: try put(column, row, values.map { try check(Self.negated($0)[...]) })
+      case .hermitian: try put(column, row, [values[0], Self.negated(values[1])])
       }
     }
 
@@ -283,17 +283,20 @@ struct MatrixMarket {
       table.append(row)
       table.append(column)
       for value in values { table.append(value) }
-      try table.endRow()
+      try table.endRow(line: reader.number)
     }
 
     /// Checks what the column would refuse with a line of another file.
     private func check(_ word: Substring) throws -> String {
       guard let bounds else {
-        guard Double(word) != nil else { throw reader.wrong("has the value '\(word)': no number") }
+        // Swift reads hexadecimal numbers, the format has none.
+        guard Double(word) != nil, !word.lowercased().contains("x") else {
+          throw reader.wrong("has the value '\(word)': no number")
+        }
         return String(word)
       }
       guard let number = Int64(word) ?? Double(word).flatMap({ Int64(exactly: $0) }),
-        bounds.contains(number)
+        !word.lowercased().contains("x"), bounds.contains(number)
       else {
         throw reader.wrong(
           "has the value '\(word)' where an integer from \(bounds.lowerBound) to "

@@ -41,7 +41,7 @@ struct NTriples {
         let name = names.name(for: text, spoken: local.isEmpty ? text : String(local))
         table = try graph.makeTable(
           EdgeType(resource, name, statement.isLiteral ? literal : resource),
-          hasGraphs ? [.init("graph", .string)] : [])
+          hasGraphs ? [.init("graph", .string, isKept: true)] : [], from: reader.name)
         tables[relation] = table
       }
       statement.subject.withUnsafeBytes { table.append($0) }
@@ -53,7 +53,7 @@ struct NTriples {
           table.append(nil as String?)
         }
       }
-      try table.endRow()
+      try table.endRow(line: reader.number)
     }
   }
 }
