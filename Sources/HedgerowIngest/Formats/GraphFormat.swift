@@ -14,6 +14,8 @@ public enum GraphFormat: String, Sendable, CaseIterable {
   /// What `apoc.export.json` of Neo4j writes: a node or a relationship as a JSON object on each line.
   case apocJSON = "apoc-json"
   case graphML = "graphml"
+  /// What `scipy.sparse.save_npz` writes.
+  case scipyMatrix = "scipy"
 
   /// What a file looks like by its name, else by its first bytes.
   static func detect(_ path: String, called name: String, delimiter: UInt8?) throws -> GraphFormat {
@@ -25,6 +27,13 @@ public enum GraphFormat: String, Sendable, CaseIterable {
     if name.hasSuffix(".nt") { return .nTriples }
     if name.hasSuffix(".nq") { return .nQuads }
     if name.hasSuffix(".graphml") { return .graphML }
+    if name.hasSuffix(".npz") { return .scipyMatrix }
+    if name.hasSuffix(".npy") {
+      throw HedgerowError(
+        .usage,
+        "is an array: say what it holds, with --edges SOURCE:RELATION:TARGET=FILE or --features "
+          + "TYPE.COLUMN=FILE", at: String(name))
+    }
     var status = stat()
     guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return .edgeList }
     let source = try ByteSource(path: path, called: String(name))
@@ -67,6 +76,7 @@ extension IngestOptions {
         scratch: scratch, badLines: badLines, progress: progress, isCancelled: isCancelled)
     }
     try options.readJSONTables(makeImport, in: scratch)
+    try options.readArrays(makeImport)
     // For what an index of ids needs.
     let memory = budget.available / 8
     let share = try graphs.isEmpty ? nil : budget.reserve(memory, for: "types of nodes")
@@ -95,6 +105,7 @@ extension IngestOptions {
       case .graphML:
         try GraphML.read(
           path, called: name, missing: missingNodes, memory: memory, into: graph)
+      case .scipyMatrix: try SparseMatrix.read(path, called: name, into: graph)
       case .matrixMarket: try MatrixMarket.read(path, called: name, into: graph)
       case .nTriples, .nQuads:
         try NTriples.read(
