@@ -16,6 +16,10 @@ public enum GraphFormat: String, Sendable, CaseIterable {
   case graphML = "graphml"
   /// What `scipy.sparse.save_npz` writes.
   case scipyMatrix = "scipy"
+  /// A folder as the Open Graph Benchmark has them.
+  case ogb
+  /// A folder as TUDataset has them: a collection of graphs.
+  case tu
 
   /// What a file looks like by its name, else by its first bytes.
   static func detect(_ path: String, called name: String, delimiter: UInt8?) throws -> GraphFormat {
@@ -88,6 +92,7 @@ extension IngestOptions {
       let format = try file.format ?? .detect(path, called: name, delimiter: delimiter)
       let graph = makeImport()
       switch format {
+      case .ogb, .tu: try format.read(DatasetFolder(path), into: graph)
       case .edgeList:
         guard !isInFolder else {
           throw HedgerowError(
@@ -179,9 +184,14 @@ extension IngestOptions {
     }
   }
 
-  /// A file, or those of a folder and of the folders in it, in the order of their names.
+  /// A file, a folder that is a data set, or the files of a folder and of the folders in it, in the order
+  /// of their names.
   private static func files(of file: GraphFile) throws -> [(GraphFile, isInFolder: Bool)] {
-    guard FileSystem.isDirectory(file.path) else { return [(file, false)] }
+    let isDataset = file.format?.isFolder == true
+    guard FileSystem.isDirectory(file.path), !isDataset else { return [(file, false)] }
+    if file.format == nil, let format = try DatasetFolder(file.path).format() {
+      return [(GraphFile(file.path, as: format), false)]
+    }
     var found: [(GraphFile, isInFolder: Bool)] = []
     try collect(file.path, depth: 0) { found.append((GraphFile($0, as: file.format), true)) }
     guard !found.isEmpty else {
