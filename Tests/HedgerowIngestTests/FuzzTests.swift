@@ -159,6 +159,73 @@ import Testing
         ("d/D_node_attributes.txt", "1.0, 2\n3, 4\n5, 6\n"), ("d/D_edge_labels.txt", "0\n1\n2\n"),
       ], words: ["\n", ", ", "0", "-1", "nan", "\"", "x", "\r\n", "\u{0}"]),
     Corpus(
+      format: .kuzu, name: "kuzu", input: .folder,
+      files: [
+        (
+          "d/schema.cypher",
+          """
+          CREATE NODE TABLE `U` (`n` STRING,`x` FLOAT[2],`b` BLOB,`s` STRUCT(a INT64, b STRING), PRIMARY KEY(`n`));
+          CREATE REL TABLE F (FROM U TO U, FROM U TO V, since INT64,MANY_MANY);
+          CREATE NODE TABLE V (id SERIAL, l INT64[], PRIMARY KEY(id));
+          """
+        ),
+        (
+          "d/copy.cypher",
+          """
+          COPY `U` (`n`,`x`,`b`,`s`) FROM "U.csv" (header=true, parallel=false);
+          COPY V FROM "V.csv" (delim =',', quote='\\"');
+          COPY F (since) FROM "F.csv" (from='U', to='U');
+          """
+        ), ("d/U.csv", "a.n,a.x,a.b,a.s\nk,\"[1,2]\",\\xAAb,{a: 1}\n\"m \"\"q\"\"\",,,\n"),
+        ("d/V.csv", "1,\"[1,2]\"\n2,[]\n"), ("d/F.csv", "k,k,5\nk,\"m \"\"q\"\"\",\n"),
+      ],
+      words: [
+        "(", ")", ",", ";", "`", "\"", "'", "\\", "\\xZ", "[", "]", "CREATE", "FROM", "TO", "COPY",
+        "UUID",
+        "DECIMAL(1,2)", "[]", "[99999999999999999999]", "=", "\n",
+      ]),
+    Corpus(
+      format: .dglCSV, name: "dgl-csv", input: .folder,
+      files: [
+        (
+          "d/meta.yaml",
+          "node_data:\n- {file_name: n.csv, ntype: u}\nedge_data:\n- file_name: e.csv\n  etype: [u, r, u]\n"
+            + "graph_data: {file_name: g.csv}\n"
+        ), ("d/n.csv", "graph_id,node_id,feat,train_mask\n0,1,\"1, 2\",1\n0,2,\"[3,4]\",False\n"),
+        ("d/e.csv", "graph_id,src_id,dst_id\n0,1,2\n0,2,2\n"),
+        ("d/g.csv", "graph_id,label\n0,1.5\n"),
+      ],
+      words: ["\n", ",", ": ", "- ", "{", "[", "\"", "&a ", "*a", "!!", "graph_id", "x", "/", "1"]),
+    Corpus(
+      format: .graphBolt, name: "graphbolt", input: .folder,
+      files: [
+        (
+          "d/metadata.yaml",
+          """
+          graph:
+            nodes: [{type: u, num: 3}]
+            edges: [{type: "u:r:u", format: csv, path: e.csv}]
+          feature_data: [{domain: node, type: u, name: x, format: numpy, path: x.npy}]
+          tasks:
+          - train_set:
+            - {type: u, data: [{name: seeds, format: numpy, path: s.npy}, {name: labels, format: numpy, path: l.npy}]}
+            test_set:
+            - {type: "u:r:u", data: [{name: seeds, format: numpy, path: p.npy}]}
+          """
+        ), ("d/e.csv", "0,1\n2,2\n"),
+      ],
+      arrays: [
+        ("d/x.npy", NumPy.npy([Float(1), 2, 3, 4, 5, 6], "<f4", [3, 2])),
+        ("d/s.npy", NumPy.npy([Int32(2), 0], "<i4", [2])),
+        ("d/l.npy", NumPy.npy([Float(1), .nan], "<f4", [2])),
+        ("d/p.npy", NumPy.npy([Int8(0), 1, 2, 0], "|i1", [2, 2])),
+      ],
+      words: [
+        "\n", ",", ": ", "- ", "{", "]", "\"", "&a ", "*a", "!!", "u:r:u", "null", "node", "edge",
+        "numpy",
+        "<i8", "(3,)", "True",
+      ]),
+    Corpus(
       format: .scipyMatrix, name: "zip",
       arrays: [
         (

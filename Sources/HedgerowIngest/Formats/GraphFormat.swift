@@ -20,6 +20,12 @@ public enum GraphFormat: String, Sendable, CaseIterable {
   case ogb
   /// A folder as TUDataset has them: a collection of graphs.
   case tu
+  /// A folder that Kuzu's `EXPORT DATABASE` wrote.
+  case kuzu
+  /// A folder as DGL's `CSVDataset` has them.
+  case dglCSV = "dgl-csv"
+  /// A folder as the `OnDiskDataset` of DGL's GraphBolt has them.
+  case graphBolt = "graphbolt"
 
   /// What a file looks like by its name, else by its first bytes.
   static func detect(_ path: String, called name: String, delimiter: UInt8?) throws -> GraphFormat {
@@ -92,7 +98,8 @@ extension IngestOptions {
       let format = try file.format ?? .detect(path, called: name, delimiter: delimiter)
       let graph = makeImport()
       switch format {
-      case .ogb, .tu: try format.read(DatasetFolder(path), into: graph)
+      case .ogb, .tu, .kuzu, .dglCSV, .graphBolt:
+        try format.read(DatasetFolder(path), into: graph)
       case .edgeList:
         guard !isInFolder else {
           throw HedgerowError(

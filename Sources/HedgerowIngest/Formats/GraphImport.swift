@@ -41,6 +41,8 @@ final class GraphImport {
       case sets(NodeType)
     }
     var owner: Owner
+    /// Of nodes, as in a typed header.
+    var key = "id"
     var columns: [Column]
     var table: TableSpool.Table
     var name: String
@@ -89,14 +91,17 @@ final class GraphImport {
   /// A table of nodes: in each row the key, then a field for each column. Columns without any value
   /// are left out in the end, but for those that are kept.
   ///
-  /// - Parameter name: of the file that the rows' lines are of.
+  /// - Parameters:
+  ///   - key: `id`, with what keys are where that is known: `id:string` or `id:uuid`.
+  ///   - name: of the file that the rows' lines are of.
   func makeTable(
-    _ type: NodeType, _ columns: [Column] = [], from name: String
+    _ type: NodeType, key: String = "id", _ columns: [Column] = [], from name: String
   ) throws -> TableSpool.Table {
     try Identifier.check(type.name, as: "node type")
     try checkCount()
     let table = spool.makeTable(columnCount: 1 + columns.count)
-    entries.append(Entry(owner: .nodes(type), columns: columns, table: table, name: name))
+    entries.append(
+      Entry(owner: .nodes(type), key: key, columns: columns, table: table, name: name))
     return table
   }
 
@@ -204,7 +209,7 @@ final class GraphImport {
       if entry.table.hasLines { layout.lines = entry.table.linesPath }
       switch entry.owner {
       case .nodes(let type):
-        layout.columns = ["id"] + names
+        layout.columns = [entry.key] + names
         var file = IngestOptions.NodeFile(type, entry.table.path)
         file.layout = layout
         options.nodes.append(file)

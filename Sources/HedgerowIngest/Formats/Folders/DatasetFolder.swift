@@ -43,6 +43,9 @@ struct DatasetFolder {
   func format() throws -> GraphFormat? {
     if OGBFolder.isKnown(self) { return .ogb }
     if try !TUFolder.prefixes(in: self).isEmpty { return .tu }
+    if KuzuFolder.isKnown(self) { return .kuzu }
+    if GraphBoltFolder.isKnown(self) { return .graphBolt }
+    if DGLFolder.isKnown(self) { return .dglCSV }
     return nil
   }
 }
@@ -51,7 +54,7 @@ extension GraphFormat {
   /// Whether a folder is one data set, instead of files that are read one by one.
   var isFolder: Bool {
     switch self {
-    case .ogb, .tu: true
+    case .ogb, .tu, .kuzu, .dglCSV, .graphBolt: true
     default: false
     }
   }
@@ -66,6 +69,9 @@ extension GraphFormat {
     switch self {
     case .ogb: try OGBFolder.read(folder, into: graph)
     case .tu: try TUFolder.read(folder, into: graph)
+    case .kuzu: try KuzuFolder.read(folder, into: graph)
+    case .dglCSV: try DGLFolder.read(folder, into: graph)
+    case .graphBolt: try GraphBoltFolder.read(folder, into: graph)
     default: preconditionFailure("\(rawValue) is no format of folders")
     }
   }

@@ -87,6 +87,15 @@ final class ArrayRows: FieldRows {
     }
   }
 
+  func number(_ column: Int) -> Double? {
+    switch file.element {
+    case .float16: Double(load(column, as: Float16.self))
+    case .float32: Double(load(column, as: Float.self))
+    case .float64: load(column, as: Double.self)
+    default: integer(column).flatMap { Double(exactly: $0) }
+    }
+  }
+
   func withField<Result>(
     _ column: Int, _ body: (UnsafeRawBufferPointer) throws -> Result
   ) throws -> Result {

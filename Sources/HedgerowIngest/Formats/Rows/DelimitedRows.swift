@@ -85,6 +85,15 @@ final class DelimitedRows: FieldRows {
     try body(UnsafeRawBufferPointer(batch[chunkIndex].key(row, column)))
   }
 
+  /// A field as it stands there, with the spaces around; nil where nothing does.
+  func withText<Result>(
+    _ column: Int, _ body: (UnsafeRawBufferPointer?) throws -> Result
+  ) rethrows -> Result {
+    let chunk = batch[chunkIndex]
+    return try body(
+      chunk.isText(row, column) ? UnsafeRawBufferPointer(chunk.field(row, column)) : nil)
+  }
+
   func integer(_ column: Int) -> Int? {
     let field = batch[chunkIndex].key(row, column)
     var value: Int64 = 0
@@ -92,5 +101,14 @@ final class DelimitedRows: FieldRows {
       return nil
     }
     return Int(value)
+  }
+
+  func number(_ column: Int) -> Double? {
+    let field = batch[chunkIndex].key(row, column)
+    var value = 0.0
+    guard let start = field.baseAddress, hr_parse_double(start, field.count, &value) != 0 else {
+      return nil
+    }
+    return value
   }
 }

@@ -21,6 +21,8 @@ protocol FieldRows: AnyObject {
   ) throws -> Result
   /// A field as an integer; nil where it is none.
   func integer(_ column: Int) -> Int?
+  /// A field as a number; nil where it is none, or none that float64 holds exactly.
+  func number(_ column: Int) -> Double?
 }
 
 extension FieldRows {
@@ -57,7 +59,7 @@ extension FieldRows {
 /// Files whose rows belong to those of one table, side by side: each gives it some columns.
 final class SideBySide {
   enum Form {
-    /// A column for each.
+    /// A column for each; of an array of its kind, NaN as null.
     case scalars
     /// A column for each, whole numbers without a point, NaN as null.
     case labels
@@ -69,6 +71,8 @@ final class SideBySide {
   private struct Part {
     var rows: any FieldRows
     var form: Form
+    /// Of an array's elements.
+    var kind: PropertyKind?
   }
 
   private var parts: [Part] = []
@@ -85,7 +89,8 @@ final class SideBySide {
   func add(_ rows: any FieldRows, as name: String, _ form: Form) throws {
     let count = rows.columnCount
     let form = form != .value ? form : count == 1 ? .scalars : .vector
-    parts.append(Part(rows: rows, form: form))
+    let kind = (rows as? ArrayRows)?.element
+    parts.append(Part(rows: rows, form: form, kind: kind))
     switch form {
     case .vector:
       // What has no rows has no columns either.
@@ -98,7 +103,8 @@ final class SideBySide {
           .badData, "has \(count) columns: at most \(Self.columnLimit) are read", at: rows.name)
       }
       for index in 0..<count {
-        columns.append(.init(names.name(for: count == 1 ? name : "\(name)_\(index)")))
+        let name = names.name(for: count == 1 ? name : "\(name)_\(index)")
+        columns.append(.init(name, form == .labels ? nil : kind))
       }
     }
   }
@@ -118,7 +124,10 @@ final class SideBySide {
       case .vector: try appendVector(part.rows, to: table)
       case .scalars, .value:
         for column in 0..<part.rows.columnCount {
-          try part.rows.withField(column) { table.append($0.isEmpty ? nil : $0) }
+          try part.rows.withField(column) { field in
+            let isNull = field.isEmpty || part.kind != nil && Self.isNaN(field)
+            table.append(isNull ? nil : field)
+          }
         }
       case .labels:
         for column in 0..<part.rows.columnCount {
@@ -144,10 +153,13 @@ final class SideBySide {
     vector.withUnsafeBytes { table.append($0) }
   }
 
+  private static func isNaN(_ field: UnsafeRawBufferPointer) -> Bool {
+    field.count == 3 && String(decoding: field, as: UTF8.self).lowercased() == "nan"
+  }
+
   /// A label without `.0` behind it, since classes are written as floats where one is missing.
   private static func label(_ field: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
-    if field.isEmpty || (field.count == 3 && field.elementsEqual("nan".utf8)) { return nil }
-    if field.count == 3, field.elementsEqual("NaN".utf8) { return nil }
+    if field.isEmpty || isNaN(field) { return nil }
     guard field.count > 2, field.suffix(2).elementsEqual(".0".utf8),
       field.dropLast(2).allSatisfy({ $0 == UInt8(ascii: "-") || ($0 >= 48 && $0 <= 57) })
     else { return field }
