@@ -33,17 +33,24 @@ final class GraphImport {
   }
 
   private struct Entry {
-    var nodes: NodeType?
-    var edges: EdgeType?
+    /// What rows are of.
+    enum Owner: Hashable {
+      case nodes(NodeType)
+      case edges(EdgeType)
+      /// Members of sets.
+      case sets(NodeType)
+    }
+    var owner: Owner
+    /// Of nodes, as in a typed header.
+    var key = "id"
     var columns: [Column]
     var table: TableSpool.Table
     var name: String
 
-    var keyCount: Int { nodes == nil ? 2 : 1 }
-    var owner: String { nodes.map { $0.name } ?? "\(edges!)" }
+    var keyCount: Int { if case .edges = owner { 2 } else { 1 } }
   }
   private struct ListColumn: Hashable {
-    var owner: String
+    var owner: Entry.Owner
     var name: String
   }
 
@@ -84,14 +91,17 @@ final class GraphImport {
   /// A table of nodes: in each row the key, then a field for each column. Columns without any value
   /// are left out in the end, but for those that are kept.
   ///
-  /// - Parameter name: of the file that the rows' lines are of.
+  /// - Parameters:
+  ///   - key: `id`, with what keys are where that is known: `id:string` or `id:uuid`.
+  ///   - name: of the file that the rows' lines are of.
   func makeTable(
-    _ type: NodeType, _ columns: [Column] = [], from name: String
+    _ type: NodeType, key: String = "id", _ columns: [Column] = [], from name: String
   ) throws -> TableSpool.Table {
     try Identifier.check(type.name, as: "node type")
     try checkCount()
     let table = spool.makeTable(columnCount: 1 + columns.count)
-    entries.append(Entry(nodes: type, columns: columns, table: table, name: name))
+    entries.append(
+      Entry(owner: .nodes(type), key: key, columns: columns, table: table, name: name))
     return table
   }
 
@@ -105,8 +115,26 @@ final class GraphImport {
     try Identifier.check(type.relation, as: "relation")
     try checkCount()
     let table = spool.makeTable(columnCount: 2 + columns.count)
-    entries.append(Entry(edges: type, columns: columns, table: table, name: name))
+    entries.append(Entry(owner: .edges(type), columns: columns, table: table, name: name))
     return table
+  }
+
+  /// A table of members of sets: in each row the key of a node and the name of a set.
+  func makeSetTable(_ type: NodeType, from name: String) throws -> TableSpool.Table {
+    try checkCount()
+    let table = spool.makeTable(columnCount: 2)
+    entries.append(Entry(owner: .sets(type), columns: [.init("set")], table: table, name: name))
+    return table
+  }
+
+  /// A type whose nodes are told apart by their numbers from 0, which are their keys.
+  func addNumberedNodes(_ type: NodeType, count: Int, from name: String) throws {
+    let table = try makeTable(type, from: name)
+    for key in 0..<count {
+      table.append(key)
+      try table.endRow()
+      if key % (1 << 16) == 0 { try note(name, key, of: count) }
+    }
   }
 
   /// More types than anybody makes by hand, and fewer than a store has numbers for.
@@ -179,8 +207,9 @@ final class GraphImport {
       }
       layout.name = entry.name
       if entry.table.hasLines { layout.lines = entry.table.linesPath }
-      if let type = entry.nodes {
-        layout.columns = ["id"] + names
+      switch entry.owner {
+      case .nodes(let type):
+        layout.columns = [entry.key] + names
         var file = IngestOptions.NodeFile(type, entry.table.path)
         file.layout = layout
         options.nodes.append(file)
@@ -192,11 +221,16 @@ final class GraphImport {
           options.splits.append(labels)
           options.listSplits.insert(labels)
         }
-      } else if let type = entry.edges {
+      case .edges(let type):
         layout.columns = ["source", "target"] + names
         var file = IngestOptions.EdgeFile(type, entry.table.path)
         file.layout = layout
         options.edges.append(file)
+      case .sets(let type):
+        layout.columns = ["id", "set"]
+        var file = IngestOptions.SetFile(type, entry.table.path)
+        file.layout = layout
+        options.sets.append(file)
       }
     }
     options.undirected.formUnion(undirected)
