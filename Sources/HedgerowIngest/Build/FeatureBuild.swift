@@ -13,22 +13,28 @@ import HedgerowStore
 struct FeatureBuild {
   let column: String
   let file: NPYFile
+  /// What messages call it.
+  let name: String
   /// The kind that the column gets.
   let kind: PropertyKind
   private let normalization: IngestOptions.Normalization
 
   /// - Parameters:
+  ///   - name: what messages call the file; its path unless given.
   ///   - element: what the elements are to become, if not what they are.
   ///   - stored: the kind that the column has in the store, when it is there.
   init(
-    _ column: String, path: String, normalization: IngestOptions.Normalization,
+    _ column: String, path: String, called name: String? = nil,
+    normalization: IngestOptions.Normalization,
     element: PropertyKind? = nil, stored: PropertyKind? = nil
   ) throws {
     self.column = column
+    self.name = name ?? path
     self.normalization = normalization
     file = try NPYFile(path: path)
     if let width = file.columnCount, width > 1 << 24 {
-      throw HedgerowError(.badData, "has rows of \(width) elements; the limit is 2^24", at: path)
+      throw HedgerowError(
+        .badData, "has rows of \(width) elements; the limit is 2^24", at: name ?? path)
     }
     var own = Self.kind(of: file, normalization)
     if let element {
@@ -36,7 +42,7 @@ struct FeatureBuild {
         throw HedgerowError(
           .usage,
           "--features makes float32, float16, bfloat16 and int8*SCALE of arrays, not \(element)",
-          at: path)
+          at: name ?? path)
       }
       own = own.with(element, in: file)
     }
@@ -48,7 +54,8 @@ struct FeatureBuild {
           || stored.element.isScaled)
       guard own == stored || isMade else {
         throw HedgerowError(
-          .badData, "holds \(own), but column '\(column)' is \(stored) in the store", at: path)
+          .badData, "holds \(own), but column '\(column)' is \(stored) in the store",
+          at: name ?? path)
       }
     }
     kind = stored ?? own
@@ -129,7 +136,7 @@ struct FeatureBuild {
         throw HedgerowError(
           .badData,
           "row \(rows.lowerBound + index) is not what node '\(rows.lowerBound + index)' has in "
-            + "column '\(column)' of the store, and what is there never changes", at: file.path)
+            + "column '\(column)' of the store, and what is there never changes", at: name)
       }
     }
   }
@@ -200,7 +207,7 @@ struct FeatureBuild {
         row = rows.upperBound
         done += rows.count
         runner.progress(
-          IngestProgress(phase: .features, subject: file.path, done: done, total: file.rowCount))
+          IngestProgress(phase: .features, subject: build.name, done: done, total: file.rowCount))
       }
     }
   }
@@ -218,7 +225,7 @@ struct FeatureBuild {
         .badData,
         "row \(rows.lowerBound + place / width), column \(place % width) is \(values[place]): "
           + "features must be finite",
-        at: file.path)
+        at: name)
     }
     switch file.element {
     case .float32: try check(Float.self)
@@ -240,7 +247,7 @@ struct FeatureBuild {
             .badData,
             "\(place(index, rows)) is \(value), which "
               + "float32 does not hold exactly: save the array as float32",
-            at: file.path)
+            at: name)
         }
         return float
       }
@@ -261,7 +268,7 @@ struct FeatureBuild {
         guard let element = element(value) else {
           throw HedgerowError(
             .badData, "\(place(index, rows)) is \(value), which \(kind.element) does not hold",
-            at: file.path)
+            at: name)
         }
         return element
       }

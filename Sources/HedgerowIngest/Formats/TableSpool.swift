@@ -34,11 +34,15 @@ final class TableSpool {
 
     fileprivate var bufferedByteCount: Int { bytes.capacity + 8 * lines.capacity }
 
-    /// The next field of the row: null where it is nil.
-    func append(_ field: UnsafeRawBufferPointer?) {
+    private func beginField() {
       require(fieldCount < columnCount, "more than \(columnCount) fields")
       if fieldCount > 0 { bytes.append(UInt8(ascii: ",")) }
       fieldCount += 1
+    }
+
+    /// The next field of the row: null where it is nil.
+    func append(_ field: UnsafeRawBufferPointer?) {
+      beginField()
       guard let field else { return }
       isUsed[fieldCount - 1] = true
       var isPlain = field.count > 0
@@ -74,7 +78,20 @@ final class TableSpool {
       field.withUTF8 { append(UnsafeRawBufferPointer($0)) }
     }
 
-    func append(_ number: Int) { append("\(number)") }
+    func append(_ number: Int) { append(integer: Int64(number)) }
+
+    func append(integer: Int64) {
+      beginField()
+      isUsed[fieldCount - 1] = true
+      if integer < 0 { bytes.append(UInt8(ascii: "-")) }
+      let start = bytes.count
+      var rest = integer.magnitude
+      repeat {
+        bytes.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10))
+        rest /= 10
+      } while rest > 0
+      bytes[start...].reverse()
+    }
 
     /// Ends the row; fields that were not given are null.
     ///

@@ -54,6 +54,11 @@ package final class ByteSource {
         .badData, "is compressed with \(format): decompress it first, or use gzip or zstd", at: name
       )
     }
+    if start.elementsEqual("PAR1".utf8) {
+      throw HedgerowError(
+        .badData, "is a Parquet file, which is read from a file only, with --nodes or --edges",
+        at: name)
+    }
     if start.starts(with: [0x1F, 0x8B]) { decoder = try GzipDecoder(name: name) }
     // Frames that say nothing may come first.
     let isSkippable =
