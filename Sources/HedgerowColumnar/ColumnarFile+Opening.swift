@@ -4,16 +4,19 @@ package import HedgerowCore
 /// Formats of files of columns.
 package enum ColumnarFormat: CaseIterable, Sendable {
   case parquet
+  case arrow
 
   private var endings: [String] {
     switch self {
     case .parquet: [".parquet", ".parq"]
+    case .arrow: [".arrow", ".arrows", ".feather", ".ipc"]
     }
   }
 
   private var magic: [UInt8] {
     switch self {
     case .parquet: ParquetFile.magic
+    case .arrow: ArrowFile.magic
     }
   }
 
@@ -45,6 +48,7 @@ package enum ColumnarFormat: CaseIterable, Sendable {
     let bytes = try FileBytes(path: path, called: name)
     switch self {
     case .parquet: return try ParquetFile(bytes, budget: budget)
+    case .arrow: return try ArrowFile(bytes, budget: budget)
     }
   }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import HedgerowColumnar
 import HedgerowCore
 import HedgerowIngest
@@ -233,6 +234,26 @@ import Testing
     #expect(try Contents(workspace.ingest(asParquet).graph) == expected)
     asParquet.nodes.remove(at: 1)
     #expect(try Contents(workspace.ingest(asParquet).graph) == expected)
+  }
+
+  /// Files of Arrow, which pyarrow wrote.
+  @Test func arrowIsReadLikeParquet() throws {
+    let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .deletingLastPathComponent().appendingPathComponent("HedgerowColumnarTests/Files").path
+    let workspace = try Workspace()
+    var options = IngestOptions()
+    options.nodes = [.init("paper", "\(folder)/coded.arrow")]
+    let graph = try workspace.ingest(options).graph
+    #expect(columns("paper", in: graph) == ["text:categorical", "f64:float64", "d9:float64"])
+    let contents = try Contents(graph)
+    #expect(contents.keys["paper"] == (0..<100).map { "\($0 * 3)" })
+    #expect(contents.nodes["paper"]?[43] == ["ééé1", 4.3, -1.75])
+    #expect(contents.nodes["paper"]?[44] == [nil, nil, nil])
+    // A number that int64 does not hold.
+    options.nodes = [.init("paper", "\(folder)/plain.feather")]
+    expectRefused(at: "plain.feather:53", "'9360000000000000000' where column 'u64' wants") {
+      _ = try workspace.ingest(options)
+    }
   }
 
   // MARK: What is refused

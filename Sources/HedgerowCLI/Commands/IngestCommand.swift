@@ -11,7 +11,7 @@ struct IngestCommand: AsyncParsableCommand {
       hedgerow ingest STORE FILE reads a file that says by itself what is in it: a plain edge list \
       (node type "node", edge type node:edge:node), also with comments, as SNAP has them; MatrixMarket; \
       N-Triples and N-Quads; property graphs as CSV of Neo4j, Gremlin and LDBC, several files or a \
-      folder; GraphML; JSON exports of Neo4j. Other files are delimited text, JSON Lines or Parquet whose types the options name. A file may be \
+      folder; GraphML; JSON exports of Neo4j. Other files are delimited text, JSON Lines, Parquet or Arrow whose types the options name. A file may be \
       compressed with gzip or zstd, or be - for standard input.
 
       The first line is a header if it has a known name (id, source, target, label, split, time, \

@@ -1,7 +1,7 @@
 import HedgerowColumnar
 import HedgerowCore
 
-/// Tables of nodes or edges as files of columns: Parquet.
+/// Tables of nodes or edges as files of columns: Parquet and Arrow.
 ///
 /// The kinds of columns are those of the file. A column of lists is read twice: where all lists have one
 /// length it is a column of vectors, and of nodes becomes an array without being text on the way.

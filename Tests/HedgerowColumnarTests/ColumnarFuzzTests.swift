@@ -7,32 +7,34 @@ import Testing
 /// Files that are mangled at random: each column is read, or refused as bad data.
 ///
 /// As the fuzz tests of ingest: `tools/fuzz` goes on for as long as it is told.
-@Suite struct ParquetFuzzTests {
+@Suite struct ColumnarFuzzTests {
   @Test(arguments: [
     "flat-snappy", "flat-plain", "flat-zstd-2", "flat-gzip", "lists", "lists-2", "delta",
-    "delta-length", "delta-bytes", "split", "runs", "refused",
+    "delta-length", "delta-bytes", "split", "runs", "refused", "plain.feather", "zstd.feather",
+    "large.arrow", "coded.arrow", "stream.arrows", "deltas.arrows", "refused.arrow",
   ])
   func mangledFilesAreReadOrRefused(name: String) throws {
     let environment = ProcessInfo.processInfo.environment
-    // A dozen files stand for one format.
+    // Several files stand for one format.
     let seconds = environment["HEDGEROW_FUZZ_SECONDS"].flatMap { Double($0) }.map { $0 / 6 }
     let seed = printedSeed()
     let folder = environment["HEDGEROW_FUZZ_DIR"] ?? NSTemporaryDirectory()
-    let path = "\(folder)/\(name)-\(seed).parquet"
-    let whole = [UInt8](
-      try Data(contentsOf: URL(fileURLWithPath: "\(ParquetFilesTests.folder)/\(name).parquet")))
+    let source = ColumnarFilesTests.path(name)
+    let format = try #require(ColumnarFormat.detect(source))
+    let path = "\(folder)/\(seed)-\(name)"
+    let whole = [UInt8](try Data(contentsOf: URL(fileURLWithPath: source)))
     let start = ContinuousClock.now
     var round: UInt64 = 0
     var found = false
     while !found,
-      seconds.map({ (ContinuousClock.now - start) / .seconds(1) < $0 }) ?? (round < 300)
+      seconds.map({ (ContinuousClock.now - start) / .seconds(1) < $0 }) ?? (round < 60)
     {
       var random = Generator(state: seed &+ round &* 0x1234_5678_9ABC_DEF1)
       round += 1
       try Data(Self.mangle(whole, &random)).write(to: URL(fileURLWithPath: path))
       do {
         let budget = MemoryBudget(total: 512 << 20)
-        let file = try ColumnarFormat.parquet.open(path, called: "x", budget: budget)
+        let file = try format.open(path, called: "x", budget: budget)
         for column in file.columns.indices {
           try read(column, of: file, budget)
         }

@@ -3,14 +3,19 @@ import HedgerowColumnar
 import HedgerowCore
 import Testing
 
-/// Files that pyarrow wrote: `tools/make-parquet-files` makes them, and says there what is in them.
-@Suite struct ParquetFilesTests {
+/// Files that pyarrow wrote: `tools/make-columnar-files` makes them, and says there what is in them.
+@Suite struct ColumnarFilesTests {
   static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     .appendingPathComponent("Files").path
 
+  static func path(_ name: String) -> String {
+    folder + (name.contains(".") ? "/\(name)" : "/\(name).parquet")
+  }
+
   private func open(_ name: String) throws -> any ColumnarFile {
-    try ColumnarFormat.parquet.open(
-      "\(Self.folder)/\(name).parquet", called: "\(name).parquet", budget: makeBudget())
+    let path = Self.path(name)
+    let format = try #require(ColumnarFormat.detect(path))
+    return try format.open(path, called: "\(name).x", budget: makeBudget())
   }
 
   /// Row i has `value(i)`, and null in every fifth row.
@@ -52,13 +57,18 @@ import Testing
       }
     case "y": (0..<100).map { .list([.integer(Int64($0)), .integer(Int64(-$0)), .integer(7)]) }
     case "z": (0..<100).map { .list([.float(Double($0) / 3), .float(-1)]) }
+    case "v":
+      column { .list([.float(Double($0)), .float(Double($0) / 2)]) }
+    case "word": (0..<100).map { .text("\($0)") }
     default: nil
     }
   }
 
   @Test(arguments: [
     "flat-snappy", "flat-plain", "flat-zstd-2", "flat-gzip", "lists", "lists-2", "lists-two-levels",
-    "int96", "delta", "delta-length", "delta-bytes", "split", "runs",
+    "int96", "delta", "delta-length", "delta-bytes", "split", "runs", "plain.feather",
+    "zstd.feather", "large.arrow", "coded.arrow", "stream.arrows", "replaced.arrows",
+    "deltas.arrows",
   ])
   func everyValueIsRead(name: String) throws {
     let file = try open(name)
@@ -73,9 +83,10 @@ import Testing
     #expect(all == file.columns.map { expected($0.name) })
   }
 
-  @Test func typesAreThoseOfTheSchema() throws {
-    let file = try open("flat-snappy")
-    let types = file.columns.map { column in
+  @Test(arguments: ["flat-snappy", "plain.feather"])
+  func typesAreThoseOfTheSchema(name: String) throws {
+    let file = try open(name)
+    let types = file.columns.prefix(22).map { column in
       guard case .values(let type) = column.content else { return "?" }
       return "\(column.name):\(type)"
     }
@@ -92,14 +103,15 @@ import Testing
       ])
   }
 
-  @Test func whatIsNotReadIsRefusedByColumn() throws {
-    let file = try open("refused")
+  @Test(arguments: ["refused", "refused.arrow"])
+  func whatIsNotReadIsRefusedByColumn(name: String) throws {
+    let file = try open(name)
     #expect(try items("id", of: file) == expected("id"))
     for (column, words) in [
       ("s", "structure"), ("m", "map"), ("t", "list of text"), ("n", "list of lists"),
       ("d", "decimal of 38 digits"),
     ] {
-      expectRefused("refused.parquet: column '\(column)' is a") {
+      expectRefused("\(name).x: column '\(column)' is a") {
         let index = file.columns.firstIndex { $0.name == column }!
         _ = try file.makeCursor(of: index, budget: makeBudget())
       }
@@ -110,7 +122,9 @@ import Testing
       }
       #expect(message.contains(words))
     }
-    for (name, codec) in [("brotli", "Brotli"), ("lz4", "LZ4")] {
+    // What comes behind is read all the same.
+    if name.hasSuffix("arrow") { #expect(try items("z", of: file) == expected("z")) }
+    for (name, codec) in [("brotli", "Brotli"), ("lz4", "LZ4"), ("lz4.feather", "LZ4")] {
       expectRefused("column 'id' is compressed with \(codec)") {
         _ = try items("id", of: open(name))
       }
