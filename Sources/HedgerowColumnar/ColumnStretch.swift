@@ -3,19 +3,30 @@ package import HedgerowCore
 /// Some rows of a column, decoded.
 ///
 /// An item is the value of a row, or an element of a row's list. Items that are null are zero, or empty.
+///
+/// Reads and writes of its arrays are not watched for overlaps, which would take longer than they do:
+/// a cursor changes them in its own `advance` only, which hands them to no one meanwhile.
 package final class ColumnStretch {
+  @exclusivity(unchecked)
   package internal(set) var count = 0
   /// Of each item whether it is there.
+  @exclusivity(unchecked)
   package internal(set) var isThere: [Bool] = []
   /// Of these four, the one that the type says has the items.
+  @exclusivity(unchecked)
   package internal(set) var integers: [Int64] = []
+  @exclusivity(unchecked)
   package internal(set) var floats: [Float] = []
+  @exclusivity(unchecked)
   package internal(set) var doubles: [Double] = []
   /// They stay until the next stretch.
+  @exclusivity(unchecked)
   package internal(set) var bytes: [UnsafeRawBufferPointer] = []
   /// Of lists: where the items of each row begin, and behind them where those of the last row end.
+  @exclusivity(unchecked)
   package internal(set) var starts: [Int] = []
   /// Of lists: whether a row has one.
+  @exclusivity(unchecked)
   package internal(set) var hasList: [Bool] = []
 
   init() {}

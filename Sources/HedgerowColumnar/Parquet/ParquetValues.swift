@@ -122,6 +122,7 @@ final class ParquetValues {
         guard numbers != nil else { throw PageFault("has an empty page of \(present) values") }
         try numbers?.read(present, into: scratch.baseAddress!)
       }
+      if present == stretch.isThere.count - first, appendAll(present, to: stretch) { return }
       try appendNumbers(items, to: stretch)
     } else {
       found.removeAll(keepingCapacity: true)
@@ -150,6 +151,22 @@ final class ParquetValues {
         }
       }
     }
+  }
+
+  /// Appends numbers that are all there and lie in pages as they do in stretches; false for others.
+  private func appendAll(_ count: Int, to stretch: ColumnStretch) -> Bool {
+    guard let start = scratch.baseAddress else { return false }
+    func numbers<T>(_ type: T.Type) -> UnsafeBufferPointer<T> {
+      UnsafeBufferPointer(start: start.assumingMemoryBound(to: T.self), count: count)
+    }
+    switch (leaf.physical, leaf.conversion) {
+    case (.int64, .none), (.int64, .unsigned):
+      stretch.integers.append(contentsOf: numbers(Int64.self))
+    case (.float, _): stretch.floats.append(contentsOf: numbers(Float.self))
+    case (.double, _): stretch.doubles.append(contentsOf: numbers(Double.self))
+    default: return false
+    }
+    return true
   }
 
   private func appendNumbers(_ items: Items, to stretch: ColumnStretch) throws {

@@ -55,17 +55,16 @@ final class ArraySpool {
   /// Adds the elements of whole rows.
   func append(_ stretch: ColumnStretch, _ items: Range<Int>) throws {
     switch form {
-    case .float: append(stretch.floats[items]) { $0.bitPattern.littleEndian }
-    case .half: append(stretch.floats[items]) { Float16($0).bitPattern.littleEndian }
-    case .int8, .uint8: append(stretch.integers[items]) { UInt8(truncatingIfNeeded: $0) }
+    case .float: append(stretch.floats[items])
+    case .half: append(stretch.floats[items].map { Float16($0) }[...])
+    case .int8, .uint8:
+      append(stretch.integers[items].map { UInt8(truncatingIfNeeded: $0) }[...])
     }
     if bytes.count >= Self.bufferByteCount { try flush() }
   }
 
-  private func append<T, Stored: BitwiseCopyable>(
-    _ items: ArraySlice<T>, _ stored: (T) -> Stored
-  ) {
-    for item in items { withUnsafeBytes(of: stored(item)) { bytes.append(contentsOf: $0) } }
+  private func append(_ items: ArraySlice<some BitwiseCopyable>) {
+    items.withUnsafeBytes { bytes.append(contentsOf: $0) }
   }
 
   private func flush() throws {

@@ -6,17 +6,20 @@ import HedgerowMapped
 /// type. They are read like any others afterwards, so that memory stays bounded whatever the format.
 final class TableSpool {
   /// A table's rows as they are written.
+  ///
+  /// What changes with each field is not watched for overlapping accesses, which would take longer than
+  /// the field: no closure is called while any of it is being changed.
   final class Table {
     let path: String
     fileprivate let columnCount: Int
     fileprivate(set) var rowCount = 0
-    fileprivate var bytes: [UInt8] = []
+    @exclusivity(unchecked) fileprivate var bytes: [UInt8] = []
     /// Whether each field was given in any row.
-    private(set) var isUsed: [Bool]
+    @exclusivity(unchecked) private(set) var isUsed: [Bool]
     /// For each field the number of elements of its lists; -1 once they differ.
     private(set) var listWidths: [Int]
-    private var fieldCount = 0
-    private var lineCount = 0
+    @exclusivity(unchecked) private var fieldCount = 0
+    @exclusivity(unchecked) private var lineCount = 0
     private var lines: [UInt64] = []
     private(set) var hasLines = false
     private unowned let spool: TableSpool
@@ -83,14 +86,20 @@ final class TableSpool {
     func append(integer: Int64) {
       beginField()
       isUsed[fieldCount - 1] = true
-      if integer < 0 { bytes.append(UInt8(ascii: "-")) }
-      let start = bytes.count
-      var rest = integer.magnitude
-      repeat {
-        bytes.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10))
-        rest /= 10
-      } while rest > 0
-      bytes[start...].reverse()
+      withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
+        var start = digits.count
+        var rest = integer.magnitude
+        repeat {
+          start -= 1
+          digits[start] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+          rest /= 10
+        } while rest > 0
+        if integer < 0 {
+          start -= 1
+          digits[start] = UInt8(ascii: "-")
+        }
+        bytes.append(contentsOf: UnsafeBufferPointer(rebasing: digits[start...]))
+      }
     }
 
     /// Ends the row; fields that were not given are null.
