@@ -137,6 +137,19 @@ import Testing
     #expect(try items("id", of: file) == [])
   }
 
+  /// A file says at its end where its messages are.
+  @Test func anArrowFileThatIsCutIsRefused() throws {
+    let path = NSTemporaryDirectory() + "hedgerow-\(UUID().uuidString).arrow"
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    let whole = try Data(contentsOf: URL(fileURLWithPath: Self.path("plain.feather")))
+    for count in [0, 7, 17, 1000, whole.count - 1] {
+      try whole.prefix(count).write(to: URL(fileURLWithPath: path))
+      expectRefused("x.arrow: ") {
+        _ = try ColumnarFormat.arrow.open(path, called: "x.arrow", budget: makeBudget())
+      }
+    }
+  }
+
   @Test func aFlippedBitIsNoticedWhereThereAreChecksums() throws {
     let path = NSTemporaryDirectory() + "hedgerow-\(UUID().uuidString).parquet"
     defer { try? FileManager.default.removeItem(atPath: path) }

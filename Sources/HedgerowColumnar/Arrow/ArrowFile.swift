@@ -6,7 +6,8 @@ import HedgerowCore
 /// Read are flat columns, those with dictionaries, and lists of numbers; buffers as they are or compressed
 /// with zstd.
 ///
-/// - Complexity: opening goes over the messages without their bodies. A cursor holds some rows of a
+/// - Complexity: opening goes over the messages without their bodies: those that a file's footer names, or
+///   those of a stream one after the other. A cursor holds some rows of a
 ///   column, and its dictionary.
 final class ArrowFile: ColumnarFile {
   /// A record batch, or a dictionary.
@@ -40,9 +41,13 @@ final class ArrowFile: ColumnarFile {
     name = bytes.name
     let start = try bytes.bytes(at: 0, count: min(8, bytes.byteCount))
     isStream = !start.starts(with: Self.magic)
-    var walk = Walk(bytes: bytes, position: isStream ? 0 : 8)
+    var walk = Walk(bytes: bytes)
     do {
-      while try walk.advance() {}
+      if isStream {
+        while try walk.advance() {}
+      } else {
+        try walk.readFooter()
+      }
     } catch is FlatTable.Failure {
       throw wrong("has a message that cannot be read, at byte \(walk.position)")
     } catch let fault as PageFault {
@@ -64,7 +69,7 @@ final class ArrowFile: ColumnarFile {
   /// Goes from message to message.
   private struct Walk {
     let bytes: FileBytes
-    var position: Int
+    var position = 0
     var schema: ArrowSchema?
     var rowCount = 0
     var batches: [Message] = []
@@ -76,7 +81,34 @@ final class ArrowFile: ColumnarFile {
       return four.reversed().reduce(0) { $0 << 8 | Int($1) }
     }
 
-    /// False at the end.
+    /// Goes to each message that a file names at its end, dictionaries first.
+    mutating func readFooter() throws {
+      let size = bytes.byteCount
+      guard size >= 18, try bytes.bytes(at: size - 6, count: 6) == ArrowFile.magic else {
+        throw PageFault("ends without a footer: the file is truncated, fetch it again")
+      }
+      let length = try integer(at: size - 10)
+      guard length <= ArrowFile.longestMetadata, length <= size - 18 else {
+        throw FlatTable.Failure()
+      }
+      position = size - 10 - length
+      let blocks = try bytes.bytes(at: position, count: length).withUnsafeBytes {
+        let footer = try FlatTable(root: $0)
+        schema = try footer.table(1).map { try ArrowSchema($0) }
+        return try footer.integers(2, each: 3) + footer.integers(3, each: 3)
+      }
+      // No byte is of two messages, so that a small file cannot be long to read.
+      var left = size
+      for block in stride(from: 0, to: blocks.count, by: 3) {
+        guard blocks[block] >= 8, blocks[block] < size else { throw FlatTable.Failure() }
+        position = Int(blocks[block])
+        let start = position
+        guard try advance(), position - start <= left else { throw FlatTable.Failure() }
+        left -= position - start
+      }
+    }
+
+    /// Reads the message at the position and goes behind it; false at the end.
     mutating func advance() throws -> Bool {
       // A stream may end where a message could begin.
       guard position < bytes.byteCount else { return false }
