@@ -13,9 +13,9 @@ struct IngestCommand: AsyncParsableCommand {
       N-Triples and N-Quads; property graphs as CSV of Neo4j, Gremlin and LDBC, several files or a \
       folder; GraphML; JSON exports of Neo4j; sparse matrices of SciPy; data sets of the Open Graph \
       Benchmark, TUDataset, DGL and GraphBolt and exports of Kuzu, by their folders; with --format \
-      triples knowledge graphs of head, relation and tail. Other files are delimited text or JSON Lines \
-      whose types the options name. A file may be compressed with gzip or zstd, or be - for standard \
-      input.
+      triples knowledge graphs of head, relation and tail. Other files are delimited text, JSON Lines, \
+      Parquet or Arrow whose types the options name. A file may be compressed with gzip or zstd, or be \
+      - for standard input.
 
       The first line is a header if it has a known name (id, source, target, label, split, time, \
       weight) or a typed one (year:int), or is not numeric where the next lines are. A node file's \

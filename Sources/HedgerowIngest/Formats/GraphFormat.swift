@@ -46,6 +46,12 @@ public enum GraphFormat: String, Sendable, CaseIterable {
     }
     var status = stat()
     guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return .edgeList }
+    if ColumnarTable.isKnown(path) {
+      throw HedgerowError(
+        .badData,
+        "is a table that does not say of what: name its rows with --nodes TYPE=FILE or "
+          + "--edges SOURCE:RELATION:TARGET=FILE", at: String(name))
+    }
     let source = try ByteSource(path: path, called: String(name))
     var start = [UInt8](repeating: 0, count: 64 << 10)
     let count = try start.withUnsafeMutableBytes { try source.read(into: $0) }
@@ -85,7 +91,7 @@ extension IngestOptions {
       GraphImport(
         scratch: scratch, badLines: badLines, progress: progress, isCancelled: isCancelled)
     }
-    try options.readJSONTables(makeImport, in: scratch)
+    try options.readTables(makeImport, in: scratch, budget: budget)
     try options.readArrays(makeImport)
     // For what an index of ids needs.
     let memory = budget.available / 8
@@ -163,49 +169,6 @@ extension IngestOptions {
       }
     }
     return options
-  }
-
-  /// Puts tables in the places of files of JSON Lines, those of one type at a time.
-  private mutating func readJSONTables(
-    _ makeImport: () -> GraphImport, in scratch: String
-  ) throws {
-    func local(_ paths: [String]) throws -> [(path: String, name: String)] {
-      try paths.map { try localCopy(of: $0, in: scratch) }
-    }
-    let nodePlaces = Dictionary(
-      grouping: nodes.indices.filter { JSONTable.isNamed(nodes[$0].path) }
-    ) {
-      nodes[$0].type
-    }
-    for (type, places) in nodePlaces.sorted(by: { $0.value[0] < $1.value[0] }) {
-      let graph = makeImport()
-      let files = try local(places.map { nodes[$0].path })
-      try JSONTable.read(files, keys: ["id"], into: graph) { columns, file in
-        try graph.makeTable(type, columns, from: files[file].name)
-      }
-      var tables = IngestOptions()
-      try graph.finish(into: &tables)
-      for (place, table) in zip(places, tables.nodes) { nodes[place] = table }
-      leftOutLines += tables.leftOutLines
-      leftOutMessages += tables.leftOutMessages
-    }
-    let edgePlaces = Dictionary(
-      grouping: edges.indices.filter { JSONTable.isNamed(edges[$0].path) }
-    ) {
-      edges[$0].type
-    }
-    for (type, places) in edgePlaces.sorted(by: { $0.value[0] < $1.value[0] }) {
-      let graph = makeImport()
-      let files = try local(places.map { edges[$0].path })
-      try JSONTable.read(files, keys: ["source", "target"], into: graph) { columns, file in
-        try graph.makeTable(type, columns, from: files[file].name)
-      }
-      var tables = IngestOptions()
-      try graph.finish(into: &tables)
-      for (place, table) in zip(places, tables.edges) { edges[place] = table }
-      leftOutLines += tables.leftOutLines
-      leftOutMessages += tables.leftOutMessages
-    }
   }
 
   /// A file, a folder that is a data set, or the files of a folder and of the folders in it, in the order

@@ -33,24 +33,15 @@ final class GraphImport {
   }
 
   private struct Entry {
-    /// What rows are of.
-    enum Owner: Hashable {
-      case nodes(NodeType)
-      case edges(EdgeType)
-      /// Members of sets.
-      case sets(NodeType)
-    }
-    var owner: Owner
-    /// Of nodes, as in a typed header.
-    var key = "id"
+    var owner: TableOwner
+    /// As in a header.
+    var keys: [String]
     var columns: [Column]
     var table: TableSpool.Table
     var name: String
-
-    var keyCount: Int { if case .edges = owner { 2 } else { 1 } }
   }
   private struct ListColumn: Hashable {
-    var owner: Entry.Owner
+    var owner: TableOwner
     var name: String
   }
 
@@ -97,34 +88,38 @@ final class GraphImport {
   func makeTable(
     _ type: NodeType, key: String = "id", _ columns: [Column] = [], from name: String
   ) throws -> TableSpool.Table {
-    try Identifier.check(type.name, as: "node type")
-    try checkCount()
-    let table = spool.makeTable(columnCount: 1 + columns.count)
-    entries.append(
-      Entry(owner: .nodes(type), key: key, columns: columns, table: table, name: name))
-    return table
+    try makeTable(.nodes(type), columns, keys: [key], from: name)
   }
 
   /// A table of edges: in each row the keys of source and target, then a field for each column.
   func makeTable(
     _ type: EdgeType, _ columns: [Column] = [], from name: String
   ) throws -> TableSpool.Table {
-    for name in [type.source.name, type.target.name] {
-      try Identifier.check(name, as: "node type")
+    try makeTable(.edges(type), columns, from: name)
+  }
+
+  /// - Parameter keys: their names and kinds as in a header, where the format tells the kinds.
+  func makeTable(
+    _ owner: TableOwner, _ columns: [Column], keys: [String]? = nil, from name: String
+  ) throws -> TableSpool.Table {
+    switch owner {
+    case .nodes(let type), .sets(let type): try Identifier.check(type.name, as: "node type")
+    case .edges(let type):
+      for name in [type.source.name, type.target.name] {
+        try Identifier.check(name, as: "node type")
+      }
+      try Identifier.check(type.relation, as: "relation")
     }
-    try Identifier.check(type.relation, as: "relation")
     try checkCount()
-    let table = spool.makeTable(columnCount: 2 + columns.count)
-    entries.append(Entry(owner: .edges(type), columns: columns, table: table, name: name))
+    let keys = keys ?? owner.keys
+    let table = spool.makeTable(columnCount: keys.count + columns.count)
+    entries.append(Entry(owner: owner, keys: keys, columns: columns, table: table, name: name))
     return table
   }
 
   /// A table of members of sets: in each row the key of a node and the name of a set.
   func makeSetTable(_ type: NodeType, from name: String) throws -> TableSpool.Table {
-    try checkCount()
-    let table = spool.makeTable(columnCount: 2)
-    entries.append(Entry(owner: .sets(type), columns: [.init("set")], table: table, name: name))
-    return table
+    try makeTable(.sets(type), [Column("set", isKept: true)], from: name)
   }
 
   /// A type whose nodes are told apart by their numbers from 0, which are their keys.
@@ -176,7 +171,7 @@ final class GraphImport {
     var widths: [ListColumn: Int] = [:]
     for entry in entries {
       for (index, column) in entry.columns.enumerated() where column.isList {
-        let width = entry.table.listWidths[entry.keyCount + index]
+        let width = entry.table.listWidths[entry.keys.count + index]
         let key = ListColumn(owner: entry.owner, name: column.name)
         let known = widths[key] ?? 0
         widths[key] = known == 0 || known == width ? width : width == 0 ? known : -1
@@ -198,7 +193,7 @@ final class GraphImport {
       layout.comment = 0
       layout.mayLackColumns = true
       let names = entry.columns.enumerated().map { index, column in
-        guard entry.table.isUsed[entry.keyCount + index] || column.isKept else { return "" }
+        guard entry.table.isUsed[entry.keys.count + index] || column.isKept else { return "" }
         guard column.isList, let kind = column.kind else { return column.spelled }
         let width = widths[ListColumn(owner: entry.owner, name: column.name)] ?? -1
         return width > 0 && width <= Self.widestVector
@@ -207,9 +202,9 @@ final class GraphImport {
       }
       layout.name = entry.name
       if entry.table.hasLines { layout.lines = entry.table.linesPath }
+      layout.columns = entry.keys + names
       switch entry.owner {
       case .nodes(let type):
-        layout.columns = [entry.key] + names
         var file = IngestOptions.NodeFile(type, entry.table.path)
         file.layout = layout
         options.nodes.append(file)
@@ -222,12 +217,10 @@ final class GraphImport {
           options.listSplits.insert(labels)
         }
       case .edges(let type):
-        layout.columns = ["source", "target"] + names
         var file = IngestOptions.EdgeFile(type, entry.table.path)
         file.layout = layout
         options.edges.append(file)
       case .sets(let type):
-        layout.columns = ["id", "set"]
         var file = IngestOptions.SetFile(type, entry.table.path)
         file.layout = layout
         options.sets.append(file)

@@ -22,7 +22,9 @@ extension IngestOptions {
       }
       var tables = IngestOptions()
       try graph.finish(into: &tables)
+      let choice = edges[index].layout.choice
       edges[index] = tables.edges[0]
+      edges[index].layout.choice = choice
     }
   }
 }
