@@ -6,9 +6,9 @@ static inline uint64_t mix(uint64_t a, uint64_t b) {
   return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-static uint64_t hash_bytes(const uint8_t *bytes, size_t count) {
+static uint64_t hash_bytes(const uint8_t *bytes, size_t count, uint64_t seed) {
   const uint64_t k0 = 0xA0761D6478BD642Full, k1 = 0xE7037ED1A0B428DBull;
-  uint64_t hash = k0 ^ count, word;
+  uint64_t hash = k0 ^ seed ^ count, word;
   size_t left = count;
   for (; left > 8; bytes += 8, left -= 8) {
     memcpy(&word, bytes, 8);
@@ -46,7 +46,7 @@ enum { GROUP = 32 };
 static void fetch(const hr_table *table, const hr_bytes *texts, size_t count, uint64_t *hashes) {
   uint32_t candidates[GROUP];
   for (size_t i = 0; i < count; i++) {
-    hashes[i] = texts[i].count ? hash_bytes(texts[i].start, texts[i].count) : 0;
+    hashes[i] = texts[i].count ? hash_bytes(texts[i].start, texts[i].count, table->seed) : 0;
     __builtin_prefetch(table->slots + first_slot(table, hashes[i]));
   }
   for (size_t i = 0; i < count; i++) {

@@ -36,12 +36,7 @@ public enum Ingest {
     try options.check()
     let isNew = !FileSystem.exists(path)
     if options.order != .input {
-      guard isNew else {
-        throw HedgerowError(
-          .usage,
-          "--order is for a new store, and this one is there: make one of it with hedgerow rebuild",
-          at: path)
-      }
+      guard isNew else { throw orderOfAStore(path) }
       return try runInOrder(
         options, into: path, budget: budget, pool: pool, progress: progress,
         isCancelled: isCancelled)
@@ -79,6 +74,13 @@ public enum Ingest {
 }
 
 extension Ingest {
+  private static func orderOfAStore(_ path: String) -> HedgerowError {
+    HedgerowError(
+      .usage,
+      "--order is for a new store, and this one is there: make one of it with hedgerow rebuild",
+      at: path)
+  }
+
   /// Makes a store in the input's order beside the new one, which is made of it.
   private static func runInOrder(
     _ options: IngestOptions, into path: String, budget: MemoryBudget, pool: ThreadPool,
@@ -117,6 +119,7 @@ extension Ingest {
   ) throws -> IngestPlan {
     let start = ContinuousClock.now
     try options.check()
+    if options.order != .input, FileSystem.exists(path) { throw orderOfAStore(path) }
     return try GraphStore.withScratch(beside: path) { scratch in
       let store =
         FileSystem.exists(path)

@@ -251,6 +251,8 @@ public struct IngestOptions: Sendable {
   public var undirected: Set<EdgeType> = []
   /// All edge types within one node type are.
   public var isUndirected = false
+  /// But for these.
+  var directed: Set<EdgeType> = []
   /// The column by which samples of an edge type respect time; at most one a type.
   public var times: [EdgeColumn] = []
   /// The column by which samples of an edge type are weighted; at most one a type.

@@ -3,9 +3,9 @@ import HedgerowStore
 
 /// What an ingest would do, as its first pass over the files says.
 ///
-/// Counts, kinds and what is wrong are those of the ingest itself, but that parallel edges which become
-/// one, and pairs that are listed both ways, are counted as they are listed. Bytes and seconds are
-/// estimates.
+/// Counts, kinds and what is wrong are those of the ingest itself but for what only its second pass
+/// sees: edges to nodes that are missing, parallel edges and pairs that are listed both ways, which are
+/// counted as they are listed, and members of sets. Bytes and seconds are estimates.
 public struct IngestPlan: Sendable {
   /// New nodes of each type.
   public var nodes = PerNode<Int>()

@@ -153,8 +153,11 @@ import Testing
     ("edges: {p:e:p: {file: n.csv, source: a}}", "source and target"),
     ("on-missing: perhaps", "perhaps"), ("undirected: 7", "true or false"),
     ("parallel: [keep]", "text"), ("nodes: 7", "keys with values"), ("", "empty"),
-    (String(repeating: "[", count: 100_000), "deeply"),
-    (String(repeating: "- ", count: 100_000), "deeply"),
+    (String(repeating: "[", count: 100_000), "no YAML"),
+    (String(repeating: "- ", count: 100_000), "no YAML"),
+    ("nodes: {p: &a {file: n.csv}, q: *a}", "anchor"),
+    ("a: &a [x, x]\nb: &b [*a, *a]\n? *b\n: 1", "anchor"),
+    ("nodes: {p: {files: [n.csv, \"n*.csv\"]}}", "twice"),
     ("files: {file: n.csv, format: exe}", "exe"),
     ("nodes: {p: {file: n.csv, features: {x: {file: x.npy, kind: string}}}}", "string"),
   ])

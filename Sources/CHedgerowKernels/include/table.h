@@ -14,6 +14,8 @@ typedef struct hr_table {
   uint8_t *arena;
   /// Texts, and their bytes.
   uint64_t count, byte_count;
+  /// Of the hash.
+  uint64_t seed;
 } hr_table;
 
 /// A text that is somewhere; as Swift's UnsafeBufferPointer<UInt8> lies in memory.

@@ -258,7 +258,8 @@ struct IngestCommand: AsyncParsableCommand {
       "would take about \(ByteSize.format(plan.storeByteCount)) on disk, "
         + "\(ByteSize.format(plan.scratchByteCount)) more while it is made, "
         + "\(plan.seconds.formatted(decimals: 1)) s and at most "
-        + "\(ByteSize.format(budget.total)) of memory; nothing was changed")
+        + "\(ByteSize.format(budget.total)) of memory; edges to missing nodes, parallel edges and "
+        + "members of sets were not looked for, and nothing was changed")
   }
 
   private func printColumns(_ properties: [PropertySchema]?) {

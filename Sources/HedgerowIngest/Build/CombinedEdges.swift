@@ -1,8 +1,8 @@
 import Glibc
 import HedgerowCore
 
-/// Edges in out order, those between the same ends as one: some of its columns say something of all of
-/// them, the others are those of the first.
+/// Edges in out order, those between the same ends as one: some of its columns say something of all
+/// of them, the others are those of the first.
 final class CombinedEdges: EdgeStream {
   /// A column and what it gets.
   struct Rule {
@@ -17,6 +17,8 @@ final class CombinedEdges: EdgeStream {
     var isValid = false
     var integer: Int64 = 0
     var real = 0.0
+    /// Some number was infinite or none.
+    var isOpen = false
   }
 
   private let stream: any EdgeStream
@@ -72,8 +74,13 @@ final class CombinedEdges: EdgeStream {
         self.ends = ends
         group.copyMemory(from: UnsafeRawBufferPointer(start: record, count: layout.width))
       }
-      for index in rules.indices where layout.isValid(record, rules[index].column) {
-        try add(record, index)
+      for index in rules.indices {
+        if layout.isValid(record, rules[index].column) {
+          try add(record, index)
+        } else if rules[index].combination == .count {
+          // An edge that was there before anybody counted.
+          try add(1, to: index)
+        }
       }
       position += layout.width
     }
@@ -83,19 +90,11 @@ final class CombinedEdges: EdgeStream {
   private func add(_ record: UnsafeRawPointer, _ index: Int) throws {
     let rule = rules[index]
     let place = record + layout.offsets[rule.column]
-    let isFirst = !totals[index].isValid
-    totals[index].isValid = true
-    func add(_ value: Int64) throws {
-      switch rule.combination {
-      case .max: totals[index].integer = isFirst ? value : max(totals[index].integer, value)
-      case .min: totals[index].integer = isFirst ? value : min(totals[index].integer, value)
-      case .sum, .count:
-        let (sum, isOver) = totals[index].integer.addingReportingOverflow(value)
-        guard !isOver else { throw beyond(rule) }
-        totals[index].integer = sum
-      }
-    }
+    func add(_ value: Int64) throws { try self.add(value, to: index) }
     func add(_ value: Double) {
+      let isFirst = !totals[index].isValid
+      totals[index].isValid = true
+      if !value.isFinite { totals[index].isOpen = true }
       switch rule.combination {
       case .max: totals[index].real = isFirst ? value : max(totals[index].real, value)
       case .min: totals[index].real = isFirst ? value : min(totals[index].real, value)
@@ -113,6 +112,19 @@ final class CombinedEdges: EdgeStream {
     }
   }
 
+  private func add(_ value: Int64, to index: Int) throws {
+    let isFirst = !totals[index].isValid
+    totals[index].isValid = true
+    switch rules[index].combination {
+    case .max: totals[index].integer = isFirst ? value : max(totals[index].integer, value)
+    case .min: totals[index].integer = isFirst ? value : min(totals[index].integer, value)
+    case .sum, .count:
+      let (sum, isOver) = totals[index].integer.addingReportingOverflow(value)
+      guard !isOver else { throw beyond(rules[index]) }
+      totals[index].integer = sum
+    }
+  }
+
   private func endGroup(at filled: inout Int) throws {
     for (index, rule) in rules.enumerated() where totals[index].isValid {
       let total = totals[index]
@@ -127,8 +139,12 @@ final class CombinedEdges: EdgeStream {
       case .uint8: try put(UInt8.self)
       case .int16: try put(Int16.self)
       case .int32: try put(Int32.self)
-      case .float32: place.storeBytes(of: Float(total.real), as: Float.self)
-      case .float64: place.storeBytes(of: total.real, as: Double.self)
+      case .float32:
+        guard total.isOpen || Float(total.real).isFinite else { throw beyond(rule) }
+        place.storeBytes(of: Float(total.real), as: Float.self)
+      case .float64:
+        guard total.isOpen || total.real.isFinite else { throw beyond(rule) }
+        place.storeBytes(of: total.real, as: Double.self)
       default: try put(Int64.self)
       }
       totals[index] = Total()
@@ -141,7 +157,30 @@ final class CombinedEdges: EdgeStream {
   private func beyond(_ rule: Rule) -> HedgerowError {
     HedgerowError(
       .badData,
-      "the \(rule.combination.rawValue) of column '\(rule.name)' over the edges between two nodes is "
-        + "beyond \(rule.kind): declare the column with more bits", at: "\(type)")
+      "the \(rule.combination.rawValue) of column '\(rule.name)' over the edges between two nodes "
+        + "is beyond \(rule.kind): declare the column with more bits", at: "\(type)")
+  }
+}
+
+/// Passes edges on and counts how many pairs of ends they have.
+final class CountedPairs: EdgeStream {
+  private let stream: any EdgeStream
+  private let layout: EdgeLayout
+  private var ends: UInt64?
+  private(set) var count = 0
+
+  init(_ stream: any EdgeStream, layout: EdgeLayout) {
+    self.stream = stream
+    self.layout = layout
+  }
+
+  func next() throws -> UnsafeRawBufferPointer? {
+    guard let block = try stream.next() else { return nil }
+    for start in stride(from: 0, to: block.count, by: layout.width) {
+      let ends = EdgeLayout.ends(block.baseAddress! + start)
+      if ends != self.ends { count += 1 }
+      self.ends = ends
+    }
+    return block
   }
 }

@@ -1,66 +1,106 @@
 import HedgerowCore
+import HedgerowRoaring
 
 /// The rows of one node type whose key an earlier row has, when that is no fault.
 ///
-/// A row is meant by its place among those of the store and of all files. Memory: what the sorters are
-/// given.
+/// A row is meant by its place among those of the store and of all files. Memory: 4 MiB at most, and
+/// twice that while pairs are resolved.
 final class Duplicates {
   let mode: IngestOptions.DuplicateNodes
   private(set) var count = 0
   /// Whether some of the earlier rows are nodes that the store has.
   private(set) var reachStore = false
   private let storedCount: Int
-  private let makeSorter: () -> ExternalSorter
-  // Later and earlier row of each, and the other way round.
-  private lazy var byLater = makeSorter()
-  private lazy var byEarlier = makeSorter()
+  /// Nodes of the store that were deleted.
+  private let deleted: RoaringBitmap
+  private let scratch: String
+  /// Later and earlier row of each.
+  private lazy var byLater = Pairs(scratch: scratch)
+  private var byEarlier: Pairs?
 
   init(
-    _ mode: IngestOptions.DuplicateNodes, after storedCount: Int, memory: Int, scratch: String
+    _ mode: IngestOptions.DuplicateNodes, after storedCount: Int, deleted: RoaringBitmap,
+    scratch: String
   ) {
     self.mode = mode
     self.storedCount = storedCount
-    makeSorter = { ExternalSorter(.words, memory: memory / 2, scratch: scratch) }
+    self.deleted = deleted
+    self.scratch = scratch
   }
+
+  /// Whether a row is a node that the store had and that was deleted.
+  func isDeleted(_ row: Int) -> Bool { row < storedCount && deleted.contains(UInt32(row)) }
 
   func add(earlier: Int, later: Int) throws {
     count += 1
-    if mode != .keepFirst { try append(earlier, later) }
-  }
-
-  private func append(_ earlier: Int, _ later: Int) throws {
+    guard mode != .keepFirst else { return }
     if earlier < storedCount { reachStore = true }
-    func append(_ high: Int, _ low: Int, to sorter: ExternalSorter) throws {
-      try withUnsafeBytes(of: UInt64(high) << 32 | UInt64(low)) { try sorter.append($0) }
-    }
-    try append(later, earlier, to: byLater)
-    try append(earlier, later, to: byEarlier)
+    try byLater.add(later, earlier)
   }
 
   /// Leads pairs to the first row of their key: where dictionaries were on disk, an earlier row may be
   /// the later one of another pair, whose earlier row is the first.
   func resolve() throws {
     guard movesValues else { return }
-    let (pairs, targets) = (try sortedByEarlier(), try sortedByLater())
-    byLater = makeSorter()
-    byEarlier = makeSorter()
+    let (pairs, targets) = (try sortedByEarlier(), try byLater.sorted())
+    let resolved = Pairs(scratch: scratch)
     var hasTarget = try targets.advance()
     while try pairs.advance() {
       let pair = pairs.current!
       while hasTarget, targets.current!.high < pair.high { hasTarget = try targets.advance() }
       let isLed = hasTarget && targets.current!.high == pair.high
-      try append(isLed ? targets.current!.low : pair.high, pair.low)
+      let first = isLed ? targets.current!.low : pair.high
+      if first < storedCount { reachStore = true }
+      try resolved.add(pair.low, first)
     }
+    byLater = resolved
+    byEarlier = nil
   }
 
   /// Whether values of rows go to earlier ones.
   var movesValues: Bool { mode != .keepFirst && count > 0 }
 
-  /// The pairs by the later row. Once.
-  func sortedByLater() throws -> RowPairs { RowPairs(try byLater.finish()) }
+  /// The pairs by the later row.
+  func sortedByLater() throws -> RowPairs { try byLater.sorted() }
 
-  /// The pairs by the earlier row and then the later one. Once.
-  func sortedByEarlier() throws -> RowPairs { RowPairs(try byEarlier.finish()) }
+  /// The pairs by the earlier row and then the later one.
+  func sortedByEarlier() throws -> RowPairs {
+    if let byEarlier { return try byEarlier.sorted() }
+    let turned = Pairs(scratch: scratch)
+    let pairs = try byLater.sorted()
+    while try pairs.advance() { try turned.add(pairs.current!.low, pairs.current!.high) }
+    byEarlier = turned
+    return try turned.sorted()
+  }
+
+  /// Lets go of the pairs.
+  func release() {
+    byLater = Pairs(scratch: scratch)
+    byEarlier = nil
+  }
+
+  /// Pairs of rows, gathered and then read in order as often as needed.
+  private final class Pairs {
+    private let scratch: String
+    private lazy var sorter = ExternalSorter(.words, memory: 2 << 20, scratch: scratch)
+    private var records: SortedRecords?
+
+    init(scratch: String) { self.scratch = scratch }
+
+    func add(_ high: Int, _ low: Int) throws {
+      try withUnsafeBytes(of: UInt64(high) << 32 | UInt64(low)) { try sorter.append($0) }
+    }
+
+    func sorted() throws -> RowPairs {
+      if let records {
+        try records.rewind()
+        return RowPairs(records)
+      }
+      let records = try sorter.finish()
+      self.records = records
+      return RowPairs(records)
+    }
+  }
 }
 
 /// Pairs of rows in order.

@@ -21,6 +21,8 @@ struct EdgeBuild {
   let source: NodeKeys
   let target: NodeKeys
   let missing: IngestOptions.MissingNodes
+  /// Rows are those of nodes: one whose node is not there says nothing.
+  let areMemberships: Bool
   let isUndirected: Bool
   let parallel: IngestOptions.ParallelEdges
   /// What becomes of several edges between two nodes, if they become one.
@@ -35,6 +37,8 @@ struct EdgeBuild {
     var edges: Int
     /// Arcs of undirected edges that were there and came again.
     var presentEdges = 0
+    /// Edges that are stored and were not there, also when they are one with others now.
+    var added = 0
   }
 
   func run() throws -> Counts {
@@ -53,7 +57,8 @@ struct EdgeBuild {
     let forward = makeSorter()
     let backward = layout.isPlain || isUndirected ? makeSorter() : nil
     try EdgeReader(
-      table, layout: layout, source: source, target: target, missing: missing, forward: forward,
+      table, layout: layout, source: source, target: target, missing: missing,
+      areMemberships: areMemberships, forward: forward,
       backward: backward, heap: heap, lookupMemory: lookupMemory, runner: runner, faults: faults
     ).run()
     try heap?.flush()
@@ -81,13 +86,24 @@ struct EdgeBuild {
       } else {
         listed
       }
-    let (stored, arcs) = try merged(new, .out, layout)
-    let texts = Texts(heap: heap, stored: stored)
     var counts = Counts(edges: 0)
+    if !combinations.isEmpty {
+      let stored =
+        (present?.count(of: type) ?? 0) > 0
+        ? try StoredEdges(type, in: present!, .out, layout: layout) : nil
+      let counted = stored.map { CountedPairs($0, layout: layout) }
+      let all = try counted.map { try MergedEdges($0, new, .all, layout: layout) } ?? new
+      counts.edges = try writeWithColumns(
+        CombinedEdges(all, layout: layout, combinations, of: type), layout,
+        Texts(heap: heap, stored: stored), inMemory: share, total: total(sortedForward))
+      counts.added = counts.edges - (counted?.count ?? 0)
+      return counts
+    }
+    let (stored, arcs) = try merged(new, .out, layout)
     counts.edges = try writeWithColumns(
-      combinations.isEmpty ? arcs : CombinedEdges(arcs, layout: layout, combinations, of: type),
-      layout, texts, inMemory: share, total: total(sortedForward))
-    if !combinations.isEmpty { return counts }
+      arcs, layout, Texts(heap: heap, stored: stored), inMemory: share,
+      total: total(sortedForward))
+    counts.added = counts.edges - (present?.count(of: type) ?? 0)
     counts.presentEdges = (arcs as? MergedEdges).map { stored == nil ? 0 : $0.droppedCount } ?? 0
     return counts
   }
@@ -117,7 +133,7 @@ struct EdgeBuild {
     return (
       stored,
       try MergedEdges(
-        stored, new, isUndirected && combinations.isEmpty ? .surplus : .all, layout: layout)
+        stored, new, isUndirected ? .surplus : .all, layout: layout)
     )
   }
 
@@ -180,7 +196,9 @@ struct EdgeBuild {
         { try drain(byTarget, to: `in`, reporting: nil) })
     }
     try inParallel(runner.pool, { try out.finish() }, { try `in`.finish() })
-    return Counts(edges: Int(out.edgeCount), presentEdges: presentEdges)
+    return Counts(
+      edges: Int(out.edgeCount), presentEdges: presentEdges,
+      added: Int(out.edgeCount) - (present?.count(of: type) ?? 0))
   }
 
   private func drain(

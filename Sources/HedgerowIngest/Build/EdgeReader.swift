@@ -11,6 +11,7 @@ final class EdgeReader {
   private let layout: EdgeLayout
   private let ends: [NodeKeys]
   private let missing: IngestOptions.MissingNodes
+  private let areMemberships: Bool
   /// Edges forward, and backward when they are undirected or have no columns.
   private let forward: ExternalSorter
   private let backward: ExternalSorter?
@@ -27,12 +28,14 @@ final class EdgeReader {
   /// - Parameter lookupMemory: for edges that wait for their keys; only taken when they must.
   init(
     _ table: InputTable, layout: EdgeLayout, source: NodeKeys, target: NodeKeys,
-    missing: IngestOptions.MissingNodes, forward: ExternalSorter, backward: ExternalSorter?,
+    missing: IngestOptions.MissingNodes, areMemberships: Bool, forward: ExternalSorter,
+    backward: ExternalSorter?,
     heap: TextHeap?, lookupMemory: Int, runner: PassRunner, faults: Faults
   ) {
     self.table = table
     self.layout = layout
     self.missing = missing
+    self.areMemberships = areMemberships
     self.forward = forward
     self.backward = backward
     self.heap = heap
@@ -169,7 +172,8 @@ final class EdgeReader {
       let end = ids[0][row] == .max ? 0 : ids[1][row] == .max ? 1 : -1
       if end >= 0 {
         chunk.mark(
-          row, as: .missingNode, missingMessage(chunk, row, columns[end], end))
+          row, as: areMemberships && end == 0 ? .unwanted : .missingNode,
+          missingMessage(chunk, row, columns[end], end))
       } else {
         ids[0][kept] = ids[0][row]
         ids[1][kept] = ids[1][row]
@@ -280,6 +284,7 @@ final class EdgeReader {
 
   /// Only for a message is the line read again.
   private func addMissing(row: UInt64, end: Int) throws {
+    if areMemberships && end == 0 { return }
     func visit(_ look: (InputFile, TextChunk, Int) -> String) throws -> String {
       try runner.visit(row: Int(row), of: table, look)
     }

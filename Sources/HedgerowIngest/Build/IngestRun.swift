@@ -1,6 +1,7 @@
 import Glibc
 import HedgerowCore
 import HedgerowMapped
+import HedgerowRoaring
 import HedgerowStore
 
 /// One ingest from its options to everything but the commit.
@@ -63,6 +64,7 @@ struct IngestRun {
       let added = keys[type].count - keys[type].storedCount
       plan.nodes[type] = added
       plan.duplicates += duplicates[type].count
+      try checkFeatures(of: type)
       let features = (features[optional: type] ?? []).map(\.kind)
       plan.add(rows: added, of: nodeTables[type].properties.map(\.kind) + features)
       plan.addKeys(added, byteCount: keys[type].keyByteCount, keys[type].storedKind)
@@ -73,6 +75,7 @@ struct IngestRun {
       plan.add(rows: arcs, of: table.properties.map(\.kind))
       plan.addIndices(arcs, columns: table.properties.count)
       plan.addSorting(arcs, columns: table.properties.map(\.kind))
+      _ = try combinations(of: type, table)
     }
     // Texts come to no more than the files that they are in.
     if plan.hasTexts { plan.storeByteCount += try textFileByteCount() }
@@ -81,6 +84,16 @@ struct IngestRun {
       (options.leftOutMessages + faults.messages).prefix(TextChunk.messageLimit))
     plan.schema = schema(of: plan.nodes.keys.map { $0 })
     return plan
+  }
+
+  /// Rows of nodes that the store has cannot bring features, which are written once.
+  private func checkFeatures(of type: NodeType) throws {
+    guard duplicates[type].reachStore, features[optional: type] != nil else { return }
+    throw HedgerowError(
+      .usage,
+      "--on-duplicate \(options.duplicateNodes.rawValue) cannot change features of nodes that the "
+        + "store has, and \(nodeTables[type].files[0].name) lists some of '\(type)': leave out "
+        + "--features")
   }
 
   private func textFileByteCount() throws -> Int {
@@ -98,6 +111,7 @@ struct IngestRun {
 
     var report = IngestReport()
     for type in options.nodeTypes where isWritten(type, keys[type]) {
+      try checkFeatures(of: type)
       try NodeBuild(
         runner: runner, builder: builder, table: nodeTables[type], keys: keys[type],
         features: features[optional: type] ?? [],
@@ -107,6 +121,7 @@ struct IngestRun {
         memory: budget.available / 4, keyed: keyedRows[optional: type]
       ).run()
       report.duplicates += duplicates[type].count
+      duplicates[type].release()
       report.nodes[type] = keys[type].count
       report.addedNodes[type] = keys[type].count - keys[type].storedCount
       if hasFile(type) || (isPresent(type) && featureRows[optional: type] == nil) {
@@ -130,6 +145,7 @@ struct IngestRun {
       let counts = try EdgeBuild(
         runner: runner, builder: builder, faults: faults, type: type, table: table,
         source: keys[type.source], target: keys[type.target], missing: missing(type),
+        areMemberships: areMemberships(type),
         isUndirected: options.undirected.contains(type),
         parallel: options.distinctTypes.contains(type) ? .fail : options.parallelEdges,
         combinations: combinations(of: type, table),
@@ -137,7 +153,7 @@ struct IngestRun {
         memory: memory
       ).run()
       report.edges[type] = counts.edges
-      report.addedEdges[type] = counts.edges - present.count(of: type)
+      report.addedEdges[type] = counts.added
       if counts.presentEdges > 0 { report.presentEdges[type] = counts.presentEdges }
     }
     report.skipped = faults.count + options.leftOutLines
@@ -155,7 +171,9 @@ struct IngestRun {
       guard let column = table.codecs.firstIndex(where: { $0.name == name }) else {
         let names = table.codecs.map { "'\($0.name)'" }.joined(separator: ", ")
         throw HedgerowError(
-          .usage, "--combine: type '\(type)' has no column '\(name)'; it has \(names)")
+          .usage,
+          "--combine: type '\(type)' has no column '\(name)'; it has "
+            + (names.isEmpty ? "none" : names))
       }
       let kind = table.codecs[column].kind
       guard CombinedEdges.takes(kind, rule.combination) else {
@@ -389,6 +407,11 @@ struct IngestRun {
     return isInteger ? .integers : isUUID && hasRows ? .uuids : .texts
   }
 
+  /// Whether an edge type's rows are those of its source's nodes.
+  private func areMemberships(_ type: EdgeType) -> Bool {
+    edgeTables[type].files.allSatisfy(\.skipsRowsWithoutKey)
+  }
+
   /// Whether keys in edge files become nodes of the type.
   private func gathers(_ type: NodeType) -> Bool {
     if featureRows[optional: type] != nil { return false }
@@ -418,7 +441,8 @@ struct IngestRun {
         var table = table
         table.resetScan()
         duplicates[type] = Duplicates(
-          options.duplicateNodes, after: keys[type].storedCount, memory: share / 8,
+          options.duplicateNodes, after: keys[type].storedCount,
+          deleted: isPresent(type) ? present.deletedNodes(of: type) : RoaringBitmap(),
           scratch: scratch)
         if try !scan.scan(nodes: &table, keys: keys[type], duplicates[type]) {
           texts.insert(type)
@@ -431,7 +455,11 @@ struct IngestRun {
         let ends = [edge.source, edge.target]
         let isInteger = try scan.scan(
           edges: &table,
-          ends.map { Scan.KeyColumn(keys: keys[$0], isGathered: gathers($0)) })
+          (0..<2).map { end in
+            let isRow = end == 0 && areMemberships(edge)
+            return Scan.KeyColumn(
+              keys: keys[ends[end]], isGathered: gathers(ends[end]) && !isRow)
+          })
         for end in 0..<2 where !isInteger[end] { texts.insert(ends[end]) }
         edgeTables[edge] = table
       }

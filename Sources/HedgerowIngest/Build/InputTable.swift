@@ -156,7 +156,8 @@ final class Faults {
   init(_ mode: IngestOptions.BadLines) { self.mode = mode }
 
   func add(_ chunk: TextChunk, of file: InputFile) throws {
-    for fault in chunk.faults where fault.cause != .unwanted {
+    // The rows of memberships are those of nodes, of which it was said.
+    for fault in chunk.faults where fault.cause != .unwanted && !file.skipsRowsWithoutKey {
       try add(fault.message, at: file.place(of: fault.line))
     }
   }

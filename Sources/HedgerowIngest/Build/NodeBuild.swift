@@ -75,6 +75,8 @@ struct NodeBuild {
     var names = TextTable()
     var members: [[UInt32]] = []
     var sets: [RoaringBitmap] = []
+    /// Nodes of the store whose value was another one, by the set that it named.
+    var left: [String: RoaringBitmap] = [:]
 
     mutating func flush() {
       for index in members.indices where !members[index].isEmpty {
@@ -87,12 +89,6 @@ struct NodeBuild {
   /// Begins the columns anew that the store has and rows of the files change.
   private func replaceStoredColumns() throws -> [Int] {
     let type = keys.type
-    guard features.isEmpty else {
-      throw HedgerowError(
-        .usage,
-        "--on-duplicate \(duplicates.mode.rawValue) cannot change features of nodes that the store has, "
-          + "and \(table.files[0].name) lists some of '\(type)': leave out --features")
-    }
     let schema = present?.schema.node(type)
     return try table.codecs.indices.filter { column in
       guard let property = schema?.property(table.codecs[column].name),
@@ -119,7 +115,9 @@ struct NodeBuild {
       ? try RowPatches(
         duplicates, of: table, splits: splits.map(\.column), after: keys.storedCount,
         runner: runner, memory: memory, scratch: builder.scratchDirectory) : nil
-    try writeStored(rewritten, writers, patches, &splits)
+    // Those of new columns and of columns that begin anew.
+    let begun = writers.indices.filter { writers[$0]?.rowCount == 0 }
+    try writeStored(begun, rewritten, writers, patches, &splits)
     for writer in writers { try writer?.appendNulls(keys.storedCount - Int(writer!.rowCount)) }
     var rowCount = keys.storedCount
     var nextID = UInt32(keys.storedCount)
@@ -130,15 +128,16 @@ struct NodeBuild {
           return table.encode(chunk, file: file)
         } consume: { chunk, values in
           let changes = try RowChanges(patches, in: chunk, from: rowCount)
+          for index in values.indices { changes?.apply(to: values[index], column: index) }
           for rows in keptRows(of: chunk, from: rowCount) {
             for case (let index, let writer?) in writers.enumerated() {
-              changes?.apply(to: values[index], rows, column: index)
               try write(
                 values[index], rows, of: chunk, field: table.fields[file][index],
                 by: table.codecs[index], changes: changes, column: index, to: writer)
             }
             for index in splits.indices {
-              guard let field = table.fields[file][splits[index].column] else { continue }
+              let field = table.fields[file][splits[index].column]
+              if field == nil && changes == nil { continue }
               try add(
                 rows, of: chunk, field: field, firstID: nextID, changes: changes, split: index,
                 to: &splits[index])
@@ -155,43 +154,47 @@ struct NodeBuild {
         try writer.finish(categories: codec.categories)
       }
     }
-    for split in splits {
+    for var split in splits {
       for index in 0..<split.names.count {
         let name = Self.setName(split.names.text(index))
-        let members = try present?.set(named: name, of: keys.type) ?? RoaringBitmap()
+        var members = try present?.set(named: name, of: keys.type) ?? RoaringBitmap()
+        if let left = split.left.removeValue(forKey: name) { members.subtract(left) }
         try builder.setMembers(name, of: keys.type, members.union(split.sets[index]))
+      }
+      for (name, left) in split.left.sorted(by: { $0.key < $1.key }) {
+        guard var members = try present?.set(named: name, of: keys.type) else { continue }
+        members.subtract(left)
+        try builder.setMembers(name, of: keys.type, members)
       }
     }
   }
 
   // MARK: Nodes that the store has
 
-  private static let storedBlockCount = 4096
-
   /// Writes the rows of nodes that the store has to columns that begin anew, with what the files say.
+  ///
+  /// - Parameter rewritten: those of the columns that the store has.
   private func writeStored(
-    _ columns: [Int], _ writers: [ColumnWriter?], _ patches: RowPatches?, _ splits: inout [Split]
+    _ columns: [Int], _ rewritten: [Int], _ writers: [ColumnWriter?], _ patches: RowPatches?,
+    _ splits: inout [Split]
   ) throws {
     guard let present, let patches, duplicates.reachStore else { return }
-    let deleted = present.deletedNodes(of: keys.type)
-    let readers = try columns.map {
-      try present.columnReader(of: keys.type, table.codecs[$0].name)
+    let readers = try columns.map { column in
+      rewritten.contains(column)
+        ? try present.columnReader(of: keys.type, table.codecs[column].name) : nil
     }
-    for start in stride(from: 0, to: keys.storedCount, by: Self.storedBlockCount) {
+    let widest = columns.map { table.codecs[$0].byteWidth }.max() ?? 0
+    let blockCount = max(1, min(4096, (1 << 20) / max(1, widest)))
+    for start in stride(from: 0, to: keys.storedCount, by: blockCount) {
       try runner.checkCancelled()
-      let rows = start..<min(keys.storedCount, start + Self.storedBlockCount)
+      let rows = start..<min(keys.storedCount, start + blockCount)
       let changes = try patches.next(below: rows.upperBound)
-      for patch in changes where deleted.contains(UInt32(patch.row)) {
-        throw HedgerowError(
-          .badData,
-          "lists node '\(try present.key(of: NodeID(UInt32(patch.row)), of: keys.type))', which was "
-            + "deleted from the store: bring it back with hedgerow insert", at: table.files[0].name)
-      }
       for (column, reader) in zip(columns, readers) {
         try copy(rows, of: reader, changes, patches, column: column, to: writers[column]!)
       }
       for index in splits.indices {
         for patch in changes where patches.changes(splits[index].column, patch) {
+          try leaveSets(UInt32(patch.row), of: &splits[index], in: present)
           try patches.withField(ofSplit: index, patch) {
             try add(
               UInt32(patch.row), field: $0?.assumingMemoryBound(to: UInt8.self),
@@ -203,14 +206,34 @@ struct NodeBuild {
     }
   }
 
+  /// Takes a node out of the sets that its value in the store names.
+  private func leaveSets(_ id: UInt32, of split: inout Split, in present: Snapshot) throws {
+    let column = table.codecs[split.column].name
+    guard present.schema.node(keys.type)?.property(column) != nil,
+      let value = try present.value(of: column, of: keys.type, at: NodeID(id))
+    else { return }
+    var names: [String] = []
+    switch value {
+    case .text(let text):
+      names = split.isList ? text.split(separator: ";").map { String($0) } : [text]
+    case .int(let number): names = ["\(number)"]
+    case .bool(let flag): names = ["\(flag)"]
+    default: break
+    }
+    for name in names {
+      let name = Array(name.utf8).withUnsafeBufferPointer { Self.setName($0) }
+      split.left[name, default: RoaringBitmap()].insert(id)
+    }
+  }
+
   private func copy(
-    _ rows: Range<Int>, of reader: ColumnReader, _ changes: [RowPatches.Patch],
+    _ rows: Range<Int>, of reader: ColumnReader?, _ changes: [RowPatches.Patch],
     _ patches: RowPatches, column: Int, to writer: ColumnWriter
   ) throws {
     if writer.kind.hasVariableLength {
       var row = rows.lowerBound
       var next = 0
-      try reader.readTexts(rows) { text in
+      func append(_ text: UnsafeRawBufferPointer?) throws {
         if next < changes.count, changes[next].row == row {
           let patch = changes[next]
           next += 1
@@ -223,10 +246,19 @@ struct NodeBuild {
         try writer.append(text: text)
         row += 1
       }
-      return
+      guard let reader else {
+        for _ in rows { try append(nil) }
+        return
+      }
+      return try reader.readTexts(rows, append)
     }
     let values = ColumnCodec.Values(count: rows.count, byteWidth: writer.kind.byteWidth)
-    try reader.read(rows, into: values.bytes, isValid: values.isValid)
+    if let reader {
+      try reader.read(rows, into: values.bytes, isValid: values.isValid)
+    } else {
+      values.bytes.initializeMemory(as: UInt8.self, repeating: 0)
+      values.isValid.initialize(repeating: false)
+    }
     for patch in changes where patches.changes(column, patch) {
       patches.put(column, patch, at: patch.row - rows.lowerBound, into: values)
     }
@@ -278,7 +310,7 @@ struct NodeBuild {
   // MARK: Sets
 
   private func add(
-    _ rows: Range<Int>, of chunk: TextChunk, field: Int, firstID: UInt32, changes: RowChanges?,
+    _ rows: Range<Int>, of chunk: TextChunk, field: Int?, firstID: UInt32, changes: RowChanges?,
     split index: Int, to split: inout Split
   ) throws {
     for row in rows {
@@ -288,7 +320,7 @@ struct NodeBuild {
           try add(id, field: $0?.assumingMemoryBound(to: UInt8.self), to: &split)
         }
       } else {
-        try add(id, field: chunk.field(row, field), to: &split)
+        try add(id, field: field.map { chunk.field(row, $0) }, to: &split)
       }
     }
     split.flush()

@@ -175,9 +175,9 @@ struct RowChanges {
   func patch(_ row: Int) -> RowPatches.Patch? { byRow[row] }
 
   /// Puts values of a fixed width into their places.
-  func apply(to values: ColumnCodec.Values, _ rows: Range<Int>, column: Int) {
+  func apply(to values: ColumnCodec.Values, column: Int) {
     guard values.bytes.count > 0 else { return }
-    for (row, patch) in byRow where rows.contains(row) && patches.changes(column, patch) {
+    for (row, patch) in byRow where patches.changes(column, patch) {
       patches.put(column, patch, at: row, into: values)
     }
   }

@@ -234,14 +234,19 @@ struct Scan {
     _ key: String, _ earlier: Int, _ later: Int, in table: InputTable, after storedCount: Int,
     _ duplicates: Duplicates
   ) throws {
-    guard duplicates.mode == .fail else {
-      return try duplicates.add(earlier: earlier, later: later)
-    }
     let key = key.count > 60 ? "\(key.prefix(60))..." : key
     func line(_ row: Int) throws -> String {
       try runner.visit(row: row - storedCount, of: table) { file, chunk, row in
         file.place(of: chunk.line(of: row))
       }
+    }
+    if duplicates.isDeleted(earlier) {
+      return try faults.add(
+        "lists the key '\(key)', whose node was deleted from the store: bring it back with "
+          + "hedgerow insert", at: line(later))
+    }
+    guard duplicates.mode == .fail else {
+      return try duplicates.add(earlier: earlier, later: later)
     }
     try faults.add(
       earlier < storedCount

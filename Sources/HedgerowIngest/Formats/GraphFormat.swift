@@ -147,13 +147,15 @@ extension IngestOptions {
       try graph.finish(into: &options)
     }
     options.offsets = []
-    options.edges.insert(contentsOf: lists + triples.edgeFiles, at: 0)
+    options.edges.insert(contentsOf: lists + triples.edgeFiles(comment: comment), at: 0)
     let isEmpty = options.nodes.isEmpty && options.edges.isEmpty && options.features.isEmpty
     guard graphs.isEmpty || !isEmpty else {
       throw HedgerowError(.badData, "has neither nodes nor edges", at: graphs.first?.path)
     }
     if isUndirected {
-      let types = options.edgeTypes.filter { $0.source == $0.target }
+      let types = options.edgeTypes.filter {
+        $0.source == $0.target && !options.directed.contains($0)
+      }
       guard !types.isEmpty else {
         throw HedgerowError(
           .usage, "--undirected needs an edge type whose ends are of one node type")

@@ -76,6 +76,10 @@ extension IngestOptions {
   ) throws -> IngestOptions {
     var tables = IngestOptions()
     guard !named.isEmpty else { return tables }
+    for file in named where file.layout.skipsRowsWithoutKey {
+      throw HedgerowError(
+        .usage, "has a membership: that is for delimited text, so give it as edges", at: file.path)
+    }
     let files = TableFiles(
       owner: owner, files: try named.map { try localCopy(of: $0.path, in: scratch) },
       columns: named[0].layout.columns ?? columns, keys: try Self.keys(of: named), areAll: areAll,

@@ -11,11 +11,13 @@ struct Triples {
 
   mutating func add(_ path: String, called name: String) { files.append((path, name)) }
 
-  var edgeFiles: [IngestOptions.EdgeFile] {
+  /// - Parameter comment: what begins comments; no line is one unless it is given.
+  func edgeFiles(comment: UInt8?) -> [IngestOptions.EdgeFile] {
     files.map { path, name in
       var file = IngestOptions.EdgeFile(Self.type, path)
       if path != name { file.layout.name = name }
       file.layout.header = .absent
+      file.layout.comment = comment ?? 0
       file.layout.columns = ["source", "relation:categorical", "target"]
       if files.count > 1 {
         file.layout.choice.constants = [.init("split:categorical", Self.part(name))]

@@ -37,7 +37,7 @@ package final class TextTable {
     table = hr_table(
       slots: Self.zeroed(slotCount), mask: UInt64(slotCount - 1),
       entries: Self.resized(nil, to: entryCapacity), arena: Self.resized(nil, to: arenaCapacity),
-      count: 0, byte_count: 0)
+      count: 0, byte_count: 0, seed: Self.seed)
   }
 
   // The C library moves large blocks by remapping pages, which copies nothing.
@@ -47,13 +47,26 @@ package final class TextTable {
     guard let memory = realloc(pointer, count * MemoryLayout<T>.stride) else {
       fatalError("no memory for \(count * MemoryLayout<T>.stride) bytes of keys")
     }
+    askForLargePages(memory, count * MemoryLayout<T>.stride)
     return memory.assumingMemoryBound(to: T.self)
   }
+
+  /// Look-ups go all over the memory, so that finding its pages costs as much as reading them.
+  private static func askForLargePages(_ memory: UnsafeMutableRawPointer, _ byteCount: Int) {
+    guard byteCount >= 4 << 20 else { return }
+    let start = (Int(bitPattern: memory) + 4095) & ~4095
+    let end = (Int(bitPattern: memory) + byteCount) & ~4095
+    madvise(UnsafeMutableRawPointer(bitPattern: start), end - start, Int32(MADV_HUGEPAGE))
+  }
+
+  /// Drawn once a process, so that nobody can choose keys that all have one hash.
+  private static let seed = UInt64.random(in: .min ... .max)
 
   private static func zeroed(_ count: Int) -> UnsafeMutablePointer<UInt64> {
     guard let memory = calloc(count, 8) else {
       fatalError("no memory for \(count * 8) bytes of keys")
     }
+    askForLargePages(memory, count * 8)
     return memory.assumingMemoryBound(to: UInt64.self)
   }
 
@@ -180,6 +193,9 @@ extension hr_bytes {
 extension [TextTable.Text] {
   /// The texts as C sees them: both are a pointer and a count.
   fileprivate func withPieces(_ body: (UnsafePointer<hr_bytes>?) -> Void) {
+    require(
+      MemoryLayout<TextTable.Text>.stride == MemoryLayout<hr_bytes>.stride,
+      "texts are no pointers with counts")
     withUnsafeBytes { body($0.baseAddress?.assumingMemoryBound(to: hr_bytes.self)) }
   }
 }

@@ -89,7 +89,8 @@ extension TextChunk {
             if number > 0 { bytes.append(separator) }
             bytes += key
           }
-          set(row, place, field(at: start + begin, count: bytes.count - begin, isQuoted: false))
+          // The parts have no spaces around them but those that stood in quotes.
+          set(row, place, field(at: start + begin, count: bytes.count - begin, isQuoted: true))
         }
       }
     }

@@ -158,8 +158,12 @@ private struct ImportSpec {
     for path in try node["offsets"]?.list.flatMap({ try matches($0) }) ?? [] {
       options.offsets.append(.init(type, path))
     }
-    if let value = node["undirected"], try value.flag(of: "'undirected'") {
-      options.undirected.insert(type)
+    if let value = node["undirected"] {
+      if try value.flag(of: "'undirected'") {
+        options.undirected.insert(type)
+      } else {
+        options.directed.insert(type)
+      }
     }
     if let value = node["time"] {
       options.times.append(.init(type, try value.text(of: "a column")))
@@ -246,9 +250,15 @@ private struct ImportSpec {
 
   /// The files under `file` and `files`, each with what is said of it alone.
   private func files(of node: YAMLNode) throws -> [(path: String, own: YAMLNode?)] {
-    guard node.isMapping else { return try paths(node) }
-    return try (node["file"]?.list ?? []).flatMap { try paths($0) }
-      + (node["files"]?.list ?? []).flatMap { try paths($0) }
+    let found =
+      node.isMapping
+      ? try (node["file"]?.list ?? []).flatMap { try paths($0) }
+        + (node["files"]?.list ?? []).flatMap { try paths($0) } : try paths(node)
+    var seen: Set<String> = []
+    for (path, _) in found where !seen.insert(path).inserted {
+      throw node.wrong("names '\(path)' twice, also by a pattern")
+    }
+    return found
   }
 
   /// A path or a pattern, or a mapping that has one under `file`; a list of them.
@@ -269,7 +279,10 @@ private struct ImportSpec {
     }
     var found = glob_t()
     defer { globfree(&found) }
-    guard glob(path, 0, nil, &found) == 0, found.gl_pathc > 0 else {
+    // Only the name is a pattern.
+    let folder = name.hasPrefix("/") ? "" : String(path.dropLast(name.count))
+    let escaped = folder.map { "*?[\\".contains($0) ? "\\\($0)" : "\($0)" }.joined()
+    guard glob(escaped + name, 0, nil, &found) == 0, found.gl_pathc > 0 else {
       throw HedgerowError(.noInput, "no file is named like '\(name)'", at: node.place)
     }
     return (0..<Int(found.gl_pathc)).map { String(cString: found.gl_pathv[$0]!) }

@@ -6,6 +6,8 @@ internal import Yams
 struct YAMLNode {
   private let node: Yams.Node
   private let file: String
+  /// Where its key stands, if it has one.
+  private var keyMark: Yams.Mark?
 
   /// Documents are written by hand: a longer one is none.
   private static let longestDocument = 4 << 20
@@ -29,7 +31,7 @@ struct YAMLNode {
   }
 
   init(parsing text: String, called file: String) throws {
-    try Self.checkDepth(text, file)
+    try Self.refuseAnchors(text, file)
     do {
       guard let root = try Yams.compose(yaml: text) else {
         throw HedgerowError(.badData, "is empty", at: file)
@@ -41,37 +43,33 @@ struct YAMLNode {
     self.file = file
   }
 
-  private init(_ node: Yams.Node, in file: String) {
+  private init(_ node: Yams.Node, in file: String, key: Yams.Mark? = nil) {
     self.node = node
     self.file = file
+    keyMark = key
   }
 
-  /// The parser goes down a level of the stack for each level of the document.
-  private static func checkDepth(_ text: String, _ file: String) throws {
-    let deepest = 64
-    var open = 0
+  /// What an alias stands for is expanded wherever it is named, and that again, without bound.
+  private static func refuseAnchors(_ text: String, _ file: String) throws {
     var line = 1
-    var column = 0
-    var marks = 0
-    var isAtStart = true
-    for byte in text.utf8 {
-      switch byte {
-      case 10:
+    var quote: UInt8?
+    var last = UInt8(ascii: " ")
+    let bytes = Array(text.utf8)
+    for (place, byte) in bytes.enumerated() {
+      defer { last = byte }
+      if byte == 10 {
         line += 1
-        (column, marks, isAtStart) = (0, 0, true)
-        continue
-      case UInt8(ascii: "["), UInt8(ascii: "{"):
-        open += 1
-        isAtStart = false
-      case UInt8(ascii: "]"), UInt8(ascii: "}"):
-        open = max(0, open - 1)
-        isAtStart = false
-      case UInt8(ascii: "-"), UInt8(ascii: "?"), UInt8(ascii: ":"): if isAtStart { marks += 1 }
-      case 32, 9: if isAtStart { column += 1 }
-      default: isAtStart = false
-      }
-      guard open <= deepest, marks <= deepest, column <= 4 * deepest else {
-        throw HedgerowError(.badData, "is nested too deeply", at: "\(file):\(line)")
+        quote = nil
+      } else if byte == quote {
+        quote = nil
+      } else if quote == nil, " \t\r\n[{,:-?".utf8.contains(last) {
+        if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "'") { quote = byte }
+        let next = place + 1 < bytes.count ? bytes[place + 1] : 32
+        guard byte != UInt8(ascii: "&") || next <= 32 else {
+          throw HedgerowError(
+            .badData, "has an anchor, which is not read: write the text out where it belongs",
+            at: "\(file):\(line)")
+        }
       }
     }
   }
@@ -92,7 +90,7 @@ struct YAMLNode {
   // MARK: What is here
 
   /// File and line.
-  var place: String { node.mark.map { "\(file):\($0.line)" } ?? file }
+  var place: String { (keyMark ?? node.mark).map { "\(file):\($0.line)" } ?? file }
 
   func wrong(_ message: String) -> HedgerowError { HedgerowError(.badData, message, at: place) }
 
@@ -131,15 +129,17 @@ struct YAMLNode {
       throw wrong("has no keys with values where \(what) belong")
     }
     return try mapping.map { key, value in
-      let key = try YAMLNode(key, in: file).text(of: "a key")
-      return (key, YAMLNode(value, in: file))
+      let name = try YAMLNode(key, in: file).text(of: "a key")
+      return (name, YAMLNode(value, in: file, key: key.mark))
     }
   }
 
   /// The value of a key; nil where it is absent or null.
   subscript(key: String) -> YAMLNode? {
-    guard let value = node.mapping?[key] else { return nil }
-    let found = YAMLNode(value, in: file)
+    guard let entry = node.mapping?.first(where: { $0.key.scalar?.string == key }) else {
+      return nil
+    }
+    let found = YAMLNode(entry.value, in: file, key: entry.key.mark)
     return found.isNull ? nil : found
   }
 
