@@ -131,7 +131,7 @@ extension Ingest {
       var plan = try run.plan()
       if plan.scratchByteCount < budget.total / 2 { plan.scratchByteCount = 0 }
       plan.scanSeconds = (ContinuousClock.now - start) / .seconds(1)
-      plan.seconds = plan.scanSeconds * IngestPlan.timeFactor
+      plan.seconds = plan.scanSeconds * IngestPlan.timeFactor(hasTextKeys: plan.hasTextKeys)
       plan.peakResidentByteCount = ProcessResources.peakResidentByteCount
       return plan
     }

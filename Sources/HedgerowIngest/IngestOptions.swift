@@ -127,8 +127,6 @@ public struct IngestOptions: Sendable {
     /// What the array's elements become: `float32`, `float16`, `bfloat16` or codes with a scale; as
     /// they are unless given. An int8 array is taken as the codes.
     public var element: PropertyKind?
-    /// What messages call the file, instead of by its path.
-    var name: String?
     public init(
       _ type: NodeType, _ column: String, _ path: String, as element: PropertyKind? = nil
     ) {
