@@ -8,16 +8,18 @@ import HedgerowStore
 ///
 /// Nodes are numbers from 0, in the order in which they are written; both arcs of undirected edges are
 /// there. Null is NaN, for which integers become float64.
-struct GraphBoltFormat {
+final class GraphBoltFormat {
   private let graph: ExportedGraph
   private let output: OutputDirectory
+  /// Whether ingest takes all vectors.
+  private var isImportable = true
 
   init(_ graph: ExportedGraph, _ output: OutputDirectory) {
     self.graph = graph
     self.output = output
   }
 
-  func write() throws -> ImportCommand {
+  func write() throws -> ImportCommand? {
     var command = ImportCommand()
     command.add("", file: ".")
     var nodes = ""
@@ -50,7 +52,10 @@ struct GraphBoltFormat {
     graph.note(
       "GraphBolt knows nodes by their numbers, not by keys; it holds no texts, bytes and categories, no "
         + "times and weights but as columns of edges, and of sets train, valid and test")
-    return command
+    if !isImportable {
+      graph.note("ingest refuses vectors with NaN, which null is here, or with infinities")
+    }
+    return isImportable ? command : nil
   }
 
   private static func feature(
@@ -103,12 +108,24 @@ struct GraphBoltFormat {
           try block.withValue(0, row) { try array.append(Self.double($0).bitPattern.littleEndian) }
         } else {
           try form.append(block, row, column.kind.width, to: array)
+          if isVector && form.isFloat { try checkFinite(block, row) }
         }
         count += 1
       }
       try array.finish(count)
     }
     return name
+  }
+
+  private func checkFinite(_ block: ColumnBlock, _ row: Int) throws {
+    guard isImportable else { return }
+    try block.withValue(0, row) { value in
+      guard case .vector(let vector) = value else {
+        isImportable = false
+        return
+      }
+      isImportable = (0..<vector.count).allSatisfy { (vector[$0].number ?? 0).isFinite }
+    }
   }
 
   private static func double(_ value: ExportedValue) -> Double {

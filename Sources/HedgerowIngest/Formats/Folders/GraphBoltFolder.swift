@@ -11,7 +11,8 @@ final class GraphBoltFolder {
   private struct Nodes {
     var type: NodeType
     var count: Int
-    var columns: [(name: String, rows: any FieldRows, form: SideBySide.Form)] = []
+    /// Files are opened when their rows are read.
+    var columns: [(name: String, form: SideBySide.Form, open: () throws -> any FieldRows)] = []
     var place: String
   }
   private struct Edges {
@@ -124,8 +125,12 @@ final class GraphBoltFolder {
       if let width = file.columnCount, width > 1 {
         graph.features.append(.init(nodes[place].type, TextLayout.cleanName(name), path))
       } else {
+        let graph = graph
         nodes[place].columns.append(
-          (name, try ArrayRows(file, into: graph), name == "label" ? .labels : .value))
+          (
+            name, name == "label" ? .labels : .value,
+            { try RowSource.array(path: path).rows(into: graph) }
+          ))
       }
     case "edge":
       let place = try place(node, in: edges) { $0.type == edgeTypes[$1] }
@@ -156,7 +161,7 @@ final class GraphBoltFolder {
         guard let column = labels[part.type],
           !part.columns.contains(where: { $0.name == prefix + "label" })
         else { continue }
-        nodes[place].columns.append((prefix + "label", column.rows(), .labels))
+        nodes[place].columns.append((prefix + "label", .labels, { column.rows() }))
       }
     }
   }
@@ -230,7 +235,7 @@ final class GraphBoltFolder {
     for part in nodes {
       let columns = SideBySide(
         reserved: ["id"] + graph.features.filter { $0.type == part.type }.map(\.column))
-      for (name, rows, form) in part.columns { try columns.add(rows, as: name, form) }
+      for (name, form, open) in part.columns { try columns.add(open(), as: name, form) }
       let table = try graph.makeTable(part.type, columns.columns, from: folder.path)
       for key in 0..<part.count {
         table.append(key)

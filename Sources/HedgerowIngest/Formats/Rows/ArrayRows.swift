@@ -27,7 +27,7 @@ final class ArrayRows: FieldRows {
         .badData, "has rows of \(columnCount) elements; the limit is \(Self.widestRow)",
         at: file.name)
     }
-    blockCount = max(1, (1 << 18) / max(1, file.rowByteCount))
+    blockCount = max(1, (1 << 16) / max(1, file.rowByteCount))
     buffer = .allocate(byteCount: blockCount * file.rowByteCount, alignment: 16)
   }
 

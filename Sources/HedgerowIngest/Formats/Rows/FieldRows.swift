@@ -82,11 +82,17 @@ final class SideBySide {
   /// - Parameter reserved: names that no column gets.
   init(reserved: [String]) { names = NameTable(reserved: reserved) }
 
-  /// Columns that one file may give.
+  /// Columns that one file may give, and files that are open at a time.
   private static let columnLimit = 4096
+  private static let fileLimit = 256
 
   /// Adds a file. Its columns are called `name`, or where there are several, `name_0` and so on.
   func add(_ rows: any FieldRows, as name: String, _ form: Form) throws {
+    guard parts.count < Self.fileLimit else {
+      throw HedgerowError(
+        .badData, "is one of more than \(Self.fileLimit) files of one type: put columns together",
+        at: rows.name)
+    }
     let count = rows.columnCount
     let form = form != .value ? form : count == 1 ? .scalars : .vector
     let kind = (rows as? ArrayRows)?.element
