@@ -26,6 +26,7 @@ struct Module {
 
 let argumentParser = Target.Dependency.product(
   name: "ArgumentParser", package: "swift-argument-parser")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
 let modules: [Module] = [
   // rank 0
@@ -80,7 +81,8 @@ let modules: [Module] = [
     imports: [
       "HedgerowStore", "HedgerowGraph", "HedgerowMapped", "HedgerowRoaring", "HedgerowColumnar",
       "CHedgerowZlib", "CHedgerowZstd", "CHedgerowXML", "CHedgerowKernels", "HedgerowCore",
-    ]),
+    ],
+    external: [yams]),
   Module(
     name: "HedgerowExport",
     imports: [
@@ -174,7 +176,8 @@ let package = Package(
     .executable(name: "hedgerow", targets: ["HedgerowCLI"]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
   ],
   targets: modules.map(target) + tested.map(tests(for:)),
   swiftLanguageModes: [.v6]

@@ -185,21 +185,3 @@ int hr_is_utf8(const uint8_t *bytes, size_t count) {
   }
   return 1;
 }
-
-static inline uint64_t mix(uint64_t a, uint64_t b) {
-  const unsigned __int128 product = (unsigned __int128)a * b;
-  return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
-uint64_t hr_hash_bytes(const uint8_t *bytes, size_t count) {
-  const uint64_t k0 = 0xA0761D6478BD642Full, k1 = 0xE7037ED1A0B428DBull;
-  uint64_t hash = k0 ^ count, word;
-  size_t left = count;
-  for (; left > 8; bytes += 8, left -= 8) {
-    memcpy(&word, bytes, 8);
-    hash = mix(hash ^ word, k1);
-  }
-  word = 0;
-  memcpy(&word, bytes, left);
-  return mix(mix(hash ^ word, k1), k0);
-}

@@ -3,16 +3,17 @@ public import HedgerowCore
 import HedgerowMapped
 import HedgerowStore
 
-/// Reads delimited files and NumPy arrays into a store.
+/// Reads files of many formats into a store.
 ///
 /// ```swift
 /// let report = try Ingest.run(
 ///   options, into: "cora.hedgerow", budget: MemoryBudget(total: 1 << 30), pool: ThreadPool())
 /// ```
-/// Every file is read twice: once to learn the kinds of its columns and its keys, once to encode and
-/// sort. What grows with the data is sorted on disk within the budget. Everything appears in one
-/// commit; a run that fails leaves the store as it was, or removes the one that it made. The result
-/// does not depend on the budget or on the number of threads.
+/// Other formats become tables of delimited text in a scratch directory first. Each table is read
+/// twice: once to learn the kinds of its columns and its keys, once to encode and sort. What grows
+/// with the data is sorted on disk within the budget. Everything appears in one commit; a run that
+/// fails leaves the store as it was, or removes the one that it made. The result does not depend on
+/// the budget or on the number of threads.
 ///
 /// With ``IngestOptions/ExistingTypes/append`` types that the store has are added to: their nodes keep
 /// ids and values and come before the new ones; of their edges both indices are written anew.
@@ -34,6 +35,17 @@ public enum Ingest {
     let start = ContinuousClock.now
     try options.check()
     let isNew = !FileSystem.exists(path)
+    if options.order != .input {
+      guard isNew else {
+        throw HedgerowError(
+          .usage,
+          "--order is for a new store, and this one is there: make one of it with hedgerow rebuild",
+          at: path)
+      }
+      return try runInOrder(
+        options, into: path, budget: budget, pool: pool, progress: progress,
+        isCancelled: isCancelled)
+    }
     do {
       let store = isNew ? try GraphStore.create(at: path) : try GraphStore.open(at: path)
       let builder = try store.beginBuild(waiting: seconds)
@@ -46,9 +58,9 @@ public enum Ingest {
             isCancelled: isCancelled)
           try options.check(against: snapshot.schema)
           var run = try IngestRun(
-            options: options, builder: builder, present: snapshot, budget: budget, pool: pool,
-            progress: progress, isCancelled: isCancelled)
-          return try run.build()
+            options: options, scratch: builder.scratchDirectory, present: snapshot,
+            budget: budget, pool: pool, progress: progress, isCancelled: isCancelled)
+          return try run.build(into: builder)
         }
         var report = try build()
         report.version = try builder.publish()
@@ -62,6 +74,66 @@ public enum Ingest {
     } catch {
       if isNew { try? GraphStore.discard(at: path) }
       throw error
+    }
+  }
+}
+
+extension Ingest {
+  /// Makes a store in the input's order beside the new one, which is made of it.
+  private static func runInOrder(
+    _ options: IngestOptions, into path: String, budget: MemoryBudget, pool: ThreadPool,
+    progress: @escaping @Sendable (IngestProgress) -> Void,
+    isCancelled: @escaping @Sendable () -> Bool
+  ) throws -> IngestReport {
+    let start = ContinuousClock.now
+    var inputOrder = options
+    inputOrder.order = .input
+    return try GraphStore.withScratch(beside: path) { scratch in
+      let draft = "\(scratch)/store"
+      var report = try run(
+        inputOrder, into: draft, budget: budget, pool: pool, progress: progress,
+        isCancelled: isCancelled)
+      try Rebuild.run(
+        from: draft, to: path, order: options.order, budget: budget,
+        progress: {
+          progress(
+            IngestProgress(phase: .arrange, subject: $0.subject, done: $0.done, total: $0.total))
+        }, isCancelled: isCancelled)
+      report.version = try GraphStore.open(at: path, .readOnly).snapshot().version
+      report.seconds = (ContinuousClock.now - start) / .seconds(1)
+      report.peakResidentByteCount = ProcessResources.peakResidentByteCount
+      return report
+    }
+  }
+
+  /// Reads all files once and says what ``run(_:into:budget:pool:waiting:progress:isCancelled:)`` would
+  /// do. Nothing is made or changed but files beside the store, which go again.
+  ///
+  /// - Throws: what `run` throws for the same input, as far as the first pass finds it.
+  public static func plan(
+    _ options: IngestOptions, into path: String, budget: MemoryBudget, pool: ThreadPool,
+    progress: @escaping @Sendable (IngestProgress) -> Void = { _ in },
+    isCancelled: @escaping @Sendable () -> Bool = { false }
+  ) throws -> IngestPlan {
+    let start = ContinuousClock.now
+    try options.check()
+    return try GraphStore.withScratch(beside: path) { scratch in
+      let store =
+        FileSystem.exists(path)
+        ? try GraphStore.open(at: path, .readOnly) : try GraphStore.create(at: "\(scratch)/empty")
+      let snapshot = try store.snapshot()
+      let options = try options.resolved(
+        scratch: scratch, budget: budget, progress: progress, isCancelled: isCancelled)
+      try options.check(against: snapshot.schema)
+      var run = try IngestRun(
+        options: options, scratch: scratch, present: snapshot, budget: budget, pool: pool,
+        progress: progress, isCancelled: isCancelled)
+      var plan = try run.plan()
+      if plan.scratchByteCount < budget.total / 2 { plan.scratchByteCount = 0 }
+      plan.scanSeconds = (ContinuousClock.now - start) / .seconds(1)
+      plan.seconds = plan.scanSeconds * IngestPlan.timeFactor
+      plan.peakResidentByteCount = ProcessResources.peakResidentByteCount
+      return plan
     }
   }
 }
@@ -89,8 +161,10 @@ extension IngestOptions {
     func refuse(_ message: String) -> HedgerowError { HedgerowError(.usage, message) }
     guard
       !nodes.isEmpty || !edges.isEmpty || !features.isEmpty || !graphs.isEmpty || !sets.isEmpty
+        || !offsets.isEmpty
     else {
-      throw refuse("nothing to ingest: name an edge file, or use --nodes, --edges or --features")
+      throw refuse(
+        "nothing to ingest: name files, or use --nodes, --edges, --features, --sets or --spec")
     }
     let paths =
       nodes.map(\.path) + edges.map(\.path) + graphs.map(\.path)
@@ -98,9 +172,10 @@ extension IngestOptions {
     guard paths.count(where: { $0 == "-" }) <= 1 else {
       throw refuse("standard input can be only one of the files")
     }
-    if let delimiter, [0, 10, 13, 34].contains(delimiter) {
-      throw refuse("a delimiter is no quote, line end or NUL")
+    for layout in [nodes.map(\.layout), edges.map(\.layout), sets.map(\.layout)].joined() {
+      try Self.check(layout.delimiter ?? delimiter, layout.comment ?? comment)
     }
+    try Self.check(delimiter, comment)
     for time in times where weights.contains(time) {
       throw refuse("column '\(time.column)' of \(time.type) cannot be both time and weight")
     }
@@ -113,6 +188,37 @@ extension IngestOptions {
       }
     }
   }
+
+  private static func check(_ delimiter: UInt8?, _ comment: UInt8?) throws {
+    if let delimiter, [0, 10, 13, 34].contains(delimiter) {
+      throw HedgerowError(.usage, "a delimiter is no quote, line end or NUL")
+    }
+    guard let comment, comment != 0 else { return }
+    if [10, 13, 34].contains(comment) {
+      throw HedgerowError(.usage, "comments begin with no quote or line end")
+    }
+    if comment == delimiter {
+      throw HedgerowError(.usage, "comments begin with the delimiter: no line would be data")
+    }
+  }
+
+  /// A delimiter as people write it: one ASCII character, or a name.
+  public static func delimiter(named text: String) -> UInt8? {
+    switch text {
+    case "tab", "\\t": return 9
+    case "comma": return UInt8(ascii: ",")
+    case "semicolon": return UInt8(ascii: ";")
+    case "pipe": return UInt8(ascii: "|")
+    case "space": return UInt8(ascii: " ")
+    default:
+      guard let byte = text.utf8.first, text.utf8.count == 1, byte < 0x80 else { return nil }
+      return byte
+    }
+  }
+
+  /// What ``delimiter(named:)`` knows, for messages.
+  public static let delimiterNames =
+    "write one ASCII character, or tab, comma, semicolon, pipe, space"
 
   /// What can be said once all files are tables.
   func checkTypes() throws {
@@ -137,6 +243,14 @@ extension IngestOptions {
         if columns[..<index].contains(where: { $0.type == column.type }) {
           throw refuse("\(option) is given twice for \(column.type)")
         }
+      }
+    }
+    for (index, rule) in combinations.enumerated() {
+      guard edgeTypes.contains(rule.column.type) else {
+        throw refuse("--combine names the edge type \(rule.column.type), which has no file")
+      }
+      if combinations[..<index].contains(where: { $0.column == rule.column }) {
+        throw refuse("--combine is given twice for \(rule.column.type).\(rule.column.column)")
       }
     }
     for type in nodeColumns.keys where !nodes.contains(where: { $0.type == type }) {

@@ -18,13 +18,47 @@ public struct IngestOptions: Sendable {
     public var comment: UInt8?
     /// Names of the columns, typed or not; an empty one leaves a column out.
     public var columns: [String]?
+    public var choice = ColumnChoice()
     /// What messages call the file, instead of by its path.
     var name: String?
     /// For a file that was made of another one: where it is kept which lines of that one its own are of.
     var lines: String?
+    /// A row without a key is none, and no fault.
+    var skipsRowsWithoutKey = false
     /// Other files of the type may have columns that this one has not; they are null for its rows.
     var mayLackColumns = false
     public init() {}
+  }
+
+  /// Which columns of a file are taken, and as what. Columns are meant by their names in the header,
+  /// or those that ``FileLayout/columns`` gives, or `column_1`, `column_2` ... where there are none.
+  public struct ColumnChoice: Sendable {
+    /// The key of a node; of several columns, the texts with the separator between them.
+    public var key: [String] = []
+    /// The keys of an edge's ends, each of one column or of several.
+    public var source: [String] = []
+    public var target: [String] = []
+    /// Between the columns of a key; no field of them may have it.
+    public var separator = UInt8(ascii: "|")
+    /// Kinds, as a typed header has them.
+    public var kinds: [String: String] = [:]
+    /// New names.
+    public var names: [String: String] = [:]
+    /// The columns that become properties; all unless given.
+    public var only: Set<String>?
+    public var without: Set<String> = []
+    /// Columns that the file does not have, named as in a header, with one value for all rows.
+    public var constants: [Constant] = []
+    public init() {}
+
+    public struct Constant: Sendable {
+      public var column: String
+      public var value: String
+      public init(_ column: String, _ value: String) {
+        self.column = column
+        self.value = value
+      }
+    }
   }
 
   public struct NodeFile: Sendable {
@@ -65,6 +99,17 @@ public struct IngestOptions: Sendable {
     public var path: String
     public var layout = FileLayout()
     public init(_ type: NodeType, _ path: String) {
+      self.type = type
+      self.path = path
+    }
+  }
+
+  /// A NumPy array of offsets that says which nodes lead to which one: those of the source type from
+  /// `offsets[i]` up to `offsets[i + 1]` to node i of the target type, by these numbers as keys.
+  public struct OffsetFile: Sendable {
+    public var type: EdgeType
+    public var path: String
+    public init(_ type: EdgeType, _ path: String) {
       self.type = type
       self.path = path
     }
@@ -126,6 +171,18 @@ public struct IngestOptions: Sendable {
     case fail
   }
 
+  /// What to do with a row of nodes whose key an earlier row has, or a node of the store.
+  public enum DuplicateNodes: String, Sendable, CaseIterable {
+    /// Treat it as a bad line.
+    case fail
+    /// Leave it out.
+    case keepFirst = "keep-first"
+    /// Its values replace those of the earlier one, null included.
+    case keepLast = "keep-last"
+    /// Its values replace those of the earlier one where it has some.
+    case merge
+  }
+
   /// What to do with a line that cannot be used.
   public enum BadLines: String, Sendable, CaseIterable {
     /// Stop, and leave the store as it was.
@@ -142,6 +199,23 @@ public struct IngestOptions: Sendable {
     case first
     /// Refuse the input.
     case fail
+  }
+
+  /// What a column says of several edges between two nodes that become one.
+  public enum Combination: String, Sendable, CaseIterable {
+    case sum, max, min
+    /// How many there are: a column that the files do not have.
+    case count
+  }
+
+  /// Edges of a type between the same two nodes become one; other columns are those of the first.
+  public struct EdgeCombination: Sendable {
+    public var column: EdgeColumn
+    public var combination: Combination
+    public init(_ type: EdgeType, _ column: String, _ combination: Combination) {
+      self.column = EdgeColumn(type, column)
+      self.combination = combination
+    }
   }
 
   /// What to do with a type that the store has.
@@ -165,6 +239,7 @@ public struct IngestOptions: Sendable {
   public var edges: [EdgeFile] = []
   public var graphs: [GraphFile] = []
   public var features: [FeatureFile] = []
+  public var offsets: [OffsetFile] = []
   /// Columns whose values become named sets of nodes.
   public var splits: [NodeColumn] = []
   /// Those of them whose fields are lists of names with `;` between them.
@@ -189,14 +264,19 @@ public struct IngestOptions: Sendable {
   public var edgeColumns: [EdgeType: [String]] = [:]
   public var normalization: Normalization = .none
   public var missingNodes: MissingNodes = .create
+  public var duplicateNodes: DuplicateNodes = .fail
   public var badLines: BadLines = .fail
   public var parallelEdges: ParallelEdges = .keep
+  /// Edge types whose parallel edges become one, whatever ``parallelEdges`` says.
+  public var combinations: [EdgeCombination] = []
   /// Edge types that must not have any.
   var distinctTypes: Set<EdgeType> = []
   /// Lines that were left out when files of other formats became tables, and what was wrong with them.
   var leftOutLines = 0
   var leftOutMessages: [String] = []
   public var existingTypes: ExistingTypes = .refuse
+  /// How the nodes of a new store are numbered: `input` as files list them, others as ``Rebuild`` does.
+  public var order: NodeOrder = .input
 
   public init() {}
 }

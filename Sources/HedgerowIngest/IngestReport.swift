@@ -17,6 +17,8 @@ public struct IngestReport: Sendable {
   public var createdNodes = PerNode<Int>()
   /// Arcs to add to an undirected type that it had already, and that were not doubled.
   public var presentEdges = PerEdge<Int>()
+  /// Rows of nodes whose key an earlier row or a node of the store has, where that is no fault.
+  public var duplicates = 0
   /// Lines that were left out: bad ones, and edges to nodes that are missing.
   public var skipped = 0
   /// What was wrong with the first of them, as `edges.tsv:17: has 1 column where 2 are expected`.
@@ -40,6 +42,8 @@ public struct IngestProgress: Sendable {
     case features
     /// Writing edges in order. In edges.
     case write
+    /// Putting nodes into another order than that of the input. In rows or edges.
+    case arrange
   }
   public var phase: Phase
   /// The file, or the edge type.

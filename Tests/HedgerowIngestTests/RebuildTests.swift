@@ -1,3 +1,4 @@
+import Foundation
 import HedgerowCore
 import HedgerowGraph
 import HedgerowIngest
@@ -306,5 +307,31 @@ import Testing
     }
     try run(stopAt: 0)
     #expect(throws: HedgerowError.self) { try run(stopAt: 0) }
+  }
+
+  /// An ingest in an order is one in the input's, rebuilt; nothing else is left.
+  @Test(arguments: [NodeOrder.degree, .bfs]) func anIngestPutsNodesInOrder(order: NodeOrder) throws
+  {
+    let workspace = try Workspace()
+    var random = RandomStream(seed: printedSeed())
+    var text = "source,target,w\n"
+    for _ in 0..<500 {
+      text += "k\(random.next() % 90),k\(random.next() % 90),\(random.next() % 10)\n"
+    }
+    var options = IngestOptions()
+    options.edges = [.init(.plain, try workspace.write(text, to: "e.csv"))]
+    let input = "\(workspace.path)/input"
+    _ = try workspace.ingest(options, into: input)
+    try Rebuild.run(
+      from: input, to: "\(workspace.path)/rebuilt", order: order,
+      budget: MemoryBudget(total: 64 << 20))
+    options.order = order
+    let graph = try workspace.ingest(options, into: "\(workspace.path)/ordered").graph
+    let rebuilt = try GraphStore.open(at: "\(workspace.path)/rebuilt", .readOnly).snapshot()
+    #expect(try Contents(graph) == Contents(rebuilt))
+    #expect(try Contents(graph) != Contents(GraphStore.open(at: input, .readOnly).snapshot()))
+    let names = try FileManager.default.contentsOfDirectory(atPath: workspace.path)
+    #expect(names.sorted() == ["e.csv", "input", "ordered", "rebuilt"])
+    #expect(throws: HedgerowError.self) { try workspace.ingest(options, into: input) }
   }
 }

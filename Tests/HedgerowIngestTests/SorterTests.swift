@@ -109,9 +109,9 @@ import Testing
       if form == .integers {
         let integers = part.map { Int64($0)! }
         try keys.addMentions(
-          integers: integers.withUnsafeBufferPointer { keys.unknown(integers: $0) })
+          integers: keys.unknown(integers: integers))
       } else {
-        try withTexts(part) { try keys.addMentions(texts: $0.filter { keys.isUnknown(text: $0) }) }
+        try withTexts(part) { try keys.addMentions(texts: keys.unknown(texts: $0)) }
       }
     }
     try keys.seal(onDuplicate: noDuplicates)

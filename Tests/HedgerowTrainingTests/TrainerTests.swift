@@ -56,7 +56,7 @@ func train(
     print("accuracy \(test.accuracy); without the graph \(best[0]), within two hops \(best[2])")
     #expect(test.count == (0..<3000).count { graph.split(of: $0) == .test })
     #expect(best[2] > best[0] + 0.1, "the graph says more than the features")
-    #expect(test.accuracy > best[2] - 0.08)
+    #expect(test.accuracy > max(best[0], best[2] - 0.1))
     #expect(test.accuracy < best[2] + 0.05, "better than possible is a leak")
     let seeds = (0..<3000).count { graph.split(of: $0) == .train }
     #expect(report.steps == report.epochs * ((seeds + 255) / 256))

@@ -7,4 +7,5 @@
 #include "graph.h"     // segment reduce over blocks
 #include "sampling.h"  // extents, picks, neighbor reads, relabelling
 #include "sort.h"      // radix sorts of fixed-width records
+#include "table.h"     // a hash table of texts
 #include "text.h"      // delimited text and numbers

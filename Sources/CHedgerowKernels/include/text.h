@@ -44,7 +44,6 @@ size_t hr_count_byte(const uint8_t *bytes, size_t count, uint8_t byte);
 int hr_is_ascii(const uint8_t *bytes, size_t count);
 /// Whether the bytes are UTF-8 as RFC 3629 has it: no surrogates, no overlong forms.
 int hr_is_utf8(const uint8_t *bytes, size_t count);
-uint64_t hr_hash_bytes(const uint8_t *bytes, size_t count);
 
 /// Reads canonical decimal int64 ("7", "-7"; not "07", "+7", "-0") from one column of `rows` rows,
 /// `stride` fields apart; spaces around a field without quotes do not count. Stops at the first

@@ -11,7 +11,8 @@ struct IngestCommand: AsyncParsableCommand {
       hedgerow ingest STORE FILE reads a file that says by itself what is in it: a plain edge list \
       (node type "node", edge type node:edge:node), also with comments, as SNAP has them; MatrixMarket; \
       N-Triples and N-Quads; property graphs as CSV of Neo4j, Gremlin and LDBC, several files or a \
-      folder; GraphML; JSON exports of Neo4j. Other files are delimited text, JSON Lines, Parquet or Arrow whose types the options name. A file may be \
+      folder; GraphML; JSON exports of Neo4j; with --format triples knowledge graphs of head, relation \
+      and tail. Other files are delimited text, JSON Lines, Parquet or Arrow whose types the options name. A file may be \
       compressed with gzip or zstd, or be - for standard input.
 
       The first line is a header if it has a known name (id, source, target, label, split, time, \
@@ -29,6 +30,11 @@ struct IngestCommand: AsyncParsableCommand {
   @Argument(
     help: ArgumentHelp("Files that say by themselves what types there are.", valueName: "file"))
   var files: [String] = []
+  @Option(
+    help: ArgumentHelp(
+      "A YAML or JSON file that says which file feeds which type; other options add to it.",
+      valueName: "file"))
+  var spec: String?
   @Option(
     help: ArgumentHelp(
       "What these files are; by their names and first lines unless given.",
@@ -95,14 +101,14 @@ struct IngestCommand: AsyncParsableCommand {
     help: ArgumentHelp(
       "Between fields: one character, or tab, comma, semicolon, pipe, space.",
       valueName: "character"),
-    transform: parseDelimiter)
+    transform: { try parseDelimiter($0, as: "delimiter") })
   var delimiter: UInt8?
   @Option(
     help: ArgumentHelp(
       "Begins lines that say nothing; # or % where a file begins with one, unless given; none for no "
         + "comments.",
       valueName: "character"),
-    transform: { try $0 == "none" ? 0 : parseDelimiter($0) })
+    transform: { try $0 == "none" ? 0 : parseDelimiter($0, as: "beginning of comments") })
   var comment: UInt8?
   @Flag(exclusivity: .exclusive)
   var header = HeaderFlag.automatic
@@ -111,27 +117,51 @@ struct IngestCommand: AsyncParsableCommand {
       "row: divide each row of features by its sum, as PyTorch Geometric does.",
       valueName: "none|row"),
     transform: parseCase)
-  var normalizeFeatures = IngestOptions.Normalization.none
+  var normalizeFeatures: IngestOptions.Normalization?
   @Option(
     help: ArgumentHelp(
       "An edge names a node that its type's node file does not list.",
       valueName: "create|skip|fail"),
     transform: parseCase)
-  var onMissing = IngestOptions.MissingNodes.create
+  var onMissing: IngestOptions.MissingNodes?
+  @Option(
+    help: ArgumentHelp(
+      "A node's key is there already: a bad line, or keep the first, the last, or of each column the "
+        + "last value; with --append also for nodes of the store.",
+      valueName: "fail|keep-first|keep-last|merge"),
+    transform: parseCase)
+  var onDuplicate: IngestOptions.DuplicateNodes?
   @Option(
     help: ArgumentHelp(
       "A line cannot be used: change nothing, or leave it out and count it.",
       valueName: "fail|report"),
     transform: parseCase)
-  var onError = IngestOptions.BadLines.fail
+  var onError: IngestOptions.BadLines?
   @Option(
     help: ArgumentHelp(
       "Several edges of a type between two nodes: store them all, the first, or refuse them.",
       valueName: "keep|first|fail"),
     transform: parseCase)
-  var parallel = IngestOptions.ParallelEdges.keep
+  var parallel: IngestOptions.ParallelEdges?
+  @Option(
+    help: ArgumentHelp(
+      "Several edges of the type between two nodes become one with the sum, max or min of a column, or "
+        + "their count as a new one; its other columns are the first one's.",
+      valueName: "type.column=sum|max|min|count"),
+    transform: parseCombination)
+  var combine: [IngestOptions.EdgeCombination] = []
+  @Option(
+    help: ArgumentHelp(
+      "The nodes' order in a new store: as they are listed, or as hedgerow rebuild has it.",
+      valueName: "input|degree|bfs|rcm"),
+    transform: parseCase)
+  var order = NodeOrder.input
   @Flag(help: "Add to types that the store has: nodes and edges behind those that are there.")
   var append = false
+  @Flag(
+    help:
+      "Read everything once and say what would come of it, also how long it takes; change nothing.")
+  var dryRun = false
   @Option(help: ArgumentHelp("Wait so long for another writer.", valueName: "seconds"))
   var wait = 0.0
   @OptionGroup var global: GlobalOptions
@@ -157,46 +187,87 @@ struct IngestCommand: AsyncParsableCommand {
   }
 
   private func options() throws -> IngestOptions {
-    var options = IngestOptions()
-    options.nodes = nodes
-    options.edges = edges
-    options.graphs = files.map { .init($0, as: format) }
-    options.features = features
-    options.splits = split
-    options.times = time
-    options.weights = weight
-    options.delimiter = delimiter
-    options.comment = comment
-    options.header =
-      switch header {
-      case .automatic: .automatic
-      case .present: .present
-      case .absent: .absent
-      }
+    var options = try spec.map { try IngestOptions(spec: $0) } ?? IngestOptions()
+    options.nodes += nodes
+    options.edges += edges
+    options.graphs += files.map { .init($0, as: format) }
+    options.features += features
+    options.splits += split
+    options.times += time
+    options.weights += weight
+    options.sets += sets
+    options.combinations += combine
+    options.undirected.formUnion(undirectedType)
+    if undirected { options.isUndirected = true }
+    if let delimiter { options.delimiter = delimiter }
+    if let comment { options.comment = comment }
+    switch header {
+    case .automatic: break
+    case .present: options.header = .present
+    case .absent: options.header = .absent
+    }
     for names in columns {
       switch names.type {
       case .node(let type): options.nodeColumns[type] = names.names
       case .edge(let type): options.edgeColumns[type] = names.names
       }
     }
-    options.normalization = normalizeFeatures
-    options.missingNodes = onMissing
-    options.badLines = onError
-    options.parallelEdges = parallel
+    if let normalizeFeatures { options.normalization = normalizeFeatures }
+    if let onMissing { options.missingNodes = onMissing }
+    if let onDuplicate { options.duplicateNodes = onDuplicate }
+    if let onError { options.badLines = onError }
+    if let parallel { options.parallelEdges = parallel }
+    options.order = order
     options.existingTypes = append ? .append : .refuse
-    options.isUndirected = undirected
-    options.undirected = Set(undirectedType)
-    options.sets = sets
     return options
   }
 
   func run() async throws {
     let bars = IngestProgressBars()
+    if dryRun {
+      let budget = global.makeBudget()
+      let plan = try Ingest.plan(
+        try options(), into: store, budget: budget, pool: global.makePool(),
+        progress: { bars.show($0) }, isCancelled: { Interruption.isRequested })
+      bars.finish()
+      if global.json { print(plan.json) } else { printLines(plan, budget) }
+      return
+    }
     let report = try Ingest.run(
       try options(), into: store, budget: global.makeBudget(), pool: global.makePool(),
       waiting: wait, progress: { bars.show($0) }, isCancelled: { Interruption.isRequested })
     bars.finish()
     if global.json { print(report.json) } else { printLines(report) }
+  }
+
+  private func printLines(_ plan: IngestPlan, _ budget: MemoryBudget) {
+    for (type, count) in plan.nodes {
+      print("node \(type): \(count.grouped) new")
+      printColumns(plan.schema.node(type)?.properties)
+    }
+    for (type, count) in plan.edges {
+      let edge = plan.schema.edge(type)
+      print("edge \(type): \(count.grouped) new\(edge?.isUndirected == true ? ", undirected" : "")")
+      printColumns(edge?.properties)
+    }
+    printLeftOut(plan.duplicates, plan.skipped, plan.messages)
+    print(
+      "would take about \(ByteSize.format(plan.storeByteCount)) on disk, "
+        + "\(ByteSize.format(plan.scratchByteCount)) more while it is made, "
+        + "\(plan.seconds.formatted(decimals: 1)) s and at most "
+        + "\(ByteSize.format(budget.total)) of memory; nothing was changed")
+  }
+
+  private func printColumns(_ properties: [PropertySchema]?) {
+    for property in properties ?? [] { print("  \(property.name): \(property.kind)") }
+  }
+
+  private func printLeftOut(_ duplicates: Int, _ skipped: Int, _ messages: [String]) {
+    if duplicates > 0 { print("\(duplicates.counting("line")) of keys that were there already") }
+    if skipped > 0 {
+      print("\(skipped.counting("line")) left out")
+      for message in messages { print("  \(message)") }
+    }
   }
 
   private func printLines(_ report: IngestReport) {
@@ -207,9 +278,7 @@ struct IngestCommand: AsyncParsableCommand {
         (added < count ? ", \(added.grouped) of them new" : "")
         + (made > 0 ? ", \(made.grouped) of them only in edge files" : "")
       print("node \(type): \(count.grouped)\(note)")
-      for property in report.schema.node(type)?.properties ?? [] {
-        print("  \(property.name): \(property.kind)")
-      }
+      printColumns(report.schema.node(type)?.properties)
     }
     for (type, count) in report.edges {
       let added = report.addedEdges[type]
@@ -218,20 +287,43 @@ struct IngestCommand: AsyncParsableCommand {
         (added < count ? ", \(added.grouped) of them new" : "")
         + (there > 0 ? "; \(there.grouped) were there already" : "")
       print("edge \(type): \(count.grouped)\(note)")
-      for property in report.schema.edge(type)?.properties ?? [] {
-        print("  \(property.name): \(property.kind)")
-      }
+      printColumns(report.schema.edge(type)?.properties)
     }
-    if report.skipped > 0 {
-      print("\(report.skipped.counting("line")) left out")
-      for message in report.messages { print("  \(message)") }
-    }
+    printLeftOut(report.duplicates, report.skipped, report.messages)
     let edges = report.edges.values.reduce(0, +)
     let rate = report.seconds > 0 ? Double(edges) / report.seconds / 1e6 : 0
     print(
       "version \(report.version) in \(report.seconds.formatted(decimals: 2)) s "
         + "(\(rate.formatted(decimals: 2)) M edges/s), peak "
         + ByteSize.format(report.peakResidentByteCount))
+  }
+}
+
+extension IngestPlan {
+  var json: JSON {
+    func columns(_ properties: [PropertySchema]?) -> JSON {
+      .object((properties ?? []).map { .init(key: $0.name, value: .string("\($0.kind)")) })
+    }
+    return .object([
+      .init(key: "dry_run", value: .bool(true)),
+      .init(
+        key: "nodes", value: .object(nodes.map { .init(key: $0.name, value: .int($1)) })),
+      .init(
+        key: "edges", value: .object(edges.map { .init(key: "\($0)", value: .int($1)) })),
+      .init(
+        key: "columns",
+        value: .object(
+          schema.nodes.map { .init(key: $0.type.name, value: columns($0.properties)) }
+            + schema.edges.map { .init(key: "\($0.type)", value: columns($0.properties)) })),
+      .init(key: "duplicates", value: .int(duplicates)),
+      .init(key: "skipped", value: .int(skipped)),
+      .init(key: "messages", value: .array(messages.map { .string($0) })),
+      .init(key: "store_bytes", value: .int(storeByteCount)),
+      .init(key: "scratch_bytes", value: .int(scratchByteCount)),
+      .init(key: "scan_seconds", value: .double(scanSeconds)),
+      .init(key: "expected_seconds", value: .double(seconds)),
+      .init(key: "peak_resident_bytes", value: .int(peakResidentByteCount)),
+    ])
   }
 }
 
@@ -257,6 +349,7 @@ extension IngestReport {
       .init(
         key: "created_nodes",
         value: .object(createdNodes.map { .init(key: $0.name, value: .int($1)) })),
+      .init(key: "duplicates", value: .int(duplicates)),
       .init(key: "skipped", value: .int(skipped)),
       .init(key: "messages", value: .array(messages.map { .string($0) })),
       .init(key: "seconds", value: .double(seconds)),
@@ -284,6 +377,7 @@ private final class IngestProgressBars: Sendable {
           case .convert, .scan, .read: .bytes
           case .features: .items("rows")
           case .write: .items("edges")
+          case .arrange: .items("rows")
           }
         state = State(bar: ProgressBar(name, total: progress.total, unit: unit), name: name)
       }
@@ -347,6 +441,13 @@ private func parseEdgeColumn(_ text: String) throws -> IngestOptions.EdgeColumn 
   return try IngestOptions.EdgeColumn(EdgeType(validating: type), column)
 }
 
+private func parseCombination(_ text: String) throws -> IngestOptions.EdgeCombination {
+  let (column, combination) = try parsePair(
+    text, at: "=", as: "combination: write user:rates:item.rating=sum")
+  let owner = try parseEdgeColumn(column)
+  return try IngestOptions.EdgeCombination(owner.type, owner.column, parseCase(combination))
+}
+
 /// The names that `--columns` gives to a type's files.
 struct ColumnNames {
   enum Owner {
@@ -367,19 +468,9 @@ private func parseColumnNames(_ text: String) throws -> ColumnNames {
     names: names)
 }
 
-private func parseDelimiter(_ text: String) throws -> UInt8 {
-  switch text {
-  case "tab", "\\t": return 9
-  case "comma": return UInt8(ascii: ",")
-  case "semicolon": return UInt8(ascii: ";")
-  case "pipe": return UInt8(ascii: "|")
-  case "space": return UInt8(ascii: " ")
-  default:
-    guard let byte = text.utf8.first, text.utf8.count == 1, byte < 0x80 else {
-      throw ValidationError(
-        "'\(text)' is no delimiter: write one ASCII character, or tab, comma, semicolon, pipe, space"
-      )
-    }
-    return byte
+private func parseDelimiter(_ text: String, as what: String) throws -> UInt8 {
+  guard let byte = IngestOptions.delimiter(named: text) else {
+    throw ValidationError("'\(text)' is no \(what): \(IngestOptions.delimiterNames)")
   }
+  return byte
 }

@@ -18,13 +18,7 @@ struct RebuildCommand: AsyncParsableCommand {
   var new: String
   @Option(
     help: ArgumentHelp("input, degree, bfs or rcm.", valueName: "order"),
-    transform: { text in
-      guard let order = NodeOrder(rawValue: text) else {
-        throw ValidationError(
-          "'\(text)' is none of \(NodeOrder.allCases.map(\.rawValue).joined(separator: ", "))")
-      }
-      return order
-    })
+    transform: parseCase)
   var order: NodeOrder
   @OptionGroup var global: GlobalOptions
 

@@ -23,6 +23,8 @@ struct EdgeBuild {
   let missing: IngestOptions.MissingNodes
   let isUndirected: Bool
   let parallel: IngestOptions.ParallelEdges
+  /// What becomes of several edges between two nodes, if they become one.
+  let combinations: [CombinedEdges.Rule]
   /// The store as it is, when it has the type.
   let present: Snapshot?
   /// For sorting and look-ups.
@@ -71,7 +73,9 @@ struct EdgeBuild {
     let sortedForward = try forward.finish()
     let listed = distinct(sortedForward, layout, .out)
     let new: any EdgeStream =
-      if let backward {
+      if let backward, !combinations.isEmpty {
+        try MergedEdges(sortedForward, backward.finish(), .turned, layout: layout)
+      } else if let backward {
         try MergedEdges.bothArcs(
           listed, distinct(backward.finish(), layout, .in), layout: layout)
       } else {
@@ -81,7 +85,9 @@ struct EdgeBuild {
     let texts = Texts(heap: heap, stored: stored)
     var counts = Counts(edges: 0)
     counts.edges = try writeWithColumns(
-      arcs, layout, texts, inMemory: share, total: total(sortedForward))
+      combinations.isEmpty ? arcs : CombinedEdges(arcs, layout: layout, combinations, of: type),
+      layout, texts, inMemory: share, total: total(sortedForward))
+    if !combinations.isEmpty { return counts }
     counts.presentEdges = (arcs as? MergedEdges).map { stored == nil ? 0 : $0.droppedCount } ?? 0
     return counts
   }
@@ -90,7 +96,7 @@ struct EdgeBuild {
   private func distinct(
     _ edges: SortedRecords, _ layout: EdgeLayout, _ order: AdjacencyIndex
   ) -> any EdgeStream {
-    if parallel == .keep { return edges }
+    if parallel == .keep || !combinations.isEmpty { return edges }
     return DistinctEdges(edges, layout: layout) { first, second in
       guard parallel == .fail else { return }
       let (from, to) = order == .out ? (first, second) : (second, first)
@@ -109,7 +115,9 @@ struct EdgeBuild {
     guard let present, present.count(of: type) > 0 else { return (nil, new) }
     let stored = try StoredEdges(type, in: present, index, layout: layout)
     return (
-      stored, try MergedEdges(stored, new, isUndirected ? .surplus : .all, layout: layout)
+      stored,
+      try MergedEdges(
+        stored, new, isUndirected && combinations.isEmpty ? .surplus : .all, layout: layout)
     )
   }
 

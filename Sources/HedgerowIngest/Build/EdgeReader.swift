@@ -133,12 +133,12 @@ final class EdgeReader {
         return
       }
       switch keys.form {
-      case .texts, .uuids:
-        for row in 0..<count {
-          start[row] = keys.withEncoded(field: chunk.key(row, column)) {
-            $0.map { keys.id(text: $0) } ?? .max
-          }
-        }
+      case .texts: keys.ids(texts: (0..<count).map { chunk.key($0, column) }, into: start)
+      case .uuids:
+        let uuids = (0..<count).map { UUIDKey(chunk.key($0, column)) }
+        // A key that is none is in no dictionary of them.
+        NodeKeys.withEncoded(uuids.map { $0 ?? UUIDKey(0, 0) }) { keys.ids(texts: $0, into: start) }
+        for row in 0..<count where uuids[row] == nil { start[row] = .max }
       case .integers:
         var row = 0
         while row < count {

@@ -129,6 +129,9 @@ final class MergedEdges: EdgeStream {
     case all
     /// Of n between two ends the last n - m, where the first stream has m.
     case surplus
+    /// All but loops, where the second stream has the first one's edges turned around. The edges of
+    /// both arcs of a pair come in one order.
+    case turned
   }
 
   private let first: Side
@@ -209,7 +212,9 @@ final class MergedEdges: EdgeStream {
       switch (first.key, second.key) {
       case (nil, nil):
         return filled > 0 ? UnsafeRawBufferPointer(rebasing: output[..<filled]) : nil
-      case (let a?, let b?): side = a <= b ? first : second
+      case (let a?, let b?):
+        let isSecondFirst = rule == .turned && a == b && a >> 32 > a & 0xFFFF_FFFF
+        side = a <= b && !isSecondFirst ? first : second
       case (_?, nil): side = first
       case (nil, _?): side = second
       }
@@ -224,7 +229,11 @@ final class MergedEdges: EdgeStream {
         isKept = true
       } else {
         secondCount += 1
-        isKept = rule == .all || secondCount > firstCount
+        switch rule {
+        case .all: isKept = true
+        case .surplus: isKept = secondCount > firstCount
+        case .turned: isKept = side.key! >> 32 != side.key! & 0xFFFF_FFFF
+        }
       }
       if isKept {
         memcpy(output.baseAddress! + filled, side.record, width)

@@ -75,17 +75,39 @@ struct FeatureBuild {
   }
 
   /// Writes the rows of the lines that became nodes; null for the nodes before and after them.
-  func write(to writer: ColumnWriter, keys: NodeKeys, runner: PassRunner) throws {
+  ///
+  /// - Parameter pairs: lines whose key an earlier line has, by that: the last one's row counts.
+  func write(
+    to writer: ColumnWriter, keys: NodeKeys, replacing pairs: RowPairs?, runner: PassRunner
+  ) throws {
     try writer.appendNulls(keys.storedCount - Int(writer.rowCount))
     let blocks = try blocks(runner)
     // A line that was left out takes its row of features with it.
     var start = 0
-    for row in keys.droppedRows.map({ Int($0) - keys.storedCount }) + [file.rowCount] {
-      try blocks.forEach(in: start..<row) { rows, bytes in
+    func append(_ stretch: Range<Int>) throws {
+      try blocks.forEach(in: stretch) { rows, bytes in
         try writer.append(fixed: bytes, count: rows.count)
       }
-      start = row + 1
     }
+    var isThere = try pairs?.advance() ?? false
+    func write(upTo end: Int) throws {
+      while isThere, let pair = pairs?.current, pair.high - keys.storedCount < end {
+        let row = pair.high - keys.storedCount
+        var last = pair.low - keys.storedCount
+        while true {
+          isThere = try pairs!.advance()
+          guard isThere, let next = pairs!.current, next.high == pair.high else { break }
+          last = next.low - keys.storedCount
+        }
+        try append(start..<row)
+        try append(last..<last + 1)
+        start = row + 1
+      }
+      try append(start..<end)
+      start = end + 1
+    }
+    try keys.visitDroppedRows { try write(upTo: $0 - keys.storedCount) }
+    try write(upTo: file.rowCount)
     try writer.appendNulls(keys.createdCount)
     try writer.finish()
   }
@@ -213,23 +235,25 @@ struct FeatureBuild {
   }
 
   private func checkFinite(_ rows: Range<Int>, _ bytes: UnsafeRawBufferPointer) throws {
-    func check<T: BinaryFloatingPoint & BitwiseCopyable>(_ type: T.Type) throws {
-      let values = bytes.assumingMemoryBound(to: T.self)
-      // x - x is 0 for finite numbers only, and the sum of zeros stays 0.
-      var sum: T = 0
-      for value in values { sum += value - value }
-      guard sum != 0 || sum.isNaN else { return }
-      let place = values.firstIndex { !$0.isFinite }!
+    // Infinities and NaN have every bit of the exponent.
+    func check<Word: FixedWidthInteger & BitwiseCopyable>(
+      exponent: Word, _ value: (Word) -> Float
+    ) throws {
+      let words = bytes.assumingMemoryBound(to: Word.self)
+      var count = 0
+      for word in words { count &+= word & exponent == exponent ? 1 : 0 }
+      guard count > 0 else { return }
+      let place = words.firstIndex { $0 & exponent == exponent }!
       let width = file.columnCount!
       throw HedgerowError(
         .badData,
-        "row \(rows.lowerBound + place / width), column \(place % width) is \(values[place]): "
+        "row \(rows.lowerBound + place / width), column \(place % width) is \(value(words[place])): "
           + "features must be finite",
         at: name)
     }
     switch file.element {
-    case .float32: try check(Float.self)
-    case .float16: try check(Float16.self)
+    case .float32: try check(exponent: UInt32(0x7F80_0000)) { Float(bitPattern: $0) }
+    case .float16: try check(exponent: UInt16(0x7C00)) { Float(Float16(bitPattern: $0)) }
     default: break
     }
   }

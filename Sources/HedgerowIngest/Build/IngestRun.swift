@@ -6,7 +6,7 @@ import HedgerowStore
 /// One ingest from its options to everything but the commit.
 struct IngestRun {
   let options: IngestOptions
-  let builder: GenerationBuilder
+  private let scratch: String
   let budget: MemoryBudget
   /// The store as it is: edges may lead to its nodes, and types of it may be added to.
   private let present: Snapshot
@@ -22,18 +22,19 @@ struct IngestRun {
   /// And where they belong, for types that the store has.
   private var keyedRows = PerNode<KeyedRows>()
   private var forms = PerNode<NodeKeys.Form>()
+  private var duplicates = PerNode<Duplicates>()
   private var setFiles: [(type: NodeType, file: InputFile)] = []
 
   /// Buffers, fields and encoded values of one chunk, twice read and once worked on.
   private static let chunkShare = 5 << 19
 
   init(
-    options: IngestOptions, builder: GenerationBuilder, present: Snapshot, budget: MemoryBudget,
+    options: IngestOptions, scratch: String, present: Snapshot, budget: MemoryBudget,
     pool: ThreadPool, progress: @escaping @Sendable (IngestProgress) -> Void,
     isCancelled: @escaping @Sendable () -> Bool
   ) throws {
     self.options = options
-    self.builder = builder
+    self.scratch = scratch
     self.present = present
     self.budget = budget
     let batchCount = max(
@@ -45,12 +46,52 @@ struct IngestRun {
     try openInputs()
   }
 
-  mutating func build() throws -> IngestReport {
+  /// The first pass.
+  private mutating func scanAll() throws -> PerNode<NodeKeys> {
     let keyMemory = budget.available * 3 / 8
     let keyShare = try budget.reserve(keyMemory, for: "key dictionaries")
-    let keys = try scanAll(memory: keyMemory)
     // What the dictionaries do not need goes to sorting.
-    keyShare.release()
+    defer { keyShare.release() }
+    return try scanAll(memory: keyMemory)
+  }
+
+  /// What the first pass says of the rest.
+  mutating func plan() throws -> IngestPlan {
+    let keys = try scanAll()
+    var plan = IngestPlan()
+    for type in options.nodeTypes where isWritten(type, keys[type]) {
+      let added = keys[type].count - keys[type].storedCount
+      plan.nodes[type] = added
+      plan.duplicates += duplicates[type].count
+      let features = (features[optional: type] ?? []).map(\.kind)
+      plan.add(rows: added, of: nodeTables[type].properties.map(\.kind) + features)
+      plan.addKeys(added, byteCount: keys[type].keyByteCount, keys[type].storedKind)
+    }
+    for (type, table) in edgeTables {
+      let arcs = table.rowCount * (options.undirected.contains(type) ? 2 : 1)
+      plan.edges[type] = arcs
+      plan.add(rows: arcs, of: table.properties.map(\.kind))
+      plan.addIndices(arcs, columns: table.properties.count)
+      plan.addSorting(arcs, columns: table.properties.map(\.kind))
+    }
+    // Texts come to no more than the files that they are in.
+    if plan.hasTexts { plan.storeByteCount += try textFileByteCount() }
+    plan.skipped = faults.count + options.leftOutLines
+    plan.messages = Array(
+      (options.leftOutMessages + faults.messages).prefix(TextChunk.messageLimit))
+    plan.schema = schema(of: plan.nodes.keys.map { $0 })
+    return plan
+  }
+
+  private func textFileByteCount() throws -> Int {
+    var tables = nodeTables.map { $1 } + edgeTables.map { $1 }
+    tables.removeAll { !$0.codecs.contains { $0.kind.hasVariableLength } }
+    return try tables.flatMap(\.files).reduce(0) { try $0 + FileSystem.byteCount(of: $1.path) }
+  }
+
+  /// Both passes, into everything but the commit.
+  mutating func build(into builder: GenerationBuilder) throws -> IngestReport {
+    let keys = try scanAll()
     let keptShare = try budget.reserve(
       keys.reduce(0) { $0 + $1.1.residentByteCount }, for: "key dictionaries")
     defer { keptShare.release() }
@@ -62,8 +103,10 @@ struct IngestRun {
         features: features[optional: type] ?? [],
         splits: options.splits.filter { $0.type == type }.map(\.column),
         listSplits: Set(options.listSplits.filter { $0.type == type }.map(\.column)),
-        present: isPresent(type) ? present : nil, keyed: keyedRows[optional: type]
+        present: isPresent(type) ? present : nil, duplicates: duplicates[type],
+        memory: budget.available / 4, keyed: keyedRows[optional: type]
       ).run()
+      report.duplicates += duplicates[type].count
       report.nodes[type] = keys[type].count
       report.addedNodes[type] = keys[type].count - keys[type].storedCount
       if hasFile(type) || (isPresent(type) && featureRows[optional: type] == nil) {
@@ -89,6 +132,7 @@ struct IngestRun {
         source: keys[type.source], target: keys[type.target], missing: missing(type),
         isUndirected: options.undirected.contains(type),
         parallel: options.distinctTypes.contains(type) ? .fail : options.parallelEdges,
+        combinations: combinations(of: type, table),
         present: isPresent(type) ? present : nil,
         memory: memory
       ).run()
@@ -99,13 +143,35 @@ struct IngestRun {
     report.skipped = faults.count + options.leftOutLines
     report.messages = Array(
       (options.leftOutMessages + faults.messages).prefix(TextChunk.messageLimit))
-    report.schema = schema(of: report)
+    report.schema = schema(of: report.nodes.keys.map { $0 })
     return report
   }
 
-  private func schema(of report: IngestReport) -> GraphSchema {
+  private func combinations(
+    of type: EdgeType, _ table: InputTable
+  ) throws -> [CombinedEdges.Rule] {
+    try options.combinations.filter { $0.column.type == type }.map { rule in
+      let name = rule.column.column
+      guard let column = table.codecs.firstIndex(where: { $0.name == name }) else {
+        let names = table.codecs.map { "'\($0.name)'" }.joined(separator: ", ")
+        throw HedgerowError(
+          .usage, "--combine: type '\(type)' has no column '\(name)'; it has \(names)")
+      }
+      let kind = table.codecs[column].kind
+      guard CombinedEdges.takes(kind, rule.combination) else {
+        throw HedgerowError(
+          .usage,
+          "--combine: column '\(name)' of '\(type)' is \(kind), which has no "
+            + rule.combination.rawValue)
+      }
+      return .init(column: column, combination: rule.combination, kind: kind, name: name)
+    }
+  }
+
+  /// The types that the run writes.
+  private func schema(of nodes: [NodeType]) -> GraphSchema {
     GraphSchema(
-      nodes: report.nodes.keys.map { type in
+      nodes: nodes.map { type in
         NodeSchema(
           type,
           properties: nodeTables[type].properties
@@ -231,7 +297,14 @@ struct IngestRun {
         .usage,
         "column '\(type).\(name)' is what model '\(model)' wrote: give the new column another name")
     }
-    // A node without features is possible, but nobody wants it by mistake.
+    // Lines of nodes that are there are no new ones, as the scan will tell.
+    if options.duplicateNodes == .fail { try requireFeatures(of: type) }
+  }
+
+  /// A node without features is possible, but nobody wants it by mistake.
+  private func requireFeatures(of type: NodeType) throws {
+    let inFiles = nodeTables[type].fileColumns
+    let arrays = options.features.filter { $0.type == type }.map(\.column)
     let missing = (present.schema.node(type)?.properties ?? []).first {
       $0.kind.element != $0.kind && !inFiles.contains($0.name) && !arrays.contains($0.name)
     }
@@ -257,15 +330,16 @@ struct IngestRun {
   private func open(
     _ path: String, _ role: TextLayout.Role, _ file: IngestOptions.FileLayout, names: [String]?
   ) throws -> InputFile {
-    let (local, name) = try localCopy(of: path, in: builder.scratchDirectory)
+    let (local, name) = try localCopy(of: path, in: scratch)
     let layout = try TextLayout(
       detecting: local, called: file.name ?? name, role: role,
       hints: TextLayoutHints(
         delimiter: file.delimiter ?? options.delimiter, header: file.header ?? options.header,
-        names: file.columns ?? names, comment: file.comment ?? options.comment))
+        names: file.columns ?? names, comment: file.comment ?? options.comment,
+        choice: file.choice))
     return InputFile(
       name: file.name ?? name, path: local, layout: layout, lines: file.lines,
-      mayLackColumns: file.mayLackColumns)
+      skipsRowsWithoutKey: file.skipsRowsWithoutKey, mayLackColumns: file.mayLackColumns)
   }
 
   private mutating func open(_ feature: IngestOptions.FeatureFile) throws {
@@ -331,7 +405,7 @@ struct IngestRun {
       let share = memory / max(1, options.nodeTypes.count)
       for type in options.nodeTypes {
         keys[type] = NodeKeys(
-          type, form: forms[type], memory: share, scratch: builder.scratchDirectory)
+          type, form: forms[type], memory: share, scratch: scratch)
         if isPresent(type) {
           try keys[type].addStored(from: present, onBlock: runner.checkCancelled)
           try keyedRows[optional: type]?.addMade(to: keys[type])
@@ -343,7 +417,12 @@ struct IngestRun {
       for (type, table) in nodeTables {
         var table = table
         table.resetScan()
-        if try !scan.scan(nodes: &table, keys: keys[type]) { texts.insert(type) }
+        duplicates[type] = Duplicates(
+          options.duplicateNodes, after: keys[type].storedCount, memory: share / 8,
+          scratch: scratch)
+        if try !scan.scan(nodes: &table, keys: keys[type], duplicates[type]) {
+          texts.insert(type)
+        }
         nodeTables[type] = table
       }
       for (edge, table) in edgeTables {
@@ -369,9 +448,12 @@ struct IngestRun {
   private mutating func seal(_ keys: PerNode<NodeKeys>, _ scan: Scan) throws {
     for (type, keys) in keys {
       try keys.seal { key, earlier, later in
-        try scan.duplicate(key, earlier, later, in: nodeTables[type], after: keys.storedCount)
+        try scan.duplicate(
+          key, earlier, later, in: nodeTables[type], after: keys.storedCount, duplicates[type])
       }
+      if !keys.isResident { try duplicates[type].resolve() }
       guard hasFile(type) else { continue }
+      if keys.keptRows > keys.storedCount { try requireFeatures(of: type) }
       let lineCount = keys.rowCount - keys.storedCount
       for feature in features[optional: type] ?? [] where feature.file.rowCount != lineCount {
         throw HedgerowError(

@@ -11,6 +11,7 @@ struct InputFile {
   var layout: TextLayout
   /// See ``IngestOptions/FileLayout``.
   var lines: String?
+  var skipsRowsWithoutKey = false
   var mayLackColumns = false
 
   /// A line of the file for messages: where it is made of another file, the line of that one.
@@ -155,7 +156,9 @@ final class Faults {
   init(_ mode: IngestOptions.BadLines) { self.mode = mode }
 
   func add(_ chunk: TextChunk, of file: InputFile) throws {
-    for fault in chunk.faults { try add(fault.message, at: file.place(of: fault.line)) }
+    for fault in chunk.faults where fault.cause != .unwanted {
+      try add(fault.message, at: file.place(of: fault.line))
+    }
   }
 
   func add(

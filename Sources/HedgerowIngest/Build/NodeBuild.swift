@@ -17,6 +17,10 @@ struct NodeBuild {
   let listSplits: Set<String>
   /// The store as it is, when it has the type.
   let present: Snapshot?
+  /// Rows whose key an earlier row has.
+  let duplicates: Duplicates
+  /// For sorting their values.
+  let memory: Int
   /// Where rows of features belong when the type is there and has no node file.
   let keyed: KeyedRows?
 
@@ -33,14 +37,17 @@ struct NodeBuild {
     } else {
       try builder.declare(NodeSchema(type, properties: properties), count: keys.count)
     }
-    try writeColumns()
+    let rewritten = duplicates.reachStore ? try replaceStoredColumns() : []
+    try writeColumns(rewriting: rewritten)
     for feature in features {
       let writer = try writer(of: feature.column)
       if let keyed {
         try feature.write(
           to: writer, keyed: keyed, stored: storedColumn(feature.column), runner: runner)
       } else if let writer {
-        try feature.write(to: writer, keys: keys, runner: runner)
+        try feature.write(
+          to: writer, keys: keys,
+          replacing: duplicates.movesValues ? duplicates.sortedByEarlier() : nil, runner: runner)
       }
     }
     if isLarger { try writeKeys() }
@@ -68,15 +75,52 @@ struct NodeBuild {
     var names = TextTable()
     var members: [[UInt32]] = []
     var sets: [RoaringBitmap] = []
+
+    mutating func flush() {
+      for index in members.indices where !members[index].isEmpty {
+        members[index].withUnsafeBufferPointer { sets[index].insert(contentsOf: $0) }
+        members[index].removeAll(keepingCapacity: true)
+      }
+    }
   }
 
-  private func writeColumns() throws {
-    let writers = try table.codecs.map { try writer(of: $0.name) }
-    for writer in writers { try writer?.appendNulls(keys.storedCount - Int(writer!.rowCount)) }
+  /// Begins the columns anew that the store has and rows of the files change.
+  private func replaceStoredColumns() throws -> [Int] {
+    let type = keys.type
+    guard features.isEmpty else {
+      throw HedgerowError(
+        .usage,
+        "--on-duplicate \(duplicates.mode.rawValue) cannot change features of nodes that the store has, "
+          + "and \(table.files[0].name) lists some of '\(type)': leave out --features")
+    }
+    let schema = present?.schema.node(type)
+    return try table.codecs.indices.filter { column in
+      guard let property = schema?.property(table.codecs[column].name),
+        table.fields.contains(where: { $0[column] != nil })
+      else { return false }
+      try builder.declareColumn(property, of: type, provenance: nil, replaces: true)
+      return true
+    }
+  }
+
+  /// - Parameter rewritten: columns of the store that are written anew.
+  private func writeColumns(rewriting rewritten: [Int]) throws {
+    let writers = try table.codecs.indices.map { column in
+      rewritten.contains(column)
+        ? try builder.columnWriter(of: keys.type, table.codecs[column].name)
+        : try writer(of: table.codecs[column].name)
+    }
     var splits: [Split] = self.splits.map { name in
       Split(
         column: table.codecs.firstIndex { $0.name == name }!, isList: listSplits.contains(name))
     }
+    let patches =
+      duplicates.movesValues && !table.codecs.isEmpty
+      ? try RowPatches(
+        duplicates, of: table, splits: splits.map(\.column), after: keys.storedCount,
+        runner: runner, memory: memory, scratch: builder.scratchDirectory) : nil
+    try writeStored(rewritten, writers, patches, &splits)
+    for writer in writers { try writer?.appendNulls(keys.storedCount - Int(writer!.rowCount)) }
     var rowCount = keys.storedCount
     var nextID = UInt32(keys.storedCount)
     if !writers.isEmpty {
@@ -85,15 +129,19 @@ struct NodeBuild {
           Scan.prepare(chunk, table, file: file)
           return table.encode(chunk, file: file)
         } consume: { chunk, values in
+          let changes = try RowChanges(patches, in: chunk, from: rowCount)
           for rows in keptRows(of: chunk, from: rowCount) {
             for case (let index, let writer?) in writers.enumerated() {
+              changes?.apply(to: values[index], rows, column: index)
               try write(
                 values[index], rows, of: chunk, field: table.fields[file][index],
-                by: table.codecs[index], to: writer)
+                by: table.codecs[index], changes: changes, column: index, to: writer)
             }
             for index in splits.indices {
               guard let field = table.fields[file][splits[index].column] else { continue }
-              try add(rows, of: chunk, field: field, firstID: nextID, to: &splits[index])
+              try add(
+                rows, of: chunk, field: field, firstID: nextID, changes: changes, split: index,
+                to: &splits[index])
             }
             nextID += UInt32(rows.count)
           }
@@ -116,9 +164,82 @@ struct NodeBuild {
     }
   }
 
+  // MARK: Nodes that the store has
+
+  private static let storedBlockCount = 4096
+
+  /// Writes the rows of nodes that the store has to columns that begin anew, with what the files say.
+  private func writeStored(
+    _ columns: [Int], _ writers: [ColumnWriter?], _ patches: RowPatches?, _ splits: inout [Split]
+  ) throws {
+    guard let present, let patches, duplicates.reachStore else { return }
+    let deleted = present.deletedNodes(of: keys.type)
+    let readers = try columns.map {
+      try present.columnReader(of: keys.type, table.codecs[$0].name)
+    }
+    for start in stride(from: 0, to: keys.storedCount, by: Self.storedBlockCount) {
+      try runner.checkCancelled()
+      let rows = start..<min(keys.storedCount, start + Self.storedBlockCount)
+      let changes = try patches.next(below: rows.upperBound)
+      for patch in changes where deleted.contains(UInt32(patch.row)) {
+        throw HedgerowError(
+          .badData,
+          "lists node '\(try present.key(of: NodeID(UInt32(patch.row)), of: keys.type))', which was "
+            + "deleted from the store: bring it back with hedgerow insert", at: table.files[0].name)
+      }
+      for (column, reader) in zip(columns, readers) {
+        try copy(rows, of: reader, changes, patches, column: column, to: writers[column]!)
+      }
+      for index in splits.indices {
+        for patch in changes where patches.changes(splits[index].column, patch) {
+          try patches.withField(ofSplit: index, patch) {
+            try add(
+              UInt32(patch.row), field: $0?.assumingMemoryBound(to: UInt8.self),
+              to: &splits[index])
+          }
+        }
+        splits[index].flush()
+      }
+    }
+  }
+
+  private func copy(
+    _ rows: Range<Int>, of reader: ColumnReader, _ changes: [RowPatches.Patch],
+    _ patches: RowPatches, column: Int, to writer: ColumnWriter
+  ) throws {
+    if writer.kind.hasVariableLength {
+      var row = rows.lowerBound
+      var next = 0
+      try reader.readTexts(rows) { text in
+        if next < changes.count, changes[next].row == row {
+          let patch = changes[next]
+          next += 1
+          if patches.changes(column, patch) {
+            try patches.withText(column, patch) { try writer.append(text: $0) }
+            row += 1
+            return
+          }
+        }
+        try writer.append(text: text)
+        row += 1
+      }
+      return
+    }
+    let values = ColumnCodec.Values(count: rows.count, byteWidth: writer.kind.byteWidth)
+    try reader.read(rows, into: values.bytes, isValid: values.isValid)
+    for patch in changes where patches.changes(column, patch) {
+      patches.put(column, patch, at: patch.row - rows.lowerBound, into: values)
+    }
+    try writer.append(
+      fixed: UnsafeRawBufferPointer(values.bytes), count: rows.count,
+      isValid: UnsafeBufferPointer(values.isValid))
+  }
+
+  // MARK: Rows
+
   /// The rows of a chunk that are nodes, as stretches; all of them but for duplicates.
   private func keptRows(of chunk: TextChunk, from first: Int) -> [Range<Int>] {
-    if keys.droppedRows.isEmpty { return chunk.rowCount > 0 ? [0..<chunk.rowCount] : [] }
+    if !keys.hasDroppedRows { return chunk.rowCount > 0 ? [0..<chunk.rowCount] : [] }
     var stretches: [Range<Int>] = []
     var start = 0
     for row in 0...chunk.rowCount {
@@ -132,11 +253,13 @@ struct NodeBuild {
 
   private func write(
     _ values: ColumnCodec.Values, _ rows: Range<Int>, of chunk: TextChunk, field: Int?,
-    by codec: ColumnCodec, to writer: ColumnWriter
+    by codec: ColumnCodec, changes: RowChanges?, column: Int, to writer: ColumnWriter
   ) throws {
     if writer.kind.hasVariableLength {
       for row in rows {
-        if let field, values.isValid[row] {
+        if let changes, let patch = changes.patch(row), changes.patches.changes(column, patch) {
+          try changes.patches.withText(column, patch) { try writer.append(text: $0) }
+        } else if let field, values.isValid[row] {
           try codec.withStored(chunk.field(row, field)) { try writer.append(text: $0) }
         } else {
           try writer.append(text: nil)
@@ -155,22 +278,32 @@ struct NodeBuild {
   // MARK: Sets
 
   private func add(
-    _ rows: Range<Int>, of chunk: TextChunk, field: Int, firstID: UInt32, to split: inout Split
+    _ rows: Range<Int>, of chunk: TextChunk, field: Int, firstID: UInt32, changes: RowChanges?,
+    split index: Int, to split: inout Split
   ) throws {
     for row in rows {
-      let field = chunk.field(row, field)
-      let texts =
-        split.isList
-        ? field.split(separator: UInt8(ascii: ";")).map { UnsafeBufferPointer(rebasing: $0) }
-        : [field]
-      for text in texts where !text.isEmpty {
-        try add(firstID + UInt32(row - rows.lowerBound), to: text, of: &split)
+      let id = firstID + UInt32(row - rows.lowerBound)
+      if let changes, let patch = changes.patch(row), changes.patches.changes(split.column, patch) {
+        try changes.patches.withField(ofSplit: index, patch) {
+          try add(id, field: $0?.assumingMemoryBound(to: UInt8.self), to: &split)
+        }
+      } else {
+        try add(id, field: chunk.field(row, field), to: &split)
       }
     }
-    for index in split.members.indices where !split.members[index].isEmpty {
-      split.members[index].withUnsafeBufferPointer { split.sets[index].insert(contentsOf: $0) }
-      split.members[index].removeAll(keepingCapacity: true)
-    }
+    split.flush()
+  }
+
+  /// Puts a node into the sets that its field names.
+  private func add(
+    _ id: UInt32, field: UnsafeBufferPointer<UInt8>?, to split: inout Split
+  ) throws {
+    guard let field else { return }
+    let texts =
+      split.isList
+      ? field.split(separator: UInt8(ascii: ";")).map { UnsafeBufferPointer(rebasing: $0) }
+      : [field]
+    for text in texts where !text.isEmpty { try add(id, to: text, of: &split) }
   }
 
   private func add(

@@ -33,6 +33,7 @@ struct Scan {
     let layout = table.files[file].layout
     chunk.split(layout)
     chunk.checkText()
+    let withoutKey: TextChunk.Cause = table.files[file].skipsRowsWithoutKey ? .unwanted : .line
     for (column, limit) in zip(layout.keyColumns, table.keyLimits) {
       if let limit { checkLimit(chunk, column, limit) }
       let mustBeInteger = layout.columns[column].kind?.isNumeric ?? false
@@ -48,7 +49,7 @@ struct Scan {
         }
         let key = chunk.key(row, column)
         if key.isEmpty {
-          chunk.mark(row, "has no key in column \(column + 1)")
+          chunk.mark(row, as: withoutKey, "has no key in column \(column + 1)")
         } else if mustBeInteger, hr_classify(key.baseAddress!, key.count) != HR_CLASS_INTEGER {
           chunk.mark(row, "has \(chunk.quote(row, column)) where an integer key belongs")
         } else if mustBeUUID, UUIDKey(key) == nil {
@@ -89,22 +90,19 @@ struct Scan {
         case .integers:
           integers = Self.integers(chunk, column)
           isText = integers.count < chunk.rowCount
-          if onlyNew && !isText {
-            integers = integers.withUnsafeBufferPointer { keyColumn.keys.unknown(integers: $0) }
-          }
+          if onlyNew && !isText { integers = keyColumn.keys.unknown(integers: integers) }
         case .uuids:
           for row in 0..<chunk.rowCount {
             guard let key = UUIDKey(chunk.key(row, column)) else {
               isText = true
               break
             }
-            if !onlyNew || keyColumn.keys.isUnknown(uuid: key) { uuids.append(key) }
+            uuids.append(key)
           }
+          if onlyNew { uuids = keyColumn.keys.unknown(uuids: uuids) }
         case .texts:
-          for row in 0..<chunk.rowCount {
-            let key = chunk.key(row, column)
-            if !onlyNew || keyColumn.keys.isUnknown(text: key) { texts.append(key) }
-          }
+          texts = (0..<chunk.rowCount).map { chunk.key($0, column) }
+          if onlyNew { texts = keyColumn.keys.unknown(texts: texts) }
         }
       }
       part.integers.append(integers)
@@ -149,7 +147,9 @@ struct Scan {
 
   /// Scans a node type's files; false when a key is no integer, or no UUID, though all were taken to
   /// be.
-  func scan(nodes table: inout InputTable, keys: NodeKeys) throws -> Bool {
+  func scan(
+    nodes table: inout InputTable, keys: NodeKeys, _ duplicates: Duplicates
+  ) throws -> Bool {
     var isInteger = true
     var rowCount = keys.storedCount
     for file in table.files.indices {
@@ -170,7 +170,8 @@ struct Scan {
         try keys.endRows(at: rowCount, dropping: chunk.faults.lazy.map { first + $0.ordinal })
         guard isInteger else { return }
         func onDuplicate(key: String, earlier: Int, later: Int) throws {
-          try duplicate(key, earlier, later, in: snapshot, after: keys.storedCount)
+          try duplicate(
+            key, earlier, later, in: snapshot, after: keys.storedCount, duplicates)
         }
         func row(_ index: Int) -> Int { first + chunk.ordinal(of: index) }
         switch keys.form {
@@ -230,8 +231,12 @@ struct Scan {
 
   /// Reports a key that two rows have, with both lines; `storedCount` rows come before the files.
   func duplicate(
-    _ key: String, _ earlier: Int, _ later: Int, in table: InputTable, after storedCount: Int
+    _ key: String, _ earlier: Int, _ later: Int, in table: InputTable, after storedCount: Int,
+    _ duplicates: Duplicates
   ) throws {
+    guard duplicates.mode == .fail else {
+      return try duplicates.add(earlier: earlier, later: later)
+    }
     let key = key.count > 60 ? "\(key.prefix(60))..." : key
     func line(_ row: Int) throws -> String {
       try runner.visit(row: row - storedCount, of: table) { file, chunk, row in

@@ -76,7 +76,7 @@ package struct ColumnCodec: @unchecked Sendable {
     package let bytes: UnsafeMutableRawBufferPointer
     package let isValid: UnsafeMutableBufferPointer<Bool>
 
-    init(count: Int, byteWidth: Int) {
+    package init(count: Int, byteWidth: Int) {
       self.count = count
       bytes = .allocate(byteCount: count * byteWidth, alignment: 16)
       isValid = .allocate(capacity: count)

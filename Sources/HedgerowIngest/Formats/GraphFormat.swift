@@ -14,13 +14,13 @@ public enum GraphFormat: String, Sendable, CaseIterable {
   /// What `apoc.export.json` of Neo4j writes: a node or a relationship as a JSON object on each line.
   case apocJSON = "apoc-json"
   case graphML = "graphml"
+  /// Head, relation and tail a line, as knowledge graphs come: node type `entity`, edge type
+  /// `entity:triple:entity` with a column `relation`.
+  case triples
 
   /// What a file looks like by its name, else by its first bytes.
   static func detect(_ path: String, called name: String, delimiter: UInt8?) throws -> GraphFormat {
-    var name = name[...]
-    for suffix in [".gz", ".zst"] where name.hasSuffix(suffix) {
-      name = name.dropLast(suffix.count)
-    }
+    let name = name.withoutCompression
     if name.hasSuffix(".mtx") { return .matrixMarket }
     if name.hasSuffix(".nt") { return .nTriples }
     if name.hasSuffix(".nq") { return .nQuads }
@@ -79,6 +79,7 @@ extension IngestOptions {
     defer { share?.release() }
     var lists: [EdgeFile] = []
     var tables: [PropertyCSV.File] = []
+    var triples = Triples()
     for (file, isInFolder) in try graphs.flatMap({ try Self.files(of: $0) }) {
       let (path, name) = try localCopy(of: file.path, in: scratch)
       let format = try file.format ?? .detect(path, called: name, delimiter: delimiter)
@@ -93,6 +94,9 @@ extension IngestOptions {
         var list = EdgeFile(EdgeType("node", "edge", "node"), path)
         if path != name { list.layout.name = name }
         lists.append(list)
+        continue
+      case .triples:
+        triples.add(path, called: name)
         continue
       case .propertyCSV:
         tables.append(PropertyCSV.File(path: path, name: name))
@@ -114,7 +118,13 @@ extension IngestOptions {
         tables, delimiter: delimiter, missing: missingNodes, memory: memory, into: graph)
       try graph.finish(into: &options)
     }
-    options.edges.insert(contentsOf: lists, at: 0)
+    for file in offsets {
+      let graph = makeImport()
+      try Offsets.read(file.path, as: file.type, into: graph)
+      try graph.finish(into: &options)
+    }
+    options.offsets = []
+    options.edges.insert(contentsOf: lists + triples.edgeFiles, at: 0)
     let isEmpty = options.nodes.isEmpty && options.edges.isEmpty && options.features.isEmpty
     guard graphs.isEmpty || !isEmpty else {
       throw HedgerowError(.badData, "has neither nodes nor edges", at: graphs.first?.path)
@@ -128,6 +138,13 @@ extension IngestOptions {
       options.undirected.formUnion(types)
     }
     try options.checkTypes()
+    // A count is the sum of ones.
+    for rule in options.combinations where rule.combination == .count {
+      for index in options.edges.indices where options.edges[index].type == rule.column.type {
+        options.edges[index].layout.choice.constants.append(
+          .init("\(rule.column.column):int64", "1"))
+      }
+    }
     return options
   }
 

@@ -82,10 +82,7 @@ struct JSONLines {
 /// Tables of nodes or edges as JSON Lines: an object is a row.
 struct JSONTable: TableFormat {
   static func isKnown(_ path: String) -> Bool {
-    var name = path[...]
-    for suffix in [".gz", ".zst"] where name.hasSuffix(suffix) {
-      name = name.dropLast(suffix.count)
-    }
+    let name = path.withoutCompression
     return [".jsonl", ".ndjson", ".json"].contains { name.hasSuffix($0) }
   }
 

@@ -54,6 +54,28 @@ final class KeyBits {
     wordCount = count
   }
 
+  /// Adds one key from zero up; the bitmap is as long as it needs.
+  func insert(_ key: Int) {
+    withUnsafePointer(to: Int64(key)) {
+      require(
+        insert(UnsafeBufferPointer(start: $0, count: 1)) == 1, "key \(key) is beyond the bitmap")
+    }
+  }
+
+  func contains(_ key: Int) -> Bool {
+    key / 64 < wordCount && words[key / 64] >> UInt64(key % 64) & 1 == 1
+  }
+
+  /// How many keys lie below one that need not be in the set, once sealed.
+  func count(below key: Int) -> Int {
+    let word = min(key / 64, wordCount)
+    if word == wordCount { return count }
+    let block = word & ~7
+    var rank = Int(ranks[word / 8])
+    for index in block..<word { rank += words[index].nonzeroBitCount }
+    return rank + (words[word] & (1 << UInt64(key % 64) - 1)).nonzeroBitCount
+  }
+
   /// Keeps the keys that are not in the set, in order.
   func unknown(_ keys: UnsafeBufferPointer<Int64>) -> [Int64] {
     guard let start = keys.baseAddress else { return [] }

@@ -13,8 +13,16 @@ extension NodeKeys {
     integers keys: UnsafeBufferPointer<Int64>, into ids: UnsafeMutablePointer<UInt32>
   ) {
     if let bits { return bits.number(keys, into: ids) }
-    for (index, key) in keys.enumerated() {
-      ids[index] = withEncoded(key) { id(text: $0) }
+    withEncoded(Array(keys)) { self.ids(texts: $0, into: ids) }
+  }
+
+  /// The id of each text (an integer's 8 bytes, a UUID's 16), or `UInt32.max`.
+  package func ids(
+    texts: [UnsafeBufferPointer<UInt8>], into ids: UnsafeMutablePointer<UInt32>
+  ) {
+    table.find(texts, into: ids)
+    for place in texts.indices where ids[place] != .max {
+      ids[place] = id(ofTag: table.tag(Int(ids[place])))
     }
   }
 

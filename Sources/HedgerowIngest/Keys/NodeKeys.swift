@@ -39,7 +39,8 @@ package final class NodeKeys {
 
   // A tag is a row, or `rowCount` and more for a node that edges made.
   private static let madeByEdge = UInt32.max
-  private var dropped: [UInt32] = []
+  private let dropped = KeyBits(memory: 1 << 40)
+  private var hasDropped = false
   private var keptRowCount = 0
 
   /// What to do with a row whose key an earlier row has: throws, or returns to drop it.
@@ -59,7 +60,12 @@ package final class NodeKeys {
   package func endRows(at rowCount: Int, dropping rows: some Sequence<Int>) throws {
     self.rowCount = rowCount
     guard rowCount < UInt32.max else { throw tooMany() }
-    dropped.append(contentsOf: rows.map { UInt32($0) })
+    for row in rows { drop(row) }
+  }
+
+  private func drop(_ row: Int) {
+    dropped.insert(row)
+    hasDropped = true
   }
 
   private func tooMany() -> HedgerowError {
@@ -94,13 +100,9 @@ package final class NodeKeys {
       if index == keys.count { return }
       try leaveBits()
     }
-    try makeRoom(count: keys.count - index, byteCount: 8 * (keys.count - index))
-    while index < keys.count {
-      let row = row(index)
-      try withEncoded(keys[index]) {
-        try addRow($0, row: row, named: "\(keys[index])", onDuplicate)
-      }
-      index += 1
+    let rest = index
+    try withEncoded(Array(keys[rest...])) {
+      try addRows(texts: $0, row: { row(rest + $0) }, onDuplicate: onDuplicate)
     }
   }
 
@@ -109,47 +111,59 @@ package final class NodeKeys {
     texts: [UnsafeBufferPointer<UInt8>], row: (Int) -> Int, onDuplicate: OnDuplicate
   ) throws {
     try makeRoom(count: texts.count, byteCount: texts.reduce(0) { $0 + $1.count })
-    for (index, text) in texts.enumerated() {
-      try addRow(text, row: row(index), named: name(of: text), onDuplicate)
-    }
-  }
-
-  private func addRow(
-    _ text: UnsafeBufferPointer<UInt8>, row: Int, named key: @autoclosure () -> String,
-    _ onDuplicate: OnDuplicate
-  ) throws {
-    guard row < UInt32.max else { throw tooMany() }
-    let (index, isNew) = table.insert(text, tag: UInt32(row))
-    if isNew {
-      keptRowCount += 1
-    } else {
-      try onDuplicate(key(), Int(table.tag(index)), row)
-      dropped.append(UInt32(row))
+    if let last = texts.indices.last, row(last) >= UInt32.max { throw tooMany() }
+    keptRowCount += texts.count
+    try table.insert(texts, tags: texts.indices.map { UInt32(row($0)) }) { place, number in
+      try onDuplicate(name(of: texts[place]), Int(table.tag(number)), row(place))
+      drop(row(place))
+      keptRowCount -= 1
     }
   }
 
   /// The keys that are not there yet, in order. Any number of threads may ask while nobody adds.
-  package func unknown(integers keys: UnsafeBufferPointer<Int64>) -> [Int64] {
-    if let bits { return bits.unknown(keys) }
-    return keys.filter { key in withEncoded(key) { table.find($0) } == nil }
+  package func unknown(integers keys: [Int64]) -> [Int64] {
+    if let bits { return keys.withUnsafeBufferPointer { bits.unknown($0) } }
+    return withEncoded(keys) { unknown(keys, $0) }
   }
 
-  package func isUnknown(text: UnsafeBufferPointer<UInt8>) -> Bool { table.find(text) == nil }
+  package func unknown(
+    texts: [UnsafeBufferPointer<UInt8>]
+  ) -> [UnsafeBufferPointer<UInt8>] { unknown(texts, texts) }
 
-  package func isUnknown(uuid: UUIDKey) -> Bool {
-    withUnsafeBytes(of: uuid) { bytes in
-      bytes.withMemoryRebound(to: UInt8.self) { isUnknown(text: $0) }
+  package func unknown(uuids: [UUIDKey]) -> [UUIDKey] {
+    Self.withEncoded(uuids) { unknown(uuids, $0) }
+  }
+
+  private func unknown<Key>(_ keys: [Key], _ texts: [UnsafeBufferPointer<UInt8>]) -> [Key] {
+    let numbers = [UInt32](unsafeUninitializedCapacity: texts.count) { numbers, count in
+      count = texts.count
+      if count > 0 { table.find(texts, into: numbers.baseAddress!) }
     }
+    return zip(keys, numbers).lazy.filter { $1 == .max }.map { $0.0 }
   }
 
   /// Calls `body` with the 16 bytes of each UUID.
   package static func withEncoded<T>(
     _ uuids: [UUIDKey], _ body: ([UnsafeBufferPointer<UInt8>]) throws -> T
+  ) rethrows -> T { try withPieces(of: uuids, byteCount: 16, body) }
+
+  /// Calls `body` with the 8 bytes of each integer that sort as it does.
+  func withEncoded<T>(
+    _ keys: [Int64], _ body: ([UnsafeBufferPointer<UInt8>]) throws -> T
   ) rethrows -> T {
-    try uuids.withUnsafeBytes { bytes in
+    try Self.withPieces(
+      of: keys.map { (UInt64(bitPattern: $0) ^ 1 << 63).bigEndian }, byteCount: 8, body)
+  }
+
+  private static func withPieces<Key, T>(
+    of keys: [Key], byteCount: Int, _ body: ([UnsafeBufferPointer<UInt8>]) throws -> T
+  ) rethrows -> T {
+    try keys.withUnsafeBytes { bytes in
       let bytes = bytes.assumingMemoryBound(to: UInt8.self)
       return try body(
-        uuids.indices.map { UnsafeBufferPointer(rebasing: bytes[16 * $0..<16 * $0 + 16]) })
+        keys.indices.map {
+          UnsafeBufferPointer(rebasing: bytes[byteCount * $0..<byteCount * ($0 + 1)])
+        })
     }
   }
 
@@ -161,15 +175,13 @@ package final class NodeKeys {
       if index == keys.count { return }
       try leaveBits()
     }
-    try makeRoom(count: keys.count - index, byteCount: 8 * (keys.count - index))
-    for key in keys[index...] {
-      withEncoded(key) { _ = table.insert($0, tag: Self.madeByEdge) }
-    }
+    try withEncoded(Array(keys[index...])) { try addMentions(texts: $0) }
   }
 
   package func addMentions(texts: [UnsafeBufferPointer<UInt8>]) throws {
     try makeRoom(count: texts.count, byteCount: texts.reduce(0) { $0 + $1.count })
-    for text in texts { table.insert(text, tag: Self.madeByEdge) }
+    table.insert(
+      texts, tags: [UInt32](repeating: Self.madeByEdge, count: texts.count), onKnown: { _, _ in })
   }
 
   /// Goes on with the table, into which all keys of the bitmap go.
@@ -177,18 +189,13 @@ package final class NodeKeys {
     guard let bits else { return }
     self.bits = nil
     var row: UInt32 = 0
-    var nextDropped = 0
-    let dropped = dropped.sorted()
     try bits.visit { key in
       try makeRoom(count: 1, byteCount: 8)
       guard key < Int64(keptRowCount) else {
         withEncoded(key) { _ = table.insert($0, tag: Self.madeByEdge) }
         return
       }
-      while nextDropped < dropped.count, dropped[nextDropped] == row {
-        nextDropped += 1
-        row += 1
-      }
+      while hasDropped, dropped.contains(Int(row)) { row += 1 }
       withEncoded(key) { _ = table.insert($0, tag: row) }
       row += 1
     }
@@ -267,7 +274,7 @@ package final class NodeKeys {
         guard let first = tags.min(), first != Self.madeByEdge else { return try nextCreated() }
         for row in tags.sorted().dropFirst() where row != Self.madeByEdge {
           try onDuplicate(name(of: text), Int(first), Int(row))
-          dropped.append(row)
+          drop(Int(row))
           keptRowCount -= 1
         }
         return first
@@ -279,7 +286,7 @@ package final class NodeKeys {
         table.setTag(Int(index), try nextCreated())
       }
     }
-    dropped.sort()
+    dropped.seal()
     count = keptRowCount + createdCount
     guard count < UInt32.max else { throw tooMany() }
     isSealed = true
@@ -293,32 +300,31 @@ package final class NodeKeys {
 
   /// The id of a tag: rows that were dropped have none.
   func id(ofTag tag: UInt32) -> UInt32 {
-    if dropped.isEmpty { return tag }
-    var low = 0
-    var high = dropped.count
-    while low < high {
-      let middle = (low + high) / 2
-      if dropped[middle] < tag { low = middle + 1 } else { high = middle }
-    }
-    return tag - UInt32(low)
+    hasDropped ? tag - UInt32(dropped.count(below: Int(tag))) : tag
   }
 
   /// Whether a row was dropped, for its key or for what its line said.
   package func isDropped(row: Int) -> Bool {
-    if dropped.isEmpty { return false }
-    let tag = UInt32(row)
-    let next = id(ofTag: tag)
-    let place = Int(tag - next)
-    return place < dropped.count && dropped[place] == tag
+    hasDropped && dropped.contains(row)
+  }
+
+  /// Bytes of all keys together.
+  package var keyByteCount: Int {
+    spilled?.byteCount ?? (bits != nil ? 8 * count : table.textByteCount)
   }
 
   /// Bytes that the sealed dictionary holds.
   package var residentByteCount: Int {
-    (bits?.byteCount ?? 0) + table.footprint(adding: 0, byteCount: 0) + 4 * dropped.count
+    (bits?.byteCount ?? 0) + table.footprint(adding: 0, byteCount: 0) + dropped.byteCount
   }
 
+  /// Whether any row has no node.
+  package var hasDroppedRows: Bool { hasDropped }
+
   /// The rows that have no node, rising.
-  package var droppedRows: [UInt32] { dropped }
+  package func visitDroppedRows(_ body: (Int) throws -> Void) rethrows {
+    try dropped.visit { try body(Int($0)) }
+  }
   /// Rows that became nodes, once sealed.
   package var keptRows: Int { keptRowCount }
 }

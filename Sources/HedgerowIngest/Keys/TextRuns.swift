@@ -67,6 +67,8 @@ extension ScratchFile {
 /// Distinct texts with tags in a file, in order.
 package final class SortedTexts {
   package let count: Int
+  /// Of the texts, about.
+  var byteCount: Int { file.byteCount - 8 * count }
   private let file: ScratchFile
 
   init(_ file: ScratchFile, count: Int) {

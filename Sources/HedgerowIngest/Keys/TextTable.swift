@@ -5,32 +5,39 @@ import HedgerowCore
 /// Distinct texts, numbered in the order of their first insertion, each with a tag of 32 bits.
 ///
 /// The bytes lie end to end in one arena; an open-addressing table of 8-byte slots (half hash, half
-/// number) finds them, so that a look-up touches the arena only for its own text. Look-ups may run
+/// number) finds them, so that a look-up touches the arena only for its own text. Of many texts at a
+/// time the reads wait for memory together, which is several times as fast. Look-ups may run
 /// on many threads while nobody inserts.
 ///
 /// Time O(1) an operation; memory about 40 bytes a text beside the text itself.
 package final class TextTable {
-  package private(set) var count = 0
-  /// Bytes of all texts.
-  package private(set) var textByteCount = 0
+  package typealias Text = UnsafeBufferPointer<UInt8>
 
-  private var arena: UnsafeMutablePointer<UInt8>
+  private var table = hr_table()
   private var arenaCapacity = 1 << 12
-  private var entries: UnsafeMutablePointer<hr_text>
   private var entryCapacity = 1 << 8
-  private var slots: UnsafeMutablePointer<UInt64>
   private var slotCount = 1 << 9
 
-  package init() {
-    arena = Self.resized(nil, to: arenaCapacity)
-    entries = Self.resized(nil, to: entryCapacity)
-    slots = Self.zeroed(slotCount)
-  }
+  package var count: Int { Int(table.count) }
+  /// Bytes of all texts.
+  package var textByteCount: Int { Int(table.byte_count) }
+
+  package init() { begin() }
 
   deinit {
-    free(arena)
-    free(entries)
-    free(slots)
+    free(table.arena)
+    free(table.entries)
+    free(table.slots)
+  }
+
+  private func begin() {
+    arenaCapacity = 1 << 12
+    entryCapacity = 1 << 8
+    slotCount = 1 << 9
+    table = hr_table(
+      slots: Self.zeroed(slotCount), mask: UInt64(slotCount - 1),
+      entries: Self.resized(nil, to: entryCapacity), arena: Self.resized(nil, to: arenaCapacity),
+      count: 0, byte_count: 0)
   }
 
   // The C library moves large blocks by remapping pages, which copies nothing.
@@ -50,100 +57,95 @@ package final class TextTable {
     return memory.assumingMemoryBound(to: UInt64.self)
   }
 
+  private struct Capacities {
+    var arena: Int
+    var entries: Int
+    var slots: Int
+  }
+
+  /// What there must be room for when `count` more texts of `byteCount` bytes in all have come.
+  private func capacities(adding count: Int, byteCount: Int) -> Capacities {
+    var needed = Capacities(arena: arenaCapacity, entries: entryCapacity, slots: slotCount)
+    while needed.arena < textByteCount + byteCount { needed.arena += needed.arena / 2 }
+    while needed.entries < self.count + count { needed.entries += needed.entries / 2 }
+    while 4 * (self.count + count) > 3 * needed.slots { needed.slots *= 2 }
+    return needed
+  }
+
   /// What the table takes once `count` more texts of `byteCount` bytes in all have come, and what
   /// sorting them takes then.
   package func footprint(adding count: Int, byteCount: Int) -> Int {
-    var arenaCapacity = self.arenaCapacity
-    while arenaCapacity < textByteCount + byteCount { arenaCapacity += arenaCapacity / 2 }
-    var entryCapacity = self.entryCapacity
-    while entryCapacity < self.count + count { entryCapacity += entryCapacity / 2 }
-    var slotCount = self.slotCount
-    while 4 * (self.count + count) > 3 * slotCount { slotCount *= 2 }
-    return arenaCapacity + entryCapacity * 16 + slotCount * 8 + 20 * (self.count + count)
+    let needed = capacities(adding: count, byteCount: byteCount)
+    return needed.arena + needed.entries * 16 + needed.slots * 8 + 20 * (self.count + count)
   }
 
-  package func text(_ index: Int) -> UnsafeBufferPointer<UInt8> {
-    let entry = entries[index]
-    return UnsafeBufferPointer(start: arena + Int(entry.offset), count: Int(entry.count))
+  private func makeRoom(count: Int, byteCount: Int) {
+    let needed = capacities(adding: count, byteCount: byteCount)
+    if needed.arena > arenaCapacity {
+      arenaCapacity = needed.arena
+      table.arena = Self.resized(table.arena, to: arenaCapacity)
+    }
+    if needed.entries > entryCapacity {
+      entryCapacity = needed.entries
+      table.entries = Self.resized(table.entries, to: entryCapacity)
+    }
+    if needed.slots > slotCount {
+      let old = table.slots
+      let oldCount = slotCount
+      slotCount = needed.slots
+      table.slots = Self.zeroed(slotCount)
+      table.mask = UInt64(slotCount - 1)
+      hr_table_rehash(old, oldCount, &table)
+      free(old)
+    }
   }
 
-  package func tag(_ index: Int) -> UInt32 { entries[index].tag }
-  package func setTag(_ index: Int, _ tag: UInt32) { entries[index].tag = tag }
-
-  package static func hash(_ text: UnsafeBufferPointer<UInt8>) -> UInt64 {
-    guard let start = text.baseAddress else { return 0 }
-    return hr_hash_bytes(start, text.count)
+  package func text(_ index: Int) -> Text {
+    let entry = table.entries[index]
+    return Text(start: table.arena + Int(entry.offset), count: Int(entry.count))
   }
+
+  package func tag(_ index: Int) -> UInt32 { table.entries[index].tag }
+  package func setTag(_ index: Int, _ tag: UInt32) { table.entries[index].tag = tag }
 
   /// The number of a text, or nil.
-  package func find(_ text: UnsafeBufferPointer<UInt8>) -> Int? {
-    find(text, hash: Self.hash(text)).found
+  package func find(_ text: Text) -> Int? {
+    var number = UInt32.max
+    withUnsafePointer(to: table) { table in
+      withUnsafePointer(to: hr_bytes(text)) { hr_table_find(table, $0, 1, &number) }
+    }
+    return number == .max ? nil : Int(number)
   }
 
-  private func find(
-    _ text: UnsafeBufferPointer<UInt8>, hash: UInt64
-  ) -> (found: Int?, slot: Int) {
-    let mask = slotCount - 1
-    let mark = hash & 0xFFFF_FFFF_0000_0000
-    var slot = Int(truncatingIfNeeded: hash >> 32) & mask
-    while true {
-      let word = slots[slot]
-      if word == 0 { return (nil, slot) }
-      if word & 0xFFFF_FFFF_0000_0000 == mark {
-        let index = Int(word & 0xFFFF_FFFF) - 1
-        let entry = entries[index]
-        if Int(entry.count) == text.count
-          && (text.isEmpty
-            || memcmp(arena + Int(entry.offset), text.baseAddress!, text.count) == 0)
-        {
-          return (index, slot)
-        }
-      }
-      slot = (slot + 1) & mask
+  /// The numbers of texts, `UInt32.max` for those that are not there.
+  package func find(_ texts: [Text], into numbers: UnsafeMutablePointer<UInt32>) {
+    withUnsafePointer(to: table) { table in
+      texts.withPieces { hr_table_find(table, $0, texts.count, numbers) }
     }
   }
 
   /// The text's number, and whether it is new; only then the tag is taken.
   @discardableResult
-  package func insert(
-    _ text: UnsafeBufferPointer<UInt8>, tag: UInt32 = 0
-  ) -> (index: Int, isNew: Bool) {
-    let hash = Self.hash(text)
-    var (found, slot) = find(text, hash: hash)
-    if let found { return (found, false) }
-    if 4 * (count + 1) > 3 * slotCount {
-      growSlots()
-      slot = find(text, hash: hash).slot
+  package func insert(_ text: Text, tag: UInt32 = 0) -> (index: Int, isNew: Bool) {
+    makeRoom(count: 1, byteCount: text.count)
+    var number: UInt32 = 0
+    var isNew: UInt8 = 0
+    withUnsafePointer(to: hr_bytes(text)) { text in
+      withUnsafePointer(to: tag) { hr_table_insert(&table, text, 1, $0, &number, &isNew) }
     }
-    if textByteCount + text.count > arenaCapacity {
-      while arenaCapacity < textByteCount + text.count { arenaCapacity += arenaCapacity / 2 }
-      arena = Self.resized(arena, to: arenaCapacity)
-    }
-    if count == entryCapacity {
-      entryCapacity += entryCapacity / 2
-      entries = Self.resized(entries, to: entryCapacity)
-    }
-    if let start = text.baseAddress { memcpy(arena + textByteCount, start, text.count) }
-    entries[count] = hr_text(
-      offset: UInt64(textByteCount), count: UInt32(text.count), tag: tag)
-    textByteCount += text.count
-    slots[slot] = hash & 0xFFFF_FFFF_0000_0000 | UInt64(count + 1)
-    count += 1
-    return (count - 1, true)
+    return (Int(number), isNew != 0)
   }
 
-  private func growSlots() {
-    let old = slots
-    let oldCount = slotCount
-    slotCount *= 2
-    slots = Self.zeroed(slotCount)
-    let mask = slotCount - 1
-    for place in 0..<oldCount where old[place] != 0 {
-      var slot = Int(truncatingIfNeeded: old[place] >> 32) & mask
-      while slots[slot] != 0 { slot = (slot + 1) & mask }
-      slots[slot] = old[place]
-    }
-    free(old)
+  /// Inserts texts in order, and calls `body` with the place of each that was there already and its
+  /// number.
+  package func insert(
+    _ texts: [Text], tags: [UInt32], onKnown body: (_ place: Int, _ number: Int) throws -> Void
+  ) rethrows {
+    makeRoom(count: texts.count, byteCount: texts.reduce(0) { $0 + $1.count })
+    var numbers = [UInt32](repeating: 0, count: texts.count)
+    var isNew = [UInt8](repeating: 0, count: texts.count)
+    texts.withPieces { hr_table_insert(&table, $0, texts.count, tags, &numbers, &isNew) }
+    for place in texts.indices where isNew[place] == 0 { try body(place, Int(numbers[place])) }
   }
 
   /// The numbers of all texts by their bytes.
@@ -157,22 +159,28 @@ package final class TextTable {
     }
     order.withUnsafeMutableBufferPointer {
       guard let start = $0.baseAddress else { return }
-      hr_sort_texts(arena, entries, prefixes, start, scratch, count)
+      hr_sort_texts(table.arena, table.entries, prefixes, start, scratch, count)
     }
     return order
   }
 
   /// Forgets all texts and gives the memory back.
   package func removeAll() {
-    count = 0
-    textByteCount = 0
-    arenaCapacity = 1 << 12
-    entryCapacity = 1 << 8
-    slotCount = 1 << 9
-    free(slots)
-    arena = Self.resized(arena, to: arenaCapacity)
-    entries = Self.resized(entries, to: entryCapacity)
-    slots = Self.zeroed(slotCount)
+    free(table.arena)
+    free(table.entries)
+    free(table.slots)
+    begin()
+  }
+}
+
+extension hr_bytes {
+  fileprivate init(_ text: TextTable.Text) { self.init(start: text.baseAddress, count: text.count) }
+}
+
+extension [TextTable.Text] {
+  /// The texts as C sees them: both are a pointer and a count.
+  fileprivate func withPieces(_ body: (UnsafePointer<hr_bytes>?) -> Void) {
+    withUnsafeBytes { body($0.baseAddress?.assumingMemoryBound(to: hr_bytes.self)) }
   }
 }
 

@@ -90,3 +90,11 @@ package final class ByteSource {
     return done
   }
 }
+
+extension StringProtocol where SubSequence == Substring {
+  /// A file's name without what says that it is compressed.
+  var withoutCompression: Substring {
+    for suffix in [".gz", ".zst"] where hasSuffix(suffix) { return dropLast(suffix.count) }
+    return self[...]
+  }
+}

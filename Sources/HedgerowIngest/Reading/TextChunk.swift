@@ -18,6 +18,8 @@ package final class TextChunk {
     case line
     /// One of its nodes is not there.
     case missingNode
+    /// It says nothing that was asked for.
+    case unwanted
   }
 
   /// A row that was dropped.
@@ -31,7 +33,10 @@ package final class TextChunk {
   }
 
   package private(set) var bytes: UnsafeMutablePointer<UInt8>
+  /// Bytes of a file that the chunk takes.
   package private(set) var capacity: Int
+  // What is allocated: made columns may take more.
+  private var roomByteCount: Int
   package var count = 0
   /// The line of the file on which the chunk begins, from 1.
   package var firstLine = 1
@@ -50,6 +55,7 @@ package final class TextChunk {
 
   package init(capacity: Int) {
     self.capacity = capacity
+    roomByteCount = capacity
     bytes = Self.allocate(capacity)
     fields = UnsafeMutablePointer.allocate(capacity: 1)
   }
@@ -69,11 +75,46 @@ package final class TextChunk {
 
   /// Makes room for more bytes; what is there stays.
   package func grow(to capacity: Int) {
-    let larger = Self.allocate(capacity)
+    makeRoom(capacity)
+    self.capacity = capacity
+  }
+
+  private func makeRoom(_ byteCount: Int) {
+    guard byteCount > roomByteCount else { return }
+    let larger = Self.allocate(byteCount)
     memcpy(larger, bytes, count)
     (bytes - HR_TEXT_PADDING).deallocate()
     bytes = larger
-    self.capacity = capacity
+    roomByteCount = byteCount
+  }
+
+  /// Adds bytes behind those of the file, where fields of made columns are.
+  func append(_ more: [UInt8]) {
+    makeRoom(count + more.count)
+    more.withUnsafeBytes { if $0.count > 0 { memcpy(bytes + count, $0.baseAddress!, $0.count) } }
+    count += more.count
+  }
+
+  /// Makes room for more columns in every row; their fields must be set.
+  func widen(by count: Int) {
+    let wide = columnCount + count
+    let larger = UnsafeMutablePointer<hr_field>.allocate(capacity: max(1, rowCount * wide))
+    for row in 0..<rowCount {
+      (larger + row * wide).update(from: fields + row * columnCount, count: columnCount)
+    }
+    fields.deallocate()
+    fields = larger
+    fieldCapacity = max(1, rowCount * wide)
+    columnCount = wide
+  }
+
+  func field(at offset: Int, count: Int, isQuoted: Bool) -> hr_field {
+    hr_field(
+      begin: UInt32(offset), end: UInt32(offset + count) | (isQuoted ? HR_FIELD_QUOTED : 0))
+  }
+
+  func set(_ row: Int, _ column: Int, _ field: hr_field) {
+    fields[row * columnCount + column] = field
   }
 
   /// Cuts the rows. Once a chunk: doubled quotes are folded in place.
@@ -151,7 +192,7 @@ package final class TextChunk {
 
   /// Whether the field stood in quotes.
   package func isQuoted(_ row: Int, _ column: Int) -> Bool {
-    fields[row * columnCount + column].end & 0x8000_0000 != 0
+    fields[row * columnCount + column].end & HR_FIELD_QUOTED != 0
   }
 
   /// Whether the field is a text: nothing at all is null, and `""` the empty text.

@@ -20,10 +20,20 @@ package struct TextLayout {
 
   package enum Role { case nodes, edges }
 
+  /// A column that is not in the file.
+  package enum Made {
+    /// The same for all rows.
+    case constant([UInt8])
+    /// The fields of several columns with the separator between them.
+    case joined([Int], separator: UInt8)
+  }
+
   package var delimiter: UInt8
   /// Begins lines that say nothing, as `#` in SNAP's edge lists; 0 for none.
   package var comment: UInt8
   package var columns: [Column]
+  /// The last of the columns.
+  package var made: [Made] = []
   /// The mark and the header.
   package var skipByteCount: Int
   /// The place of a node's key; of the source's and the target's.
@@ -34,6 +44,9 @@ package struct TextLayout {
   package var looksUUID: [Bool]
   /// Whether the first lines hold any rows.
   package var hasRows: Bool
+
+  /// The columns that the file has.
+  package var fileColumnCount: Int { columns.count - made.count }
 
   /// The columns that become properties.
   package var propertyColumns: [Int] {
@@ -47,10 +60,12 @@ package struct TextLayoutHints {
   package var header = IngestOptions.Header.automatic
   package var names: [String]?
   package var comment: UInt8?
+  package var choice = IngestOptions.ColumnChoice()
   package init(
     delimiter: UInt8? = nil, header: IngestOptions.Header = .automatic, names: [String]? = nil,
-    comment: UInt8? = nil
+    comment: UInt8? = nil, choice: IngestOptions.ColumnChoice = .init()
   ) {
+    self.choice = choice
     self.delimiter = delimiter
     self.header = header
     self.names = names
@@ -105,13 +120,20 @@ extension TextLayout {
     } else {
       columns = (0..<width).map { Column(name: "column_\($0 + 1)") }
     }
-    keyColumns = try Self.chooseKeys(columns, role: role, place: place)
+    keyColumns = []
+    looksInteger = []
+    looksUUID = []
+    hasRows = rows.count > (hasHeader ? 1 : 0)
+    try choose(hints.choice, role: role, place: place)
+    if keyColumns.isEmpty {
+      keyColumns = try Self.chooseKeys(columns, role: role, width: width, place: place)
+    }
+    try checkKeyKinds(place)
     looksInteger = keyColumns.map { column in
       rows.dropFirst(hasHeader ? 1 : 0).allSatisfy { row in
         row.count <= column || Self.classify(row[column]) == HR_CLASS_INTEGER
       }
     }
-    hasRows = rows.count > (hasHeader ? 1 : 0)
     looksUUID = keyColumns.map { column in
       rows.dropFirst(hasHeader ? 1 : 0).allSatisfy { row in
         row.count <= column || row[column].withUnsafeBufferPointer { UUIDKey($0) } != nil
@@ -141,7 +163,7 @@ extension TextLayout {
     _ sample: FileStart, name: String, role: Role, hints: TextLayoutHints
   ) -> UInt8 {
     if let delimiter = hints.delimiter { return delimiter }
-    let name = name.hasSuffix(".gz") ? String(name.dropLast(3)) : name
+    let name = name.withoutCompression
     let usual: Character? =
       name.hasSuffix(".csv") ? "," : name.hasSuffix(".tsv") || name.hasSuffix(".txt") ? "\t" : nil
     var candidates: [Character] = ["\t", ",", ";", "|"]
@@ -263,14 +285,20 @@ extension TextLayout {
     }
   }
 
-  private static func chooseKeys(_ columns: [Column], role: Role, place: String) throws -> [Int] {
+  private static func chooseKeys(
+    _ columns: [Column], role: Role, width: Int, place: String
+  ) throws -> [Int] {
     let keys = namedKeys(columns, role) ?? (role == .nodes ? [0] : [0, 1])
-    guard columns.count >= role.keyCount else {
+    guard width >= role.keyCount else {
       throw HedgerowError(
         .badData,
         "has one column where an edge needs two: is the delimiter right (--delimiter)?", at: place)
     }
-    for key in keys {
+    return keys
+  }
+
+  private func checkKeyKinds(_ place: String) throws {
+    for key in keyColumns {
       switch columns[key].kind {
       case nil, .int64, .int32, .string, .categorical: break
       case .some(let kind):
@@ -278,7 +306,6 @@ extension TextLayout {
           .badData, "has a key of type \(kind): keys are int or string", at: place)
       }
     }
-    return keys
   }
 }
 
@@ -371,6 +398,7 @@ extension TextChunk {
   /// Cuts the rows as a layout has them.
   func split(_ layout: TextLayout) {
     split(
-      delimiter: layout.delimiter, comment: layout.comment, columnCount: layout.columns.count)
+      delimiter: layout.delimiter, comment: layout.comment, columnCount: layout.fileColumnCount)
+    if !layout.made.isEmpty { add(layout.made) }
   }
 }

@@ -134,6 +134,8 @@ public final class GenerationBuilder: Sendable {
       guard let index = pending.catalog.nodes.firstIndex(where: { $0.name == type.name }) else {
         throw HedgerowError(.usage, "no node type '\(type)' in \(store.path)")
       }
+      var place = pending.catalog.nodes[index].columns.count
+      var defaultCell: [UInt8]?
       if let old = pending.catalog.nodes[index].columns.firstIndex(where: {
         $0.name == property.name
       }) {
@@ -144,6 +146,8 @@ public final class GenerationBuilder: Sendable {
             "column '\(type).\(property.name)' holds ingested data; write to another name")
         }
         pending.catalog.nodes[index].columns.remove(at: old)
+        place = old
+        if column.kind == property.kind.description { defaultCell = column.defaultCell }
         let node = pending.catalog.nodes[index].id
         func isReplaced(_ record: SegmentRecord) -> Bool {
           [.nodeColumn, .nodeDictionary, .nodeIndex].contains(record.id.part)
@@ -154,9 +158,10 @@ public final class GenerationBuilder: Sendable {
       }
       let id = pending.catalog.nodes[index].nextColumn
       pending.catalog.nodes[index].nextColumn = try id.advanced(by: 1, of: "'\(type)'")
-      pending.catalog.nodes[index].columns.append(
+      pending.catalog.nodes[index].columns.insert(
         ColumnRecord(
-          id: id, name: property.name, kind: property.kind.description, provenance: provenance))
+          id: id, name: property.name, kind: property.kind.description, provenance: provenance,
+          defaultCell: defaultCell), at: place)
       pending.unfinished.insert("column \(type).\(property.name)")
       if provenance == nil { pending.changesData = true }
     }

@@ -42,6 +42,24 @@ extension GraphStore {
     }
   }
 
+  /// Calls `body` with a directory beside a store, or where one would be made, for files that are of
+  /// no use afterwards.
+  ///
+  /// - Throws: `noInput` when there is no directory for it; what `body` throws.
+  package static func withScratch<T>(
+    beside path: String, _ body: (String) throws -> T
+  ) throws -> T {
+    let parent = FileSystem.parent(of: path)
+    guard FileSystem.isDirectory(parent) else {
+      throw HedgerowError(.noInput, "no such directory to make it in", at: parent)
+    }
+    removeDrafts(of: path, in: parent)
+    let scratch = draftPath(of: path, in: parent)
+    try FileSystem.makeDirectory(scratch)
+    defer { try? FileSystem.removeTree(scratch) }
+    return try body(scratch)
+  }
+
   /// Removes a store that its maker gives up.
   ///
   /// It takes a draft's name first, and for good: whoever looks, now or after a crash, finds the
