@@ -364,7 +364,7 @@ import Testing
     #expect(contents.keys["atom"] == ["1|7", "1|8", "2|7"])
     #expect(
       columns("atom", in: graph) == [
-        "molecule:int64", "atom:int64", "element:categorical", "x:float32[2]", "origin:string",
+        "molecule:int64", "atom:int64", "element:categorical", "x:float32[2]", "origin:categorical",
       ])
     #expect(contents.nodes["atom"]?[1] == [1, 8, "N", [3, 4], "lab"])
     #expect(
