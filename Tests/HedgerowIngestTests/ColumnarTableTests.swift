@@ -331,54 +331,6 @@ import Testing
     } throws: { ($0 as? HedgerowError)?.code == .usage }
   }
 
-  /// What a specification says of a file's columns holds for those of Parquet.
-  @Test func aSpecificationChoosesColumns() throws {
-    let workspace = try Workspace()
-    let atoms: Columns = [
-      column("molecule", [.integer(1), .integer(1), .integer(2)]),
-      column("atom", [.integer(7), .integer(8), .integer(7)]),
-      column("kind", .text, ["C", "N", "C"].map { .text($0) }),
-      column("x", .float32, isList: true, [.list([1, 2]), .list([3, 4]), .list([5, 6])]),
-      column("ring", [.integer(5), .null, .null]),
-    ]
-    _ = try write(atoms, to: "atoms.parquet", in: workspace)
-    let refused = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-      .deletingLastPathComponent()
-      .appendingPathComponent("HedgerowColumnarTests/Files/refused.parquet").path
-    let spec = """
-      nodes:
-        atom:
-          file: atoms.parquet
-          key: [molecule, atom]
-          rename: {kind: element}
-          kinds: {kind: categorical}
-          constants: {origin: lab}
-          membership: {ring: "atom:in:ring"}
-        other:
-          file: \(refused)
-          without: [s, m, t, n, d]
-      """
-    let path = try workspace.write(spec, to: "import.yaml")
-    let graph = try workspace.ingest(IngestOptions(spec: path)).graph
-    let contents = try Contents(graph)
-    #expect(contents.keys["atom"] == ["1|7", "1|8", "2|7"])
-    #expect(
-      columns("atom", in: graph) == [
-        "molecule:int64", "atom:int64", "element:categorical", "x:float32[2]", "origin:categorical",
-      ])
-    #expect(contents.nodes["atom"]?[1] == [1, 8, "N", [3, 4], "lab"])
-    #expect(
-      contents.out[EdgeType("atom", "in", "ring")] == [
-        .init(source: "1|7", target: "5", values: [])
-      ])
-    #expect(graph.count(of: "other") == 100 && columns("other", in: graph) == [])
-    let typo = spec.replacingOccurrences(of: "without: [s,", with: "without: [q, s,")
-    let bad = try workspace.write(typo, to: "bad.yaml")
-    expectRefused(at: "refused.parquet", "has no column 'q'") {
-      _ = try workspace.ingest(IngestOptions(spec: bad))
-    }
-  }
-
   /// Vectors are added to a column that is there.
   @Test func rowsAreAppended() throws {
     let workspace = try Workspace()

@@ -258,7 +258,7 @@ struct IngestRun {
       }
       if isPresent(type) {
         keyedRows[type] = try KeyedRows(
-          type, in: present, rowCount: rows, path: features[type][0].name)
+          type, in: present, rowCount: rows, path: features[type][0].file.name)
       }
     }
     for type in options.nodeTypes {
@@ -354,7 +354,7 @@ struct IngestRun {
     if let other = featureRows[optional: feature.type], other != rows {
       throw HedgerowError(
         .badData, "has \(rows) rows where other features of '\(feature.type)' have \(other)",
-        at: build.name)
+        at: build.file.name)
     }
     featureRows[feature.type] = rows
   }
@@ -460,7 +460,7 @@ struct IngestRun {
           .badData,
           "has \(feature.file.rowCount) rows, but node type '\(type)' has \(lineCount) lines: "
             + "each line needs its row",
-          at: feature.name)
+          at: feature.file.name)
       }
     }
     for (type, table) in nodeTables {

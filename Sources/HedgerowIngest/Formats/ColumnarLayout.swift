@@ -13,16 +13,12 @@ struct ColumnarLayout {
     var declared: PropertyKind?
     var isText = false
     var isUUID = false
-    /// It is a key, or a part of one, under its own name.
-    var isKey = false
-
-    /// `nil` for UUIDs, which are no kind of column.
-    var keyKind: PropertyKind? {
-      isUUID || type == .uuid ? nil : type.storage == .bytes ? .string : .int64
-    }
 
     /// As in the header of a table, of a key.
-    var spelled: String { "\(name):\(keyKind.map { "\($0)" } ?? "uuid")" }
+    var spelled: String {
+      if isUUID || type == .uuid { return "\(name):uuid" }
+      return type.storage == .bytes ? "\(name):string" : "\(name):int64"
+    }
   }
 
   private(set) var keys: [Field] = []
@@ -33,96 +29,72 @@ struct ColumnarLayout {
 
   /// - Parameters:
   ///   - names: as in a header, of all columns; an empty one leaves one out.
-  ///   - choice: of columns, by their names. Unless it is of everything, keys are chosen once there is a
-  ///     table, in which all columns have their own names.
+  ///   - chosen: the keys, by the caller's word.
   init(
-    _ file: any ColumnarFile, _ owner: TableOwner, names: [String]?,
-    choice: IngestOptions.ColumnChoice
+    _ file: any ColumnarFile, _ owner: TableOwner, names: [String]?, keys chosen: [String]?
   ) throws {
     func wrong(_ message: String) -> HedgerowError {
       HedgerowError(.badData, message, at: file.name)
     }
-    let (columns, areNoted) = try Self.columns(of: file, names)
-    let used = columns.indices.filter { !columns[$0].isIgnored }
     let keyNames = owner.keys
+    var columns: [TextLayout.Column]
+    var places: [Int]?
+    if let names {
+      guard names.count == file.columns.count else {
+        throw HedgerowError(
+          .usage, "has \(file.columns.count) columns, but --columns names \(names.count)",
+          at: file.name)
+      }
+      columns = try names.map { try TextLayout.column(named: $0, at: file.name) }
+    } else if let noted = Self.noted(file) {
+      columns = noted
+      places = Array(keyNames.indices)
+    } else {
+      columns = file.columns.map { TextLayout.Column(name: $0.name) }
+    }
+    let used = columns.indices.filter { !columns[$0].isIgnored }
     guard used.count >= keyNames.count else {
       throw wrong("has \(used.count) columns where \(keyNames.count) are keys")
     }
-    let first = Array(used.prefix(keyNames.count))
-    let found = areNoted ? first : TextLayout.namedKeys(columns, owner.role) ?? first
-    let isWhole = choice.isEverything
-    let chosenKeys = Set((choice.key + choice.source + choice.target).map(TextLayout.cleanName))
-    try Self.check(choice.without, columns, at: file.name)
-    // Names that somebody chose are good as they are.
-    let areChosen = names != nil || areNoted && isWhole
-    var table = NameTable(reserved: isWhole ? keyNames : [])
-    for place in used {
-      let name = columns[place].name
-      let isKeyPart = chosenKeys.contains(TextLayout.cleanName(name))
-      let isWanted = isKeyPart || choice.only?.contains(name) ?? !choice.without.contains(name)
-      guard var field = try Self.field(place, of: file, columns[place], isWanted: isWanted) else {
-        continue
+    if let chosen {
+      places = try chosen.map { name in
+        guard let place = used.first(where: { columns[$0].name == name }) else {
+          let names = used.map { "'\(columns[$0].name)'" }.joined(separator: ", ")
+          throw wrong("has no column '\(name)': the columns are \(names)")
+        }
+        return place
       }
-      if isWhole, let key = found.firstIndex(of: place) {
+    }
+    let found =
+      places ?? TextLayout.namedKeys(columns, owner.role) ?? Array(used.prefix(keyNames.count))
+    var table = NameTable(reserved: keyNames)
+    for place in used {
+      let name = file.columns[place].name
+      var field: Field
+      switch file.columns[place].content {
+      case .refused(let message):
+        throw wrong("column '\(name)' \(message), or leave it out with --columns")
+      case .values(let type): field = Field(column: place, name: columns[place].name, type: type)
+      case .lists(let type):
+        field = Field(column: place, name: columns[place].name, type: type, isList: true)
+      }
+      field.declared = columns[place].kind
+      field.isText = columns[place].isText
+      field.isUUID = columns[place].isUUID
+      if let key = found.firstIndex(of: place) {
         try Self.check(key: field, called: name, in: file)
         field.name = keyNames[key]
         keys.append(field)
-        continue
+      } else {
+        // Names that somebody chose are good as they are.
+        if names == nil, places == nil || chosen != nil { field.name = table.name(for: name) }
+        fields.append(field)
       }
-      if !areChosen { field.name = table.name(for: name) }
-      field.isKey = !isWhole && (chosenKeys.isEmpty ? found.contains(place) : isKeyPart)
-      fields.append(field)
     }
-    if keys.count == 2, found[0] > found[1] { keys.swapAt(0, 1) }
+    if found.count == 2, found[0] > found[1] { keys.swapAt(0, 1) }
     var seen: Set<String> = []
     for field in fields where !seen.insert(field.name).inserted {
       throw wrong("has two columns '\(field.name)': name the columns with --columns")
-    }
-  }
-
-  /// The columns as in a header, and whether they are those of an export's note.
-  private static func columns(
-    of file: any ColumnarFile, _ names: [String]?
-  ) throws -> (columns: [TextLayout.Column], areNoted: Bool) {
-    guard let names else {
-      if let noted = noted(file) { return (noted, true) }
-      return (file.columns.map { TextLayout.Column(name: $0.name) }, false)
-    }
-    guard names.count == file.columns.count else {
-      throw HedgerowError(
-        .usage, "has \(file.columns.count) columns, but \(names.count) are named", at: file.name)
-    }
-    return (try names.map { try TextLayout.column(named: $0, at: file.name) }, false)
-  }
-
-  /// A column as it will be; `nil` for one that is not read and not wanted.
-  private static func field(
-    _ place: Int, of file: any ColumnarFile, _ column: TextLayout.Column, isWanted: Bool
-  ) throws -> Field? {
-    var field: Field
-    switch file.columns[place].content {
-    case .refused(let message):
-      guard isWanted else { return nil }
-      throw HedgerowError(
-        .badData,
-        "column '\(file.columns[place].name)' \(message), or leave it out with --columns",
-        at: file.name)
-    case .values(let type): field = Field(column: place, name: column.name, type: type)
-    case .lists(let type):
-      field = Field(column: place, name: column.name, type: type, isList: true)
-    }
-    field.declared = column.kind
-    field.isText = column.isText
-    field.isUUID = column.isUUID
-    return field
-  }
-
-  private static func check(
-    _ names: Set<String>, _ columns: [TextLayout.Column], at place: String
-  ) throws {
-    for name in names.sorted()
-    where !columns.contains(where: { $0.name == name || $0.name == TextLayout.cleanName(name) }) {
-      throw HedgerowError(.badData, "has no column '\(name)'", at: place)
     }
   }
 
@@ -153,7 +125,7 @@ struct ColumnarLayout {
 extension TableOwner {
   fileprivate var role: TextLayout.Role {
     switch self {
-    case .nodes: .nodes
+    case .nodes, .sets: .nodes
     case .edges: .edges
     }
   }

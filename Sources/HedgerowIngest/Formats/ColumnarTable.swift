@@ -25,30 +25,27 @@ struct ColumnarTable: TableFormat {
     self.budget = budget
   }
 
-  private func open(_ file: TableFiles.File) throws -> any ColumnarFile {
+  private func open(_ file: (path: String, name: String)) throws -> any ColumnarFile {
     guard let format = ColumnarFormat.detect(file.path) else {
       throw HedgerowError(.io, "changed while it was read", at: file.name)
     }
     return try format.open(file.path, called: file.name, budget: budget)
   }
 
-  private func layout(of file: any ColumnarFile, _ given: TableFiles.File) throws -> ColumnarLayout
-  {
-    try ColumnarLayout(file, table.owner, names: given.columns, choice: given.choice)
+  private func layout(of file: any ColumnarFile) throws -> ColumnarLayout {
+    try ColumnarLayout(file, table.owner, names: table.columns, keys: table.keys)
   }
 
   private mutating func read() throws {
     var rowCount = 0
-    for given in table.files {
-      let file = try open(given)
+    for file in table.files {
+      let file = try open(file)
       rowCount += file.rowCount
-      for field in try layout(of: file, given).fields where field.isList {
-        try profile(field, of: file)
-      }
+      for field in try layout(of: file).fields where field.isList { try profile(field, of: file) }
     }
-    for given in table.files {
-      let file = try open(given)
-      try write(file, layout(of: file, given), rowCount: rowCount)
+    for file in table.files {
+      let file = try open(file)
+      try write(file, layout(of: file), rowCount: rowCount)
     }
     for array in arrays.values { try array.finish() }
   }
@@ -71,8 +68,7 @@ struct ColumnarTable: TableFormat {
     _ field: ColumnarLayout.Field, rowCount: Int
   ) throws -> ArraySpool? {
     if let array = arrays[field.name] { return array }
-    guard case .nodes(let type) = table.owner, table.areAll,
-      table.files.allSatisfy({ $0.choice.isEverything }), !table.arrays.contains(field.name),
+    guard case .nodes(let type) = table.owner, table.areAll, !table.arrays.contains(field.name),
       let profile = lists[field.name], let width = profile.width, profile.isWhole,
       profile.rowCount == rowCount,
       let form = ArraySpool.Form(field.type)
@@ -96,7 +92,6 @@ struct ColumnarTable: TableFormat {
   }
 
   private func column(_ field: ColumnarLayout.Field) -> GraphImport.Column {
-    if field.isKey { return .init(field.name, field.keyKind, isKept: true) }
     if let declared = field.declared { return .init(field.name, declared, isKept: true) }
     guard field.isList else {
       let kind = field.isText ? nil : field.type.kind

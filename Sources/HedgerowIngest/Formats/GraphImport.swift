@@ -82,11 +82,13 @@ final class GraphImport {
   /// A table of nodes: in each row the key, then a field for each column. Columns without any value
   /// are left out in the end, but for those that are kept.
   ///
-  /// - Parameter name: of the file that the rows' lines are of.
+  /// - Parameters:
+  ///   - key: `id`, with what keys are where that is known: `id:string` or `id:uuid`.
+  ///   - name: of the file that the rows' lines are of.
   func makeTable(
-    _ type: NodeType, _ columns: [Column] = [], from name: String
+    _ type: NodeType, key: String = "id", _ columns: [Column] = [], from name: String
   ) throws -> TableSpool.Table {
-    try makeTable(.nodes(type), columns, from: name)
+    try makeTable(.nodes(type), columns, keys: [key], from: name)
   }
 
   /// A table of edges: in each row the keys of source and target, then a field for each column.
@@ -101,7 +103,7 @@ final class GraphImport {
     _ owner: TableOwner, _ columns: [Column], keys: [String]? = nil, from name: String
   ) throws -> TableSpool.Table {
     switch owner {
-    case .nodes(let type): try Identifier.check(type.name, as: "node type")
+    case .nodes(let type), .sets(let type): try Identifier.check(type.name, as: "node type")
     case .edges(let type):
       for name in [type.source.name, type.target.name] {
         try Identifier.check(name, as: "node type")
@@ -113,6 +115,21 @@ final class GraphImport {
     let table = spool.makeTable(columnCount: keys.count + columns.count)
     entries.append(Entry(owner: owner, keys: keys, columns: columns, table: table, name: name))
     return table
+  }
+
+  /// A table of members of sets: in each row the key of a node and the name of a set.
+  func makeSetTable(_ type: NodeType, from name: String) throws -> TableSpool.Table {
+    try makeTable(.sets(type), [Column("set", isKept: true)], from: name)
+  }
+
+  /// A type whose nodes are told apart by their numbers from 0, which are their keys.
+  func addNumberedNodes(_ type: NodeType, count: Int, from name: String) throws {
+    let table = try makeTable(type, from: name)
+    for key in 0..<count {
+      table.append(key)
+      try table.endRow()
+      if key % (1 << 16) == 0 { try note(name, key, of: count) }
+    }
   }
 
   /// More types than anybody makes by hand, and fewer than a store has numbers for.
@@ -203,6 +220,10 @@ final class GraphImport {
         var file = IngestOptions.EdgeFile(type, entry.table.path)
         file.layout = layout
         options.edges.append(file)
+      case .sets(let type):
+        var file = IngestOptions.SetFile(type, entry.table.path)
+        file.layout = layout
+        options.sets.append(file)
       }
     }
     options.undirected.formUnion(undirected)

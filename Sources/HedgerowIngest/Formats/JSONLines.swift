@@ -88,7 +88,11 @@ struct JSONTable: TableFormat {
 
   /// Reads the files twice, since the kinds of columns follow from all of them.
   static func read(_ files: TableFiles, into graph: GraphImport, budget: MemoryBudget) throws {
-    let keys = files.owner.keys
+    let keys = files.keys ?? files.owner.keys
+    guard files.columns == nil else {
+      throw HedgerowError(
+        .usage, "names its columns itself: leave out --columns", at: files.files[0].name)
+    }
     var columns = JSONColumns(reserved: keys)
     for file in files.files {
       try JSONLines(file.path, called: file.name, into: graph).forEach(isFirst: true) {

@@ -13,11 +13,13 @@ protocol TableFormat {
 enum TableOwner: Hashable {
   case nodes(NodeType)
   case edges(EdgeType)
+  /// Members of sets.
+  case sets(NodeType)
 
   /// What a row's keys are called.
   var keys: [String] {
     switch self {
-    case .nodes: ["id"]
+    case .nodes, .sets: ["id"]
     case .edges: ["source", "target"]
     }
   }
@@ -25,18 +27,13 @@ enum TableOwner: Hashable {
 
 /// The files of one format of one type.
 struct TableFiles {
-  struct File {
-    var path: String
-    /// What messages call it.
-    var name: String
-    /// Names that the caller gives the columns, as in a header; an empty one leaves one out.
-    var columns: [String]?
-    /// What of the table is taken once it is there.
-    var choice: IngestOptions.ColumnChoice
-  }
-
   var owner: TableOwner
-  var files: [File]
+  /// Where they are, and what messages call them.
+  var files: [(path: String, name: String)]
+  /// Names that the caller gives the columns, as in a header; an empty one leaves one out.
+  var columns: [String]?
+  /// The columns that are keys, where the caller chose them.
+  var keys: [String]?
   /// Whether the type has no other files, so that arrays can hold a column of all its rows.
   var areAll: Bool
   /// Columns that come as arrays by the caller's word.
@@ -58,11 +55,7 @@ extension IngestOptions {
           format, .nodes(type), places.map { (nodes[$0].path, nodes[$0].layout) },
           columns: nodeColumns[type], areAll: places.count == all.count, makeImport(),
           in: scratch, budget: budget)
-        for (place, table) in zip(places, tables.nodes) {
-          let given = nodes[place].layout
-          nodes[place] = table
-          nodes[place].layout.follow(given)
-        }
+        for (place, table) in zip(places, tables.nodes) { nodes[place] = table }
       }
       for type in edgeTypes {
         let places = edges.indices.filter {
@@ -71,55 +64,56 @@ extension IngestOptions {
         let tables = try readTables(
           format, .edges(type), places.map { (edges[$0].path, edges[$0].layout) },
           columns: edgeColumns[type], areAll: false, makeImport(), in: scratch, budget: budget)
-        for (place, table) in zip(places, tables.edges) {
-          let given = edges[place].layout
-          edges[place] = table
-          edges[place].layout.follow(given)
-        }
+        for (place, table) in zip(places, tables.edges) { edges[place] = table }
       }
     }
   }
 
   private mutating func readTables(
     _ format: any TableFormat.Type, _ owner: TableOwner,
-    _ given: [(path: String, layout: FileLayout)],
-    columns: [String]?, areAll: Bool, _ graph: GraphImport, in scratch: String, budget: MemoryBudget
+    _ named: [(path: String, layout: FileLayout)], columns: [String]?, areAll: Bool,
+    _ graph: GraphImport, in scratch: String, budget: MemoryBudget
   ) throws -> IngestOptions {
     var tables = IngestOptions()
-    guard !given.isEmpty else { return tables }
+    guard !named.isEmpty else { return tables }
     let files = TableFiles(
-      owner: owner,
-      files: try given.map { file in
-        let (path, name) = try localCopy(of: file.path, in: scratch)
-        return TableFiles.File(
-          path: path, name: name, columns: file.layout.columns ?? columns,
-          choice: file.layout.choice)
-      }, areAll: areAll,
+      owner: owner, files: try named.map { try localCopy(of: $0.path, in: scratch) },
+      columns: named[0].layout.columns ?? columns, keys: try Self.keys(of: named), areAll: areAll,
       arrays: Set(features.filter { .nodes($0.type) == owner }.map(\.column)))
     try format.read(files, into: graph, budget: budget)
     try graph.finish(into: &tables)
+    // What else is chosen of the columns holds for the tables.
+    for (index, file) in named.enumerated() {
+      var choice = file.layout.choice
+      (choice.key, choice.source, choice.target) = ([], [], [])
+      if tables.nodes.indices.contains(index) { tables.nodes[index].layout.choice = choice }
+      if tables.edges.indices.contains(index) { tables.edges[index].layout.choice = choice }
+    }
     features += tables.features
     leftOutLines += tables.leftOutLines
     leftOutMessages += tables.leftOutMessages
     return tables
   }
-}
 
-extension IngestOptions.FileLayout {
-  /// What the caller said of the rows of the file that a table was made of holds for the table's.
-  fileprivate mutating func follow(_ given: IngestOptions.FileLayout) {
-    choice = given.choice
-    // What could not be read is not there.
-    let names = Set(columns?.map { String($0.prefix { $0 != ":" }) } ?? [])
-    choice.without = choice.without.filter { names.contains(TextLayout.cleanName($0)) }
-    skipsRowsWithoutKey = given.skipsRowsWithoutKey
-  }
-}
-
-extension IngestOptions.ColumnChoice {
-  /// Whether everything is taken as it is.
-  var isEverything: Bool {
-    key.isEmpty && source.isEmpty && target.isEmpty && kinds.isEmpty && names.isEmpty && only == nil
-      && without.isEmpty && constants.isEmpty
+  /// The columns that are keys, where somebody chose them, the same for all files of a type.
+  private static func keys(of files: [(path: String, layout: FileLayout)]) throws -> [String]? {
+    func chosen(_ file: (path: String, layout: FileLayout)) throws -> [String]? {
+      let choice = file.layout.choice
+      let parts = choice.key.isEmpty ? [choice.source, choice.target] : [choice.key]
+      if parts.allSatisfy(\.isEmpty) { return nil }
+      guard parts.allSatisfy({ $0.count == 1 }) else {
+        throw HedgerowError(
+          .usage, "has one column for each key: keys of several are for delimited text",
+          at: file.path)
+      }
+      return parts.map { $0[0] }
+    }
+    let first = try chosen(files[0])
+    for file in files where try chosen(file) != first {
+      throw HedgerowError(
+        .usage, "has other columns for keys than \(files[0].path): give both the same names",
+        at: file.path)
+    }
+    return first
   }
 }
