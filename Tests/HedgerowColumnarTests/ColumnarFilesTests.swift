@@ -59,6 +59,7 @@ import Testing
     case "z": (0..<100).map { .list([.float(Double($0) / 3), .float(-1)]) }
     case "v":
       column { .list([.float(Double($0)), .float(Double($0) / 2)]) }
+    case "long": column { .text("number " + String(repeating: "\($0)", count: 7)) }
     case "word": (0..<100).map { .text("\($0)") }
     default: nil
     }
@@ -68,7 +69,7 @@ import Testing
     "flat-snappy", "flat-plain", "flat-zstd-2", "flat-gzip", "lists", "lists-2", "lists-two-levels",
     "int96", "delta", "delta-length", "delta-bytes", "split", "runs", "plain.feather",
     "zstd.feather", "large.arrow", "coded.arrow", "stream.arrows", "replaced.arrows",
-    "deltas.arrows",
+    "deltas.arrows", "views.arrow", "views-zstd.arrow",
   ])
   func everyValueIsRead(name: String) throws {
     let file = try open(name)

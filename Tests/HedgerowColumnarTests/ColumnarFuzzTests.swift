@@ -12,6 +12,7 @@ import Testing
     "flat-snappy", "flat-plain", "flat-zstd-2", "flat-gzip", "lists", "lists-2", "delta",
     "delta-length", "delta-bytes", "split", "runs", "refused", "plain.feather", "zstd.feather",
     "large.arrow", "coded.arrow", "stream.arrows", "deltas.arrows", "refused.arrow",
+    "views.arrow", "views-zstd.arrow",
   ])
   func mangledFilesAreReadOrRefused(name: String) throws {
     let environment = ProcessInfo.processInfo.environment

@@ -43,6 +43,9 @@ final class ArrowBuffer {
     ZSTD_DCtx_setParameter(stream, ZSTD_d_windowLogMax, Self.maximumWindowBits)
   }
 
+  /// Where in the file what is left begins, if it is not compressed.
+  var start: Int? { stream == nil ? rest.lowerBound : nil }
+
   deinit { ZSTD_freeDStream(stream) }
 
   /// The next bytes, which must be there.

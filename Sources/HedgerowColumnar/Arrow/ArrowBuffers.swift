@@ -3,7 +3,7 @@ import HedgerowCore
 /// The nodes and buffers of a record batch, as its message has them.
 struct ArrowBuffers {
   let rowCount: Int
-  private let file: FileBytes
+  let file: FileBytes
   private let body: Range<Int>
   private let nodes: [Int64]
   private let places: [Int64]
@@ -39,6 +39,14 @@ struct ArrowBuffers {
       sum += Int(count)
     }
     return sum
+  }
+
+  /// Buffers that a column of views has behind its views.
+  func viewedCount(_ index: Int) throws -> Int {
+    guard index < viewCounts.count, (0...Int64(places.count)).contains(viewCounts[index]) else {
+      throw FlatTable.Failure()
+    }
+    return Int(viewCounts[index])
   }
 
   func node(_ index: Int) throws -> (count: Int, nullCount: Int) {

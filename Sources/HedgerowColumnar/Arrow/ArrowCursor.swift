@@ -67,7 +67,7 @@ final class ArrowCursor: ColumnCursor {
     guard let list = column.list else {
       values = try ArrowValues(
         column.places ?? form, count: node.count, nullCount: node.nullCount, buffers: buffers,
-        from: next, room: room)
+        from: next, view: column.viewCount, room: room, budget: budget)
       if let number = column.dictionary {
         if dictionary == nil {
           dictionary = ArrowDictionary(number, form, in: file, budget: budget)
@@ -89,7 +89,7 @@ final class ArrowCursor: ColumnCursor {
     let child = try buffers.node(column.node + 1)
     values = try ArrowValues(
       form, count: child.count, nullCount: child.nullCount, buffers: buffers, from: next,
-      room: room)
+      view: column.viewCount, room: room, budget: budget)
     try values?.skip(first)
   }
 

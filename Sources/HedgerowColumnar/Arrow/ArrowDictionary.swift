@@ -39,7 +39,7 @@ final class ArrowDictionary {
       guard node.count > 0 else { continue }
       var part = try ArrowValues(
         form, count: node.count, nullCount: node.nullCount, buffers: buffers, from: 0,
-        room: makeRoom())
+        view: 0, room: makeRoom(), budget: budget)
       while part.left > 0 {
         shares.append(
           try budget.reserve(17 * min(part.left, 4096), for: "a dictionary of \(file.name)"))

@@ -9,6 +9,7 @@ struct ArrowSchema {
     case half, float, double
     /// Behind offsets of so many bytes.
     case texts(offsetByteCount: Int)
+    case views
     case fixed(Int)
     case days
     /// Integers of so many bytes, to be divided by this power of ten.
@@ -142,8 +143,7 @@ struct ArrowSchema {
     guard let type = try field.table(3) else { throw FlatTable.Failure() }
     let names: [UInt8: String] = [
       1: "a column of nothing", 11: "an interval", 12: "a list", 13: "a structure", 14: "a union",
-      16: "a list", 17: "a map", 21: "a list", 22: "encoded in runs", 23: "a column of views",
-      24: "a column of views", 25: "a list", 26: "a list",
+      16: "a list", 17: "a map", 21: "a list", 22: "encoded in runs", 25: "a list", 26: "a list",
     ]
     let kind = try field.integer(2, UInt8.self)
     switch kind {
@@ -196,6 +196,8 @@ struct ArrowSchema {
     case 18: return (.integer(bits: 64, isSigned: true), .integer(byteCount: 8, isSigned: true))
     case 19: return (.bytes, .texts(offsetByteCount: 8))
     case 20: return (.text, .texts(offsetByteCount: 8))
+    case 23: return (.bytes, .views)
+    case 24: return (.text, .views)
     default: throw Refusal("is \(names[kind] ?? "of no known type")")
     }
   }

@@ -8,17 +8,21 @@ struct ArrowValues {
   private let validity: ArrowBuffer?
   private let data: ArrowBuffer
   private var offsets: ArrowOffsets?
+  private var views: ArrowViews?
   /// For bytes, which stay there until the next call.
   var room: PageBuffer
   /// The rows that are left.
   private(set) var left: Int
   private static let textByteCount = 1 << 20
   private static let valueLimit = 4096
+  private static let viewLimit = 256
 
-  /// - Parameter buffers: in the order of the format, the first of them at `next`.
+  /// - Parameters:
+  ///   - buffers: in the order of the format, the first of them at `next`.
+  ///   - view: how many columns of views come before it.
   init(
     _ form: ArrowSchema.Form, count: Int, nullCount: Int, buffers: ArrowBuffers,
-    from next: Int, room: PageBuffer
+    from next: Int, view: Int, room: PageBuffer, budget: MemoryBudget
   ) throws {
     self.form = form
     self.room = room
@@ -30,6 +34,10 @@ struct ArrowValues {
       // A part of another column may begin anywhere.
       if let first = offsets?.first { try data.skip(first) }
     } else {
+      if form == .views {
+        views = try ArrowViews(
+          buffers, from: next + 1, count: buffers.viewedCount(view), budget: budget)
+      }
       data = try buffers.buffer(next + 1)
     }
   }
@@ -48,7 +56,7 @@ struct ArrowValues {
 
   /// Appends the next values, up to a limit and as many as there is room for, one at least; says how many.
   mutating func append(_ limit: Int, to stretch: ColumnStretch) throws -> Int {
-    var count = min(limit, left, Self.valueLimit)
+    var count = min(limit, left, views == nil ? Self.valueLimit : Self.viewLimit)
     guard count > 0 else { throw PageFault("has lists that go on beyond their elements") }
     let first = stretch.isThere.count
     var ends: [Int] = []
@@ -62,6 +70,10 @@ struct ArrowValues {
       try validity.read(bits: count, into: &stretch.isThere)
     } else {
       stretch.isThere.append(contentsOf: repeatElement(true, count: count))
+    }
+    if let views {
+      try views.append(count, stretch.isThere[first...], to: &stretch.bytes, in: room)
+      return count
     }
     if case .bits = form {
       var flags: [Bool] = []
@@ -89,7 +101,7 @@ struct ArrowValues {
         contentsOf: (0..<count).lazy.map { Int64(truncatingIfNeeded: load($0, T.self)) })
     }
     switch form {
-    case .bits: break
+    case .bits, .views: break
     case .integer(1, true): integers(Int8.self)
     case .integer(2, true): integers(Int16.self)
     case .integer(4, true): integers(Int32.self)
@@ -139,10 +151,10 @@ struct ArrowValues {
 }
 
 extension ArrowSchema.Form {
-  /// Of a value; `nil` for bits and texts.
+  /// Of a value; `nil` for bits, texts and views.
   var byteCount: Int? {
     switch self {
-    case .bits, .texts: nil
+    case .bits, .texts, .views: nil
     case .integer(let byteCount, _), .decimal(let byteCount, _): byteCount
     case .half: 2
     case .float, .days: 4

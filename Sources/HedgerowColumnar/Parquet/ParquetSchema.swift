@@ -33,7 +33,7 @@ struct ParquetSchema {
   /// - Throws: ``ThriftReader/Failure`` for a tree that does not add up.
   init(_ elements: [ParquetFooter.Element]) throws {
     self.elements = elements
-    guard let root = elements.first, root.physical == nil else {
+    guard let root = elements.first, root.physical == nil, root.childCount > 0 else {
       throw ThriftReader.Failure.malformed
     }
     for _ in 0..<root.childCount {
