@@ -107,6 +107,39 @@ import Testing
     }
   }
 
+  @Test func sumsOfFloatsThatDoNotFitAreRefused() throws {
+    var options = IngestOptions()
+    let text = "source,target,a:float32\n1,2,3e38\n1,2,3e38\n"
+    options.edges = [.init(type, try workspace.write(text, to: "e.csv"))]
+    options.combinations = [.init(type, "a", .sum)]
+    expectRefused(at: "n:e:n", "more bits") { _ = try workspace.ingest(options) }
+  }
+
+  /// Edges that came before anybody counted are one each.
+  @Test func countsBeginWithTheStore() throws {
+    let store = workspace.storePath
+    var options = IngestOptions()
+    options.edges = [
+      .init(type, try workspace.write("source,target,w\n1,2,1\n1,2,1\n3,4,1\n", to: "e.csv"))
+    ]
+    _ = try workspace.ingest(options, into: store)
+    options.edges = [
+      .init(type, try workspace.write("source,target,w\n1,2,3\n5,6,1\n", to: "f.csv"))
+    ]
+    options.existingTypes = .append
+    options.combinations = [.init(type, "w", .sum), .init(type, "n", .count)]
+    let (report, graph) = try workspace.ingest(options, into: store)
+    #expect(report.addedEdges[type] == 1)
+    #expect(
+      try Contents(graph).out[type]!.map {
+        ["\($0.source)-\($0.target)", $0.values] as [AnyHashable]
+      }
+        == [
+          ["1-2", [5, 3] as [PropertyValue?]], ["3-4", [1, 1] as [PropertyValue?]],
+          ["5-6", [1, 1] as [PropertyValue?]],
+        ] as [[AnyHashable]])
+  }
+
   @Test func whatCannotBeCombinedIsRefused() throws {
     var options = IngestOptions()
     options.edges = [.init(type, try workspace.write("source,target,a\n1,2,x\n", to: "e.csv"))]
@@ -116,7 +149,12 @@ import Testing
       .init(other, "a", .sum), .init(type, "a", .count),
     ] {
       options.combinations = [combination]
-      #expect(throws: HedgerowError.self) { try workspace.ingest(options) }
+      #expect {
+        try workspace.ingest(options)
+      } throws: { error in
+        guard let error = error as? HedgerowError else { return false }
+        return error.code == .usage || error.message.contains("two columns 'a'")
+      }
     }
   }
 }

@@ -119,13 +119,11 @@ import Testing
     _ = try workspace.ingest(options([wanted], .fail), into: store)
     var more: [Row] = []
     for _ in 0..<3000 { more.append(Row(key: "k\(random.next() % 6000)", from: &random)) }
-    var sets = wanted.map { Set([$0.split].compactMap { $0 }) }
     for row in more {
       if let place = wanted.firstIndex(where: { $0.key == row.key }) {
         wanted[place].take(row, mode)
       } else {
         wanted.append(row)
-        sets.append([])
       }
     }
     var options = try options([more], mode)
@@ -137,12 +135,12 @@ import Testing
       #expect(try graph.value(of: "number", of: type, at: id) == row.number.map { .int($0) })
       #expect(try graph.value(of: "name", of: type, at: id) == row.name.map { .text($0) })
       #expect(try graph.value(of: "word", of: type, at: id) == row.word.map { .text($0) })
-      if let split = row.split { sets[Int(id.rawValue)].insert(split) }
     }
-    // Sets grow only.
+    // A node is in the set that its value names, and in no other any more.
     for split in ["train", "test"] {
       let members = try graph.set(named: split, of: type) ?? RoaringBitmap()
-      #expect(Array(members) == sets.indices.filter { sets[$0].contains(split) }.map { UInt32($0) })
+      let named = wanted.indices.filter { wanted[$0].split == split }.map { UInt32($0) }
+      #expect(Array(members) == named)
     }
     #expect(
       columns(type, in: graph).map { $0.prefix { $0 != ":" } } == [
@@ -157,8 +155,13 @@ import Testing
     options.features = [
       .init(type, "x", try workspace.write(rows, "<f4", width: 2, to: "x.npy"))
     ]
+    let others: [Int8] = [1, 2, 3, 4, 5, 6]
+    options.features.append(
+      .init(type, "y", try workspace.write(others, "|i1", width: 1, to: "y.npy")))
     options.duplicateNodes = .merge
     let graph = try workspace.ingest(options).graph
+    let last = try (0..<3).map { try graph.value(of: "y", of: type, at: NodeID(UInt32($0))) }
+    #expect(last == [.vector([6]), .vector([5]), .vector([4])])
     let vectors = try (0..<3).map {
       try graph.value(of: "x", of: type, at: NodeID(UInt32($0)))
     }
@@ -183,7 +186,37 @@ import Testing
     _ = try workspace.ingest(options, into: store)
     try GraphStore.open(at: store).write { txn in try txn.delete(type, NodeID(0)) }
     options.existingTypes = .append
+    for mode in IngestOptions.DuplicateNodes.allCases {
+      options.duplicateNodes = mode
+      expectRefused(at: "n.csv:2", mode == .fail ? "" : "deleted") {
+        _ = try workspace.ingest(options, into: store)
+      }
+    }
+    options.badLines = .report
     options.duplicateNodes = .merge
-    expectRefused(at: "n.csv", "deleted") { _ = try workspace.ingest(options, into: store) }
+    let (report, graph) = try workspace.ingest(options, into: store)
+    #expect(report.skipped == 1 && report.duplicates == 1)
+    #expect(graph.deletedNodes(of: type) == [0])
+  }
+
+  /// A column that the store lacks gets the values of nodes that it has.
+  @Test(arguments: [IngestOptions.DuplicateNodes.keepLast, .merge])
+  func anUpsertBringsNewColumns(mode: IngestOptions.DuplicateNodes) throws {
+    let store = workspace.storePath
+    var options = IngestOptions()
+    options.nodes = [.init(type, try workspace.write("id,a\n7,1\n8,2\n", to: "a.csv"))]
+    _ = try workspace.ingest(options, into: store)
+    options.nodes = [
+      .init(type, try workspace.write("id,b,s\n7,5,x y\n9,6,\n8,,z\n", to: "b.csv"))
+    ]
+    options.existingTypes = .append
+    options.duplicateNodes = mode
+    let graph = try workspace.ingest(options, into: store).graph
+    func values(_ column: String) throws -> [PropertyValue?] {
+      try (0..<3).map { try graph.value(of: column, of: type, at: NodeID(UInt32($0))) }
+    }
+    #expect(try values("a") == [1, 2, nil])
+    #expect(try values("b") == [5, nil, 6])
+    #expect(try values("s") == ["x y", "z", nil])
   }
 }

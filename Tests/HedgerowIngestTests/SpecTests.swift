@@ -118,6 +118,30 @@ import Testing
     expectRefused(at: "cities.csv:2", "nothing in column 2") { _ = try ingest(spec) }
   }
 
+  /// Spaces in quotes belong to a key.
+  @Test func quotedPartsOfKeysKeepTheirSpaces() throws {
+    try write(["n.csv": "c,k\nDE,1\n\" DE\",1\n\"DE \",1\n"])
+    let graph = try ingest("nodes: {n: {file: n.csv, key: [c, k]}}")
+    #expect(try Contents(graph).keys["n"] == ["DE|1", " DE|1", "DE |1"])
+  }
+
+  /// Rows that become no node are members of nothing, and said to be bad once.
+  @Test func membershipsFollowTheNodes() throws {
+    try write(["n.csv": "id,g,a\n1,7,3\n2,8,999\n3,9\n4,,5\n"])
+    let path = try workspace.write(
+      """
+      nodes: {n: {file: n.csv, key: id, kinds: {a: int8}, membership: {g: "n:in:g"}}}
+      on-error: report
+      """, to: "import.yaml")
+    let (report, graph) = try workspace.ingest(IngestOptions(spec: path))
+    #expect(report.skipped == 2 && report.messages.count == 2, "\(report.messages)")
+    #expect(try Contents(graph).keys["n"] == ["1", "4"])
+    #expect(
+      try Contents(graph).out[EdgeType("n", "in", "g")]?.map { "\($0.source)-\($0.target)" } == [
+        "1-7"
+      ])
+  }
+
   /// Constants and joined keys beside long fields, many chunks and quotes, whatever the memory.
   @Test func madeColumnsInManyChunks() throws {
     var text = "a,b,t\n"
