@@ -23,6 +23,19 @@ final class Duplicates {
     makeSorter = { ExternalSorter(.words, memory: memory / 2, scratch: scratch) }
   }
 
+  /// Of repeated keys that are faults, how many were reported at once.
+  var faultCount = 0
+  private var faults: ExternalSorter?
+
+  /// Puts a fault aside, to be reported with others.
+  func addFault(earlier: Int, later: Int) throws {
+    faults = faults ?? makeSorter()
+    try append(later, earlier, to: faults!)
+  }
+
+  /// The rows of these faults with the earlier ones, in order; nil where there are none. Once.
+  func sortedFaults() throws -> RowPairs? { try faults.map { RowPairs(try $0.finish()) } }
+
   func add(earlier: Int, later: Int) throws {
     count += 1
     if mode != .keepFirst { try append(earlier, later) }
@@ -30,11 +43,12 @@ final class Duplicates {
 
   private func append(_ earlier: Int, _ later: Int) throws {
     if earlier < storedCount { reachStore = true }
-    func append(_ high: Int, _ low: Int, to sorter: ExternalSorter) throws {
-      try withUnsafeBytes(of: UInt64(high) << 32 | UInt64(low)) { try sorter.append($0) }
-    }
     try append(later, earlier, to: byLater)
     try append(earlier, later, to: byEarlier)
+  }
+
+  private func append(_ high: Int, _ low: Int, to sorter: ExternalSorter) throws {
+    try withUnsafeBytes(of: UInt64(high) << 32 | UInt64(low)) { try sorter.append($0) }
   }
 
   /// Leads pairs to the first row of their key: where dictionaries were on disk, an earlier row may be

@@ -30,7 +30,7 @@ struct IngestRun {
 
   init(
     options: IngestOptions, scratch: String, present: Snapshot, budget: MemoryBudget,
-    pool: ThreadPool, progress: @escaping @Sendable (IngestProgress) -> Void,
+    pool: ThreadPool, faults: Faults, progress: @escaping @Sendable (IngestProgress) -> Void,
     isCancelled: @escaping @Sendable () -> Bool
   ) throws {
     self.options = options
@@ -42,7 +42,7 @@ struct IngestRun {
     readerShare = try budget.reserve(batchCount * Self.chunkShare, for: "reading input files")
     runner = PassRunner(
       pool: pool, batchCount: batchCount, progress: progress, isCancelled: isCancelled)
-    faults = Faults(options.badLines)
+    self.faults = faults
     try openInputs()
   }
 
@@ -76,9 +76,7 @@ struct IngestRun {
     }
     // Texts come to no more than the files that they are in.
     if plan.hasTexts { plan.storeByteCount += try textFileByteCount() }
-    plan.skipped = faults.count + options.leftOutLines
-    plan.messages = Array(
-      (options.leftOutMessages + faults.messages).prefix(TextChunk.messageLimit))
+    plan.leftOut = faults.leftOut
     plan.schema = schema(of: plan.nodes.keys.map { $0 })
     return plan
   }
@@ -140,9 +138,7 @@ struct IngestRun {
       report.addedEdges[type] = counts.edges - present.count(of: type)
       if counts.presentEdges > 0 { report.presentEdges[type] = counts.presentEdges }
     }
-    report.skipped = faults.count + options.leftOutLines
-    report.messages = Array(
-      (options.leftOutMessages + faults.messages).prefix(TextChunk.messageLimit))
+    report.leftOut = faults.leftOut
     report.schema = schema(of: report.nodes.keys.map { $0 })
     return report
   }
@@ -399,6 +395,7 @@ struct IngestRun {
 
   private mutating func scanAll(memory: Int) throws -> PerNode<NodeKeys> {
     let scan = Scan(runner: runner, faults: faults)
+    let mark = faults.mark
     while true {
       var keys = PerNode<NodeKeys>()
       let share = memory / max(1, options.nodeTypes.count)
@@ -440,7 +437,7 @@ struct IngestRun {
       }
       // Some key is no integer after all: the keys of its type are gathered again as texts.
       for type in texts { forms[type] = .texts }
-      faults.reset()
+      try faults.rollBack(to: mark)
     }
   }
 
@@ -450,6 +447,8 @@ struct IngestRun {
         try scan.duplicate(
           key, earlier, later, in: nodeTables[type], after: keys.storedCount, duplicates[type])
       }
+      try scan.reportRepeated(
+        duplicates[type], in: nodeTables[type], after: keys.storedCount)
       if !keys.isResident { try duplicates[type].resolve() }
       guard hasFile(type) else { continue }
       if keys.keptRows > keys.storedCount { try requireFeatures(of: type) }

@@ -3,7 +3,9 @@ import HedgerowCore
 /// What `apoc.export.json` of Neo4j writes (https://neo4j.com/docs/apoc/current/export/json/): a node or
 /// a relationship as an object on each line.
 ///
-/// Read twice: first for the columns of each type and for the types of the nodes, then for the rows.
+/// Read twice, three times where there are relationships: for the types of the nodes and their columns,
+/// then, as only now the types at their ends are known, for the columns of the relationships, and for the
+/// rows.
 final class APOCGraph {
   /// A node type or an edge type by labels.
   private enum Owner: Hashable {
@@ -135,13 +137,13 @@ final class APOCGraph {
 
   /// The type that a node of the file was given; of others the one by the edge's word.
   private func type(_ end: End) throws -> Int {
-    switch end.id.withUnsafeBytes({ index.type(of: $0, space: 0) }) {
-    case .type(let type): return type
-    case .none: return typeNumber(end.labels.first)
-    case .several(let first, let second):
-      throw JSONText.Failure(
-        message: "has the end '\(String(decoding: end.id.prefix(60), as: UTF8.self))', which is a "
-          + "node of type '\(types[first])' and one of type '\(types[second])'")
+    try end.id.withUnsafeBytes { id in
+      let answer = index.type(of: id, space: 0)
+      switch answer {
+      case .type(let type): return type
+      case .none: return typeNumber(end.labels.first)
+      case .several: throw JSONText.Failure(message: answer.fault(of: id, among: types))
+      }
     }
   }
 
@@ -188,7 +190,7 @@ final class APOCGraph {
         do {
           try note(item, owner(of: item), in: line)
         } catch let failure as JSONText.Failure {
-          try graph.leaveOut(failure.message, at: "\(name):\(number)")
+          try graph.leaveOut(failure.message, in: name, line: number)
         }
       }
     }

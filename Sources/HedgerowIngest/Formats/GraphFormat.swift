@@ -57,14 +57,14 @@ public enum GraphFormat: String, Sendable, CaseIterable {
 extension IngestOptions {
   /// The options with tables in place of all files of other formats, which are read for that.
   func resolved(
-    scratch: String, budget: MemoryBudget, progress: @escaping (IngestProgress) -> Void,
-    isCancelled: @escaping () -> Bool
+    scratch: String, budget: MemoryBudget, faults: Faults,
+    progress: @escaping (IngestProgress) -> Void, isCancelled: @escaping () -> Bool
   ) throws -> IngestOptions {
     var options = self
     options.graphs = []
     func makeImport() -> GraphImport {
       GraphImport(
-        scratch: scratch, badLines: badLines, progress: progress, isCancelled: isCancelled)
+        scratch: scratch, faults: faults, progress: progress, isCancelled: isCancelled)
     }
     try options.readJSONTables(makeImport, in: scratch)
     // For what an index of ids needs.
@@ -163,8 +163,6 @@ extension IngestOptions {
       var tables = IngestOptions()
       try graph.finish(into: &tables)
       for (place, table) in zip(places, tables.nodes) { nodes[place] = table }
-      leftOutLines += tables.leftOutLines
-      leftOutMessages += tables.leftOutMessages
     }
     let edgePlaces = Dictionary(
       grouping: edges.indices.filter { JSONTable.isNamed(edges[$0].path) }
@@ -180,8 +178,6 @@ extension IngestOptions {
       var tables = IngestOptions()
       try graph.finish(into: &tables)
       for (place, table) in zip(places, tables.edges) { edges[place] = table }
-      leftOutLines += tables.leftOutLines
-      leftOutMessages += tables.leftOutMessages
     }
   }
 

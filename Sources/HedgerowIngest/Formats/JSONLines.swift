@@ -31,7 +31,7 @@ struct JSONLines {
         try body(members, line, reader.number)
       } catch let failure as JSONText.Failure {
         // The second reading finds the same.
-        if isFirst { try graph.leaveOut(failure.message, at: "\(reader.name):\(reader.number)") }
+        if isFirst { try graph.leaveOut(failure.message, in: reader.name, line: reader.number) }
       }
     }
   }

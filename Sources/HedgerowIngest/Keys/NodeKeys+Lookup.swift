@@ -110,7 +110,8 @@ package final class KeyQueries {
     UInt32(table.insert(text).index)
   }
 
-  /// The ids of all keys added since the last time, `UInt32.max` for those that are not there.
+  /// The ids of all keys that were added, `UInt32.max` for those that are not there. They go with
+  /// ``removeAll()``.
   package func answer() throws -> [UInt32] {
     var ids = [UInt32](repeating: .max, count: table.count)
     let reader = keys.spilled!.reader()
@@ -126,7 +127,12 @@ package final class KeyQueries {
       if !hasText { break }
       if order == 0 { ids[Int(index)] = keys.id(ofTag: reader.tag) }
     }
-    table.removeAll()
     return ids
   }
+
+  /// A key that was added, as people write it.
+  func name(at place: Int) -> String { keys.name(of: table.text(place)) }
+
+  /// Makes room for the next keys.
+  package func removeAll() { table.removeAll() }
 }

@@ -252,7 +252,7 @@ package final class NodeKeys {
   }
 
   /// A key of the dictionary as people write it.
-  private func name(of text: UnsafeBufferPointer<UInt8>) -> String {
+  func name(of text: UnsafeBufferPointer<UInt8>) -> String {
     switch form {
     case .integers: "\(decoded(text))"
     case .uuids: "\(uuid(text))"
