@@ -443,7 +443,7 @@ struct IngestRun {
 
   private mutating func seal(_ keys: PerNode<NodeKeys>, _ scan: Scan) throws {
     for (type, keys) in keys {
-      try keys.seal { key, earlier, later in
+      try keys.seal(onBlock: runner.checkCancelled) { key, earlier, later in
         try scan.duplicate(
           key, earlier, later, in: nodeTables[type], after: keys.storedCount, duplicates[type])
       }
