@@ -72,6 +72,28 @@ import Testing
     }
   }
 
+  @Test func aLineOfManySmallValuesTakesNoMoreMemoryThanOneOfText() throws {
+    try withTemporaryDirectory { path in
+      let byteCount = 6 << 20
+      let values = [
+        "\"" + String(repeating: "x", count: byteCount) + "\"",
+        "[" + String(repeating: "[],", count: byteCount / 3) + "[]]",
+        "[" + String(repeating: "{},", count: byteCount / 3) + "{}]",
+        "[" + String(repeating: "1,", count: byteCount / 2) + "true]",
+        "[" + String(repeating: "\"\",", count: byteCount / 3) + "1]",
+      ]
+      let peaks = try values.enumerated().map { index, value in
+        let file = "\(path)/\(index).jsonl"
+        try "{\"id\":1,\"v\":\(value)}\n".write(toFile: file, atomically: true, encoding: .utf8)
+        let run = try CommandLineRun("ingest", "\(file)-store", "--nodes", "n=\(file)", "--json")
+        #expect(run.status == 0, "\(run.errors)")
+        return try #require(try object(run.output)["peak_resident_bytes"] as? Int)
+      }
+      print("peaks of lines of 6 MiB: \(peaks.map { "\($0 >> 20) MiB" })")
+      for peak in peaks { #expect(peak < peaks[0] + 48 << 20) }
+    }
+  }
+
   @Test func standardInputIsReadOnce() throws {
     try withTemporaryDirectory { path in
       let process = Process()

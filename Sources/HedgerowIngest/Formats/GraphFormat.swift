@@ -114,7 +114,14 @@ extension IngestOptions {
     }
     for file in offsets {
       let graph = makeImport()
-      try Offsets.read(file.path, as: file.type, into: graph)
+      // Of a type with a node file more nodes than rows may come.
+      let rowCount =
+        try options.nodes.contains { $0.type == file.type.source }
+        ? nil
+        : options.features.first { $0.type == file.type.source }.map {
+          try NPYFile(path: $0.path).rowCount
+        }
+      try Offsets.read(file.path, as: file.type, sourceCount: rowCount, into: graph)
       try graph.finish(into: &options)
     }
     options.offsets = []

@@ -56,19 +56,9 @@ struct MatrixMarket {
     guard rows == columns || symmetry == .general else {
       throw reader.wrong("is \(symmetry.rawValue) and has \(rows) rows, but \(columns) columns")
     }
-    for count in [rows, columns] where count > 1 << 32 {
-      throw reader.wrong("has a size of \(count): a node type holds at most 2^32 nodes")
-    }
+    try checkSizes(sizes)
     let source: NodeType = isSquare ? "node" : "row"
     let target: NodeType = isSquare ? "node" : "column"
-    for (type, count) in isSquare ? [(source, rows)] : [(source, rows), (target, columns)] {
-      let table = try graph.makeTable(type, from: reader.name)
-      for key in stride(from: 1, through: count, by: 1) {
-        table.append(key)
-        try table.endRow(line: reader.number)
-        if key % (1 << 16) == 0 { try graph.note(reader) }
-      }
-    }
     let type = EdgeType(source, isSquare ? "edge" : "entry", target)
     if symmetry == .symmetric { graph.undirected.insert(type) }
     graph.distinct.insert(type)
@@ -86,6 +76,35 @@ struct MatrixMarket {
       throw reader.wrong(
         "has an entry more than the line of sizes says: '\(String(decoding: line.prefix(40), as: UTF8.self))'"
       )
+    }
+    // Only now, when the file is known to be whole: there may be many more of them than entries.
+    for (type, count) in isSquare ? [(source, rows)] : [(source, rows), (target, columns)] {
+      let table = try graph.makeTable(type, from: reader.name)
+      for key in stride(from: 1, through: count, by: 1) {
+        table.append(key)
+        try table.endRow()
+        if key % (1 << 16) == 0 { try graph.note(reader) }
+      }
+    }
+  }
+
+  /// Nodes that may be without entries. A line of sizes could make billions of nodes of nothing; real
+  /// matrices of that size have an entry for every few of their rows.
+  private static let emptyLimit = 1 << 27
+
+  private func checkSizes(_ sizes: [Int]) throws {
+    let (rows, columns) = (sizes[0], sizes[1])
+    let entryCount =
+      isArray ? rows.multipliedReportingOverflow(by: columns) : (sizes[2], false)
+    for count in [rows, columns] {
+      guard count <= 1 << 32 else {
+        throw reader.wrong("has a size of \(count): a node type holds at most 2^32 nodes")
+      }
+      guard count <= Self.emptyLimit || entryCount.1 || entryCount.0 >= count / 16 else {
+        throw reader.wrong(
+          "has a size of \(count) and \(entryCount.0) entries: of more than \(Self.emptyLimit) rows or "
+            + "columns every sixteenth must have one")
+      }
     }
   }
 
