@@ -35,6 +35,7 @@ let modules: [Module] = [
   Module(name: "CHedgerowBLAS", kind: .system(pkgConfig: "openblas", apt: "libopenblas-dev")),
   Module(name: "CHedgerowZlib", kind: .system(pkgConfig: "zlib", apt: "zlib1g-dev")),
   Module(name: "CHedgerowZstd", kind: .system(pkgConfig: "libzstd", apt: "libzstd-dev")),
+  Module(name: "CHedgerowSnappy", kind: .system(pkgConfig: "snappy", apt: "libsnappy-dev")),
   Module(name: "CHedgerowXML", kind: .system(pkgConfig: "libxml-2.0", apt: "libxml2-dev")),
   Module(name: "CHedgerowKernels", kind: .c),
   Module(name: "CHedgerowSystem", kind: .c),
@@ -44,6 +45,9 @@ let modules: [Module] = [
   Module(name: "HedgerowLMDB", imports: ["CHedgerowLMDB", "CHedgerowKernels", "HedgerowCore"]),
   Module(name: "HedgerowRoaring", imports: ["CHedgerowRoaring", "HedgerowCore"]),
   Module(name: "HedgerowMapped", imports: ["CHedgerowSystem", "CHedgerowKernels", "HedgerowCore"]),
+  Module(
+    name: "HedgerowColumnar",
+    imports: ["CHedgerowSnappy", "CHedgerowZlib", "CHedgerowZstd", "HedgerowCore"]),
   // rank 3
   Module(name: "HedgerowGraph", imports: ["HedgerowRoaring", "CHedgerowKernels", "HedgerowCore"]),
   Module(name: "HedgerowTensor", imports: ["CHedgerowBLAS", "CHedgerowKernels", "HedgerowCore"]),
@@ -75,14 +79,15 @@ let modules: [Module] = [
   Module(
     name: "HedgerowIngest",
     imports: [
-      "HedgerowStore", "HedgerowGraph", "HedgerowMapped", "HedgerowRoaring", "CHedgerowZlib",
-      "CHedgerowZstd", "CHedgerowXML", "CHedgerowKernels", "HedgerowCore",
+      "HedgerowStore", "HedgerowGraph", "HedgerowMapped", "HedgerowRoaring", "HedgerowColumnar",
+      "CHedgerowZlib", "CHedgerowZstd", "CHedgerowXML", "CHedgerowKernels", "HedgerowCore",
     ],
     external: [yams]),
   Module(
     name: "HedgerowExport",
     imports: [
-      "HedgerowStore", "HedgerowGraph", "HedgerowMapped", "HedgerowRoaring", "HedgerowCore",
+      "HedgerowStore", "HedgerowGraph", "HedgerowMapped", "HedgerowRoaring", "HedgerowColumnar",
+      "HedgerowCore",
     ]),
   Module(
     name: "HedgerowTraining",
@@ -119,11 +124,14 @@ let modules: [Module] = [
 
 /// The modules that have a folder `Tests/<name>Tests`.
 let tested = [
-  "HedgerowCore", "HedgerowLMDB", "HedgerowRoaring", "HedgerowMapped", "HedgerowGraph",
-  "HedgerowTensor", "HedgerowStore", "HedgerowSampling", "HedgerowNN", "HedgerowLoader",
-  "HedgerowGNN", "HedgerowIngest", "HedgerowExport", "HedgerowTraining", "HedgerowCLI",
-  "CHedgerowKernels",
+  "HedgerowCore", "HedgerowLMDB", "HedgerowRoaring", "HedgerowMapped", "HedgerowColumnar",
+  "HedgerowGraph", "HedgerowTensor", "HedgerowStore", "HedgerowSampling", "HedgerowNN",
+  "HedgerowLoader", "HedgerowGNN", "HedgerowIngest", "HedgerowExport", "HedgerowTraining",
+  "HedgerowCLI", "CHedgerowKernels",
 ]
+
+/// What lies in such folders and is no source.
+let testFiles = ["HedgerowColumnar": ["Files"]]
 
 let strict: [SwiftSetting] = [
   .treatAllWarnings(as: .error),
@@ -158,7 +166,7 @@ func tests(for name: String) -> Target {
   let dependencies = [name, "HedgerowTestSupport"] + module.imports
   return .testTarget(
     name: "\(name)Tests", dependencies: dependencies.map { .init(stringLiteral: $0) },
-    swiftSettings: strict)
+    exclude: testFiles[name] ?? [], swiftSettings: strict)
 }
 
 let package = Package(

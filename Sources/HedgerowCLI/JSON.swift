@@ -42,14 +42,7 @@ extension JSON: CustomStringConvertible {
     case .null: text += "null"
     case .bool(let value): text += value ? "true" : "false"
     case .int(let value): text += String(value)
-    case .double(let value):
-      if !value.isFinite {
-        text += "null"
-      } else if value == value.rounded(), abs(value) < 1e15 {
-        text += "\(Int(value)).0"
-      } else {
-        text += "\(value)"
-      }
+    case .double(let value): text += value.isFinite ? "\(value)" : "null"
     case .string(let value): Self.write(value, to: &text)
     case .array(let elements):
       text += "["

@@ -59,7 +59,9 @@ public enum Export {
     case .jsonLines: command = try JSONLinesFormat(graph, output).write()
     case .matrixMarket: command = try MatrixMarketFormat(graph, output).write()
     case .nTriples: command = try NTriplesFormat(graph, output).write()
+    case .parquet: command = try ParquetFormat(graph, output).write()
     case .graphML: command = try GraphMLFormat(graph, output).write()
+    case .graphBolt: command = try GraphBoltFormat(graph, output).write()
     }
     var report = ExportReport(version: graph.snapshot.version)
     report.files = output.files

@@ -14,6 +14,10 @@ public enum ExportFormat: String, Sendable, CaseIterable {
   case matrixMarket = "matrix-market"
   case nTriples = "n-triples"
   case graphML = "graphml"
+  /// A data set of DGL's GraphBolt.
+  case graphBolt = "graphbolt"
+  /// A table for each type, column by column, from which the graph is made again.
+  case parquet
 }
 
 /// What to write, and as what.

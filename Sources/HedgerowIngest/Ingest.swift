@@ -138,7 +138,7 @@ extension Ingest {
       }
       if plan.scratchByteCount < budget.total / 2 { plan.scratchByteCount = 0 }
       plan.scanSeconds = (ContinuousClock.now - start) / .seconds(1)
-      plan.seconds = plan.scanSeconds * IngestPlan.timeFactor
+      plan.seconds = plan.scanSeconds * IngestPlan.timeFactor(hasTextKeys: plan.hasTextKeys)
       plan.peakResidentByteCount = ProcessResources.peakResidentByteCount
       return plan
     }
@@ -189,14 +189,7 @@ extension IngestOptions {
     for time in times where weights.contains(time) {
       throw refuse("column '\(time.column)' of \(time.type) cannot be both time and weight")
     }
-    for (index, feature) in features.enumerated() {
-      try Identifier.check(feature.column, as: "column")
-      if features[..<index].contains(where: {
-        $0.type == feature.type && $0.column == feature.column
-      }) {
-        throw refuse("--features \(feature.type).\(feature.column) is given twice")
-      }
-    }
+    for feature in features { try Identifier.check(feature.column, as: "column") }
   }
 
   private static func check(_ delimiter: UInt8?, _ comment: UInt8?) throws {
@@ -235,6 +228,13 @@ extension IngestOptions {
     func refuse(_ message: String) -> HedgerowError { HedgerowError(.usage, message) }
     for type in edgeTypes where type.isReversed {
       throw refuse("relation '\(type.relation)' begins with 'rev_', the name of backward readings")
+    }
+    for (index, feature) in features.enumerated() {
+      if features[..<index].contains(where: {
+        $0.type == feature.type && $0.column == feature.column
+      }) {
+        throw refuse("--features \(feature.type).\(feature.column) is given twice")
+      }
     }
     for split in splits where !nodes.contains(where: { $0.type == split.type }) {
       throw refuse("--split \(split.type).\(split.column) needs --nodes \(split.type)=FILE")

@@ -8,7 +8,8 @@ public import HedgerowCore
 /// options.edges = [.init(EdgeType("paper", "cites", "paper"), "edges.tsv")]
 /// options.undirected = [EdgeType("paper", "cites", "paper")]
 /// ```
-/// A path may be `-` for standard input, once; files that begin like gzip or zstd are decompressed.
+/// A path may be `-` for standard input, once; files that begin like gzip or zstd are decompressed. Edges
+/// may also be a `.npy` array of keys of shape (2, n) or (n, 2), or `x.npz:NAME`.
 public struct IngestOptions: Sendable {
   /// How one delimited file is laid out, where that differs from what the options say for all.
   public struct FileLayout: Sendable {
@@ -119,7 +120,10 @@ public struct IngestOptions: Sendable {
   public struct FeatureFile: Sendable {
     public var type: NodeType
     public var column: String
+    /// A `.npy` file, a `.npz` archive with one array, or `x.npz:NAME`.
     public var path: String
+    /// What messages call the array, instead of by its path.
+    var name: String?
     /// What the array's elements become: `float32`, `float16`, `bfloat16` or codes with a scale; as
     /// they are unless given. An int8 array is taken as the codes.
     public var element: PropertyKind?

@@ -7,235 +7,160 @@ public import HedgerowCore
 /// let file = try NPYFile(path: "features.npy")
 /// try file.read(rows: 0..<1024, into: buffer)
 /// ```
-/// Accepted are C-order arrays of one or two dimensions whose elements are little-endian float32,
-/// float16, uint8, int8 or int64, in container versions 1 to 3. The header is checked against the file's
-/// length, so that no row can be missing later.
+/// Accepted are arrays of one or two dimensions, in C or Fortran order, of either byte order, whose
+/// elements are bool, integers of 8 to 64 bits or float16, float32 and float64, in container versions 1
+/// to 3. Unsigned integers of 16, 32 and 64 bits are handed out as int32, int64 and int64. The header is
+/// checked against the file's length, so that no row can be missing later.
 ///
-/// - Complexity: opening reads the header only; `read` one `pread` of just the rows.
+/// - Complexity: opening reads the header only; `read` one `pread` of just the rows, or one for each
+///   column in Fortran order.
 public final class NPYFile: Sendable {
   public let path: String
+  /// What messages call the file.
+  public let name: String
+  /// What elements are handed out as.
   public let element: PropertyKind
   /// The first dimension.
   public let rowCount: Int
   /// The second dimension; `nil` for an array of one dimension.
   public let columnCount: Int?
-  /// Bytes of a row.
+  /// Bytes of a row, as it is handed out.
   public let rowByteCount: Int
 
   private let descriptor: Int32
   private let dataOffset: Int
+  private let stored: NPYElement
+  /// Whether a column's elements lie one behind the other.
+  private let isFortranOrder: Bool
 
-  public init(path: String) throws {
+  public init(path: String, called name: String? = nil) throws {
+    let name = name ?? path
+    self.path = path
+    self.name = name
     descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else {
       let cause = String(cString: strerror(errno))
-      throw HedgerowError(.noInput, "cannot be opened: \(cause)", at: path)
+      throw HedgerowError(.noInput, "cannot be opened: \(cause)", at: name)
     }
-    self.path = path
     do {
-      var status = stat()
-      guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-        throw HedgerowError(.badData, "is no regular file: copy the array to a file", at: path)
+      let header = try NPYHeader(descriptor: descriptor, called: name)
+      stored = try NPYElement(header.description, called: name)
+      guard (1...2).contains(header.shape.count) else {
+        throw HedgerowError(
+          .badData,
+          "has \(header.shape.count) dimensions: arrays of one or two are read", at: name)
       }
-      let header = try NPYHeader(descriptor: descriptor, fileByteCount: Int(status.st_size), path)
-      element = header.element
+      try header.checkByteCount(elementByteCount: stored.byteCount, called: name)
+      element = stored.kind
       rowCount = header.shape[0]
       columnCount = header.shape.count == 2 ? header.shape[1] : nil
-      rowByteCount = header.element.byteWidth * (columnCount ?? 1)
+      rowByteCount = stored.kind.byteWidth * (columnCount ?? 1)
       dataOffset = header.dataOffset
+      isFortranOrder = header.isFortranOrder
     } catch {
       close(descriptor)
       throw error
     }
   }
 
+  private init(transposing file: NPYFile) throws {
+    descriptor = dup(file.descriptor)
+    guard descriptor >= 0 else {
+      throw HedgerowError(
+        .io, "cannot be opened again: \(String(cString: strerror(errno)))", at: file.name)
+    }
+    path = file.path
+    name = file.name
+    element = file.element
+    rowCount = file.columnCount ?? 1
+    columnCount = file.rowCount
+    rowByteCount = file.rowCount * file.element.byteWidth
+    dataOffset = file.dataOffset
+    stored = file.stored
+    isFortranOrder = file.columnCount != nil && !file.isFortranOrder
+  }
+
   deinit { close(descriptor) }
+
+  /// The array with its columns as rows; one of one dimension becomes a single row.
+  public func transposed() throws -> NPYFile { try NPYFile(transposing: self) }
 
   /// Fills `buffer` with the rows, row-major.
   ///
   /// - Precondition: the rows are within `0..<rowCount` and `buffer` is exactly as long as they are.
+  /// - Throws: `badData` for an unsigned integer beyond int64, `io`.
   public func read(rows: Range<Int>, into buffer: UnsafeMutableRawBufferPointer) throws {
     require(
       rows.lowerBound >= 0 && rows.upperBound <= rowCount
         && buffer.count == rows.count * rowByteCount,
       "rows \(rows) of \(rowCount) with \(rowByteCount) bytes each do not fill \(buffer.count)")
+    guard !stored.isNative else { return try readStored(rows, into: buffer) }
+    let width = columnCount ?? 1
+    let raw = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: rows.count * width * stored.byteCount, alignment: 16)
+    defer { raw.deallocate() }
+    try readStored(rows, into: raw)
+    if let place = stored.convert(UnsafeRawBufferPointer(raw), into: buffer) {
+      throw HedgerowError(
+        .badData, "has an element beyond int64 in row \(rows.lowerBound + place / width)", at: name)
+    }
+  }
+
+  /// Fills `buffer` with rows whose elements are as in the file.
+  private func readStored(_ rows: Range<Int>, into buffer: UnsafeMutableRawBufferPointer) throws {
+    let size = stored.byteCount
+    guard isFortranOrder, let columnCount, columnCount > 1 else {
+      let start = rows.lowerBound * (columnCount ?? 1) * size
+      return try fill(buffer, from: start)
+    }
+    let column = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: rows.count * size, alignment: 16)
+    defer { column.deallocate() }
+    for index in 0..<columnCount {
+      try fill(column, from: (index * rowCount + rows.lowerBound) * size)
+      for row in 0..<rows.count {
+        // Both within their buffers: row < rows.count and index < columnCount.
+        memcpy(
+          buffer.baseAddress! + (row * columnCount + index) * size,
+          column.baseAddress! + row * size,
+          size)
+      }
+    }
+  }
+
+  private func fill(_ buffer: UnsafeMutableRawBufferPointer, from offset: Int) throws {
     var done = 0
-    let start = dataOffset + rows.lowerBound * rowByteCount
+    let start = dataOffset + offset
     while done < buffer.count {
       let count = pread(
         descriptor, buffer.baseAddress! + done, buffer.count - done, off_t(start + done))
       if count < 0 && errno == EINTR { continue }
       guard count > 0 else {
         let cause = count == 0 ? "the file became shorter" : String(cString: strerror(errno))
-        throw HedgerowError(.io, "cannot be read: \(cause)", at: path)
+        throw HedgerowError(.io, "cannot be read: \(cause)", at: name)
       }
       done += count
     }
   }
-}
 
-/// The dictionary at the start of the file: `{'descr': '<f4', 'fortran_order': False, 'shape':
-/// (3, 4), }`.
-struct NPYHeader {
-  var element: PropertyKind
-  var shape: [Int]
-  var dataOffset: Int
-
-  private static let kinds: [String: PropertyKind] = [
-    "<f4": .float32, "<f2": .float16, "|u1": .uint8, "<u1": .uint8, "|i1": .int8, "<i1": .int8,
-    "<i8": .int64,
-  ]
-  private static let longest = 1 << 16
-
-  init(descriptor: Int32, fileByteCount: Int, _ path: String) throws {
-    func refuse(_ message: String) -> HedgerowError { HedgerowError(.badData, message, at: path) }
-    var bytes = [UInt8](repeating: 0, count: min(fileByteCount, Self.longest + 12))
-    guard pread(descriptor, &bytes, bytes.count, 0) == bytes.count else {
-      throw HedgerowError(.io, "cannot be read", at: path)
+  /// The one text that an array without dimensions, or of one element, holds.
+  ///
+  /// - Throws: `badData` when it holds anything else, or a text of more than 64 characters.
+  public static func text(in path: String, called name: String) throws -> String {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw FileSystem.failure("open", name) }
+    defer { close(descriptor) }
+    let header = try NPYHeader(descriptor: descriptor, called: name)
+    let code = header.description.drop { "<>|=".contains($0) }
+    guard let length = Int(code.dropFirst()), (0...64).contains(length),
+      ["S", "U", "a"].contains(code.prefix(1)), header.shape.allSatisfy({ $0 == 1 })
+    else { throw HedgerowError(.badData, "is no short text", at: name) }
+    let size = code.hasPrefix("U") ? 4 : 1
+    try header.checkByteCount(elementByteCount: size * length, called: name)
+    var bytes = [UInt8](repeating: 0, count: size * length)
+    guard pread(descriptor, &bytes, bytes.count, off_t(header.dataOffset)) == bytes.count else {
+      throw HedgerowError(.io, "cannot be read", at: name)
     }
-    guard bytes.count >= 10, bytes[..<6].elementsEqual([0x93] + Array("NUMPY".utf8)) else {
-      throw refuse("is no .npy file: save the array with numpy.save")
-    }
-    let version = bytes[6]
-    guard (1...3).contains(version) else {
-      throw refuse("has version \(version) of the npy format: versions 1 to 3 are read")
-    }
-    let lengthBytes = version == 1 ? 2 : 4
-    guard bytes.count >= 8 + lengthBytes else { throw refuse("ends inside its header") }
-    let length = (0..<lengthBytes).reduce(0) { $0 | Int(bytes[8 + $1]) << (8 * $1) }
-    guard length <= Self.longest else {
-      throw refuse("has a header of \(length) bytes: at most \(Self.longest) are read")
-    }
-    dataOffset = 8 + lengthBytes + length
-    guard dataOffset <= bytes.count else { throw refuse("ends inside its header") }
-    guard let text = String(validating: bytes[(8 + lengthBytes)..<dataOffset], as: UTF8.self)
-    else { throw refuse("has a header that is not text") }
-
-    var parser = NPYHeaderParser(text: Array(text.unicodeScalars))
-    guard let fields = parser.parse() else {
-      throw refuse("has a header that is no array description")
-    }
-    guard !fields.isFortranOrder else {
-      throw refuse("is in Fortran order: save numpy.ascontiguousarray(array)")
-    }
-    guard let element = Self.kinds[fields.description] else {
-      let what = fields.description.contains("O") ? "Python objects" : "'\(fields.description)'"
-      throw refuse(
-        "holds \(what): little-endian float32, float16, uint8, int8 and int64 are read")
-    }
-    guard (1...2).contains(fields.shape.count) else {
-      throw refuse("has \(fields.shape.count) dimensions: arrays of one or two are read")
-    }
-    if fields.shape.count == 2, fields.shape[1] == 0 { throw refuse("has rows of no elements") }
-    var byteCount = element.byteWidth
-    for dimension in fields.shape {
-      let (product, overflow) = byteCount.multipliedReportingOverflow(by: dimension)
-      guard !overflow else { throw refuse("claims more elements than any file holds") }
-      byteCount = product
-    }
-    guard byteCount == fileByteCount - dataOffset else {
-      throw refuse(
-        "has \(fileByteCount - dataOffset) bytes of data where its shape "
-          + "\(fields.shape.map(String.init).joined(separator: " x ")) needs \(byteCount)")
-    }
-    self.element = element
-    shape = fields.shape
-  }
-}
-
-/// Reads the few forms of Python literals that a header is made of.
-struct NPYHeaderParser {
-  struct Fields {
-    var description = ""
-    var isFortranOrder = false
-    var shape: [Int] = []
-  }
-
-  private let text: [Unicode.Scalar]
-  private var position = 0
-
-  init(text: [Unicode.Scalar]) { self.text = text }
-
-  mutating func parse() -> Fields? {
-    var fields = Fields()
-    var seen: Set<String> = []
-    guard take("{") else { return nil }
-    while !take("}") {
-      guard let key = string(), seen.insert(key).inserted, take(":") else { return nil }
-      switch key {
-      case "descr":
-        guard let value = string() else { return nil }
-        fields.description = value
-      case "fortran_order":
-        if word("True") {
-          fields.isFortranOrder = true
-        } else if !word("False") {
-          return nil
-        }
-      case "shape":
-        guard let value = tuple() else { return nil }
-        fields.shape = value
-      default: return nil
-      }
-      if !take(",") {
-        guard take("}") else { return nil }
-        break
-      }
-    }
-    skipSpace()
-    return position == text.count && seen.count == 3 ? fields : nil
-  }
-
-  private mutating func skipSpace() {
-    while position < text.count, " \n\t".unicodeScalars.contains(text[position]) { position += 1 }
-  }
-
-  private mutating func take(_ scalar: Unicode.Scalar) -> Bool {
-    skipSpace()
-    guard position < text.count, text[position] == scalar else { return false }
-    position += 1
-    return true
-  }
-
-  private mutating func word(_ word: String) -> Bool {
-    skipSpace()
-    let scalars = Array(word.unicodeScalars)
-    guard text[position...].starts(with: scalars) else { return false }
-    position += scalars.count
-    return true
-  }
-
-  private mutating func string() -> String? {
-    skipSpace()
-    guard position < text.count, text[position] == "'" || text[position] == "\"" else {
-      return nil
-    }
-    let quote = text[position]
-    guard let close = text[(position + 1)...].firstIndex(of: quote) else { return nil }
-    var result = String.UnicodeScalarView()
-    result.append(contentsOf: text[(position + 1)..<close])
-    position = close + 1
-    return String(result)
-  }
-
-  private mutating func tuple() -> [Int]? {
-    guard take("(") else { return nil }
-    var values: [Int] = []
-    while !take(")") {
-      skipSpace()
-      var digits = ""
-      while position < text.count, ("0"..."9").contains(text[position]) {
-        digits.unicodeScalars.append(text[position])
-        position += 1
-      }
-      _ = word("L")  // long integers of Python 2
-      guard let value = Int(digits), values.count < 32 else { return nil }
-      values.append(value)
-      if !take(",") {
-        guard take(")") else { return nil }
-        break
-      }
-    }
-    return values
+    return String(decoding: bytes.filter { $0 != 0 }, as: UTF8.self)
   }
 }

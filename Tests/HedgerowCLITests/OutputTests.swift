@@ -11,6 +11,7 @@ import Testing
     ]
     #expect("\(value)" == #"{"z":1,"a":[null,true,0.5,2.0,null],"t\"\\\n\u0001é":"ü/"}"#)
     #expect("\(JSON.object([]))" == "{}")
+    #expect("\(["a": -0.0, "b": -3, "c": 1e6] as JSON)" == #"{"a":-0.0,"b":-3,"c":1000000.0}"#)
   }
 
   @Test func jsonIsWhatFoundationReads() throws {

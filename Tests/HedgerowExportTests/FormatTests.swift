@@ -245,4 +245,31 @@ import Testing
     let edges = model.edges.reduce(0) { $0 + $1.value.count }
     #expect(counter.counts["edge"] == edges)
   }
+
+  /// A reader goes by the names of data, so no column may have one that says what a type is.
+  @Test func graphMLKeepsColumnsThatAreCalledLikeItsOwnData() throws {
+    let nodes = directory.write(
+      "n.csv", "id,labels:string,key:int64,key-2:int64\na,x,1,2\nb,,3,4\n")
+    let edges = directory.write("e.csv", "source,target,label:string\na,b,z\n")
+    var options = IngestOptions()
+    options.nodes = [.init("page", nodes)]
+    options.edges = [.init(EdgeType("page", "cites", "page"), edges)]
+    let pool = ThreadPool(threadCount: 2)
+    try Ingest.run(options, into: directory("s"), budget: makeBudget(), pool: pool)
+    let report = try export(directory("s"), ExportOptions(.graphML), to: directory("out"))
+    #expect(report.notes.contains("the column 'key' of nodes is called 'key-3' in GraphML"))
+    options = IngestOptions()
+    options.graphs = [.init(directory("out/graph.graphml"))]
+    try Ingest.run(options, into: directory("new"), budget: makeBudget(), pool: pool)
+    let graph = try GraphStore.open(at: directory("new"), .readOnly).snapshot()
+    #expect(graph.schema.edges.map(\.type) == [EdgeType("page", "cites", "page")])
+    #expect(graph.schema.edges[0].properties.map(\.name) == ["label-2"])
+    let page = try #require(graph.schema.node("page"))
+    #expect(page.properties.map(\.name) == ["key", "labels-2", "key-3", "key-2"])
+    let a = try #require(try graph.node("page", key: "page:a"))
+    #expect(
+      try page.properties.map { try graph.value(of: $0.name, of: "page", at: a) } == [
+        .text("a"), .text("x"), .int(1), .int(2),
+      ])
+  }
 }

@@ -73,6 +73,23 @@ import Testing
     }
   }
 
+  /// As a program writes an empty text that gives each node all its keys.
+  @Test func anEmptyValueIsAnEmptyTextAndNoNumber() throws {
+    let text = """
+      <graphml><key id="s" for="node" attr.name="s" attr.type="string"/>
+      <key id="t" for="node" attr.name="t"><default></default></key>
+      <key id="i" for="all" attr.name="i" attr.type="int"/>
+      <graph><node id="a"><data key="s"></data><data key="i"/></node>
+      <node id="b"><data key="s">x</data><data key="t">y</data><data key="i">1</data></node>
+      <node id="c"/></graph></graphml>
+      """
+    let contents = try Contents(try ingest(Array(text.utf8)).graph)
+    #expect(
+      contents.nodes["node"] == [
+        [.text(""), .text(""), nil], [.text("x"), .text("y"), .int(1)], [nil, .text(""), nil],
+      ])
+  }
+
   private func plain(_ kind: String, _ edges: String) -> String {
     "<graphml><graph edgedefault=\"\(kind)\"><node id=\"a\"/><node id=\"b\"/>\n\(edges)\n</graph></graphml>"
   }

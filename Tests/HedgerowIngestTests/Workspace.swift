@@ -72,6 +72,7 @@ final class Workspace: Sendable {
   var storePath: String { "\(path)/store-\(UUID().uuidString)" }
 
   /// Ingests into a store, a new one unless it is named, verifies it and opens it.
+  @discardableResult
   func ingest(
     _ options: IngestOptions, into path: String? = nil, memory: Int = 256 << 20, threads: Int = 2
   ) throws -> (report: IngestReport, graph: Snapshot) {

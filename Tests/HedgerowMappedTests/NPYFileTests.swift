@@ -43,7 +43,8 @@ import Testing
 
   @Test func everyAcceptedKindAndVersionIsRead() throws {
     let kinds: [(String, PropertyKind)] = [
-      ("<f4", .float32), ("<f2", .float16), ("|u1", .uint8), ("<i8", .int64),
+      ("<f4", .float32), ("<f2", .float16), ("|u1", .uint8), ("<i8", .int64), ("<f8", .float64),
+      ("<i2", .int16), ("<i4", .int32),
     ]
     for version: UInt8 in 1...3 {
       for (descr, kind) in kinds {
@@ -62,19 +63,78 @@ import Testing
     #expect(empty.rowCount == 0)
   }
 
+  /// Numbers in any order of bytes and elements, against the numbers themselves.
+  @Test func everyOrderIsHandedOutRowByRow() throws {
+    func check<Stored: FixedWidthInteger & BitwiseCopyable, T: BitwiseCopyable & Equatable>(
+      _ code: String, _ kind: PropertyKind, _ values: [T], _ stored: (T) -> Stored
+    ) throws {
+      for (isBig, isFortran) in [(false, false), (true, false), (false, true), (true, true)] {
+        var data: [UInt8] = []
+        for place in 0..<values.count {
+          // 3 rows of 4.
+          let value = stored(values[isFortran ? place % 3 * 4 + place / 3 : place])
+          withUnsafeBytes(of: isBig ? value.bigEndian : value.littleEndian) { data += $0 }
+        }
+        let header = dictionary((isBig ? ">" : "<") + code, "(3, 4)", fortran: isFortran)
+        let file = try NPYFile(path: make(header, data: data))
+        #expect(file.element == kind && file.rowCount == 3 && file.columnCount == 4)
+        let turned = try file.transposed()
+        #expect(turned.rowCount == 4 && turned.columnCount == 3)
+        for rows in [0..<3, 1..<3, 2..<2] {
+          let found = try read(file, rows).withUnsafeBytes { Array($0.bindMemory(to: T.self)) }
+          #expect(found == rows.flatMap { Array(values[(4 * $0)..<(4 * $0 + 4)]) })
+        }
+        let columns = try read(turned, 1..<4).withUnsafeBytes { Array($0.bindMemory(to: T.self)) }
+        #expect(columns == (1..<4).flatMap { column in (0..<3).map { values[4 * $0 + column] } })
+      }
+    }
+    let numbers = (0..<12).map { 200 - 37 * $0 }
+    try check("i2", .int16, numbers.map { Int16($0) }) { $0 }
+    try check("i4", .int32, numbers.map { Int32($0 << 20) }) { $0 }
+    try check("i8", .int64, numbers.map { Int64($0 << 50) }) { $0 }
+    try check("u2", .int32, numbers.map { Int32(UInt16(truncatingIfNeeded: $0)) }) { UInt16($0) }
+    try check("u4", .int64, numbers.map { Int64(UInt32(truncatingIfNeeded: $0)) }) { UInt32($0) }
+    try check("u8", .int64, numbers.map { Int64(abs($0) << 50) }) { UInt64($0) }
+    try check("f2", .float16, numbers.map { Float16($0) / 3 }) { $0.bitPattern }
+    try check("f4", .float32, numbers.map { Float($0) / 3 }) { $0.bitPattern }
+    try check("f8", .float64, numbers.map { Double($0) / 3 }) { $0.bitPattern }
+    try check("b1", .bool, (0..<12).map { $0 % 3 == 1 }) { UInt8($0 ? 5 : 0) }
+    let beyond = try NPYFile(
+      path: make(dictionary("<u8", "(2,)"), data: [UInt8](repeating: 0, count: 15) + [0x80]))
+    let error = #expect(throws: HedgerowError.self) { try read(beyond, 0..<2) }
+    #expect(error?.code == .badData && error?.message.contains("row 1") == true)
+  }
+
+  @Test func shortTextsAreRead() throws {
+    #expect(
+      try NPYFile.text(in: make(dictionary("|S3", "()"), data: Array("csr".utf8)), called: "x")
+        == "csr")
+    let wide = Array("coo".utf8).flatMap { byte -> [UInt8] in [byte, 0, 0, 0] }
+    #expect(try NPYFile.text(in: make(dictionary("<U3", "()"), data: wide), called: "x") == "coo")
+    for (header, data) in [
+      (dictionary("<i8", "()"), 8), (dictionary("|S3", "(2,)"), 6), (dictionary("|S3", "()"), 4),
+      (dictionary("|S99", "()"), 99),
+    ] {
+      #expect(throws: HedgerowError.self) {
+        try NPYFile.text(
+          in: make(header, data: [UInt8](repeating: 65, count: data)), called: "x")
+      }
+    }
+  }
+
   @Test func whatCannotBeReadIsRefusedInOneLineThatNamesTheFile() throws {
     let data = [UInt8](repeating: 0, count: 24)
     let good = dictionary("<f4", "(3, 2)")
     let cases: [(String, String)] = try [
-      (make(dictionary("<f4", "(3, 2)", fortran: true), data: data), "Fortran"),
-      (make(dictionary(">f4", "(3, 2)"), data: data), "'>f4'"),
+      (make(dictionary("<U2", "(3,)"), data: data), "texts ('<U2')"),
+      (make(dictionary("|S8", "(3,)"), data: data), "texts"),
+      (make(dictionary("<M8[s]", "(3,)"), data: data), "'<M8[s]'"),
       (make(dictionary("|O", "(3,)"), data: data), "objects"),
       (make(dictionary("<c8", "(3,)"), data: data), "'<c8'"),
       (make(good, data: Array(data.dropLast())), "23 bytes"),
       (make(good, data: data + [0]), "25 bytes"),
       (make(dictionary("<f4", "()"), data: []), "0 dimensions"),
       (make(dictionary("<f4", "(1, 2, 3)"), data: data), "3 dimensions"),
-      (make(dictionary("<f4", "(3, 0)"), data: []), "no elements"),
       (make(dictionary("<f4", "(4611686018427387904, 16)"), data: data), "more elements"),
       (make(dictionary("<f4", "(99999999999999999999,)"), data: data), "no array description"),
       (make(good, data: data, version: 9), "version 9"),

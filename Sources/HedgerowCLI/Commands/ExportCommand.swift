@@ -7,10 +7,10 @@ struct ExportCommand: AsyncParsableCommand {
     commandName: "export",
     abstract: "Write a store, or a part of it, as files for other tools.",
     discussion: """
-      csv holds the whole graph: tables with typed headers, which ingest reads back. edge-list has the \
+      csv and parquet hold the whole graph: tables which ingest reads back. edge-list has the \
       keys of edges only; npy has columns and edges as NumPy arrays; json-lines is what Neo4j's APOC \
       exports; matrix-market has a sparse matrix for each edge type; n-triples and graphml are one \
-      file each. The command that reads the files back is printed, and written to import.txt.
+      file each; graphbolt is a data set of DGL. The command that reads the files back is printed, and written to import.txt.
 
       The directory appears whole or not at all; others may write to the store meanwhile.
       """)

@@ -11,9 +11,11 @@ struct IngestCommand: AsyncParsableCommand {
       hedgerow ingest STORE FILE reads a file that says by itself what is in it: a plain edge list \
       (node type "node", edge type node:edge:node), also with comments, as SNAP has them; MatrixMarket; \
       N-Triples and N-Quads; property graphs as CSV of Neo4j, Gremlin and LDBC, several files or a \
-      folder; GraphML; JSON exports of Neo4j; with --format triples knowledge graphs of head, relation \
-      and tail. Other files are delimited text or JSON Lines whose types the options name. A file may be \
-      compressed with gzip or zstd, or be - for standard input.
+      folder; GraphML; JSON exports of Neo4j; sparse matrices of SciPy; data sets of the Open Graph \
+      Benchmark, TUDataset, DGL and GraphBolt and exports of Kuzu, by their folders; with --format \
+      triples knowledge graphs of head, relation and tail. Other files are delimited text, JSON Lines, \
+      Parquet or Arrow whose types the options name. A file may be compressed with gzip or zstd, or be \
+      - for standard input.
 
       The first line is a header if it has a known name (id, source, target, label, split, time, \
       weight) or a typed one (year:int), or is not numeric where the next lines are. A node file's \
@@ -46,13 +48,14 @@ struct IngestCommand: AsyncParsableCommand {
     help: ArgumentHelp("A file of nodes.", valueName: "type=file"), transform: parseNodeFile)
   var nodes: [IngestOptions.NodeFile] = []
   @Option(
-    help: ArgumentHelp("A file of edges.", valueName: "source:relation:target=file"),
+    help: ArgumentHelp(
+      "A file of edges, or a .npy array of their ends.", valueName: "source:relation:target=file"),
     transform: parseEdgeFile)
   var edges: [IngestOptions.EdgeFile] = []
   @Option(
     help: ArgumentHelp(
-      "A .npy array; row i belongs to line i of the type's node file, or to the node with key i. "
-        + "Its elements become another kind, as bfloat16 or int8*0.0078125, when that is named.",
+      "A .npy array, or FILE.npz:NAME; row i belongs to line i of the type's node file, or to the node "
+        + "with key i. Its elements become another kind, as bfloat16 or int8*0.0078125, when that is named.",
       valueName: "type.column[:kind]=file"),
     transform: parseFeatureFile)
   var features: [IngestOptions.FeatureFile] = []

@@ -7,6 +7,7 @@ struct DatasetCommand: AsyncParsableCommand {
     abstract: "Make a data set offline, as files that `hedgerow ingest` reads.",
     subcommands: [
       DatasetRMATCommand.self, DatasetSBMCommand.self, DatasetDebianPackagesCommand.self,
+      DatasetWordNetCommand.self,
     ])
 }
 

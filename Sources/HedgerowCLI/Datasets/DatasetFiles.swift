@@ -87,6 +87,28 @@ extension BufferedFile {
     try magic.withUnsafeBytes { try write($0) }
     try write(head)
   }
+
+  /// Fields with tabs between them; one with a quote stands in quotes.
+  func writeRow(_ fields: String...) throws { try writeRow(fields) }
+
+  func writeRow(_ fields: [String]) throws {
+    var line = ""
+    for (index, field) in fields.enumerated() {
+      if index > 0 { line += "\t" }
+      if field.utf8.contains(UInt8(ascii: "\"")) {
+        line += "\""
+        for character in field.unicodeScalars {
+          if character == "\"" { line += "\"" }
+          line.unicodeScalars.append(character)
+        }
+        line += "\""
+      } else {
+        line += field
+      }
+    }
+    line += "\n"
+    try write(line)
+  }
 }
 
 extension Range<Int> {

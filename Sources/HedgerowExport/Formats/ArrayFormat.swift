@@ -43,8 +43,8 @@ struct ArrayFormat {
     }
     if !graph.edges.isEmpty {
       graph.note(
-        "ingest reads the nodes back, and no edges from arrays; edges are pairs of the numbers that "
-          + "nodes have in their tables, from 0, both arcs of undirected ones")
+        "ingest reads the nodes back, not the edges, which are pairs of the numbers that nodes have in "
+          + "their tables, from 0, both arcs of undirected ones")
     }
     if graph.edges.contains(where: { $0.schema.properties.contains { NPYForm($0.kind) == nil } }) {
       graph.note("no array holds texts, bytes and categories of edges")

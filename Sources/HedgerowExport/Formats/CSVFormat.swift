@@ -77,7 +77,7 @@ struct CSVFormat {
     }
   }
 
-  private func writeSets(_ nodes: ExportedGraph.Nodes, _ command: inout ImportCommand) throws {
+  func writeSets(_ nodes: ExportedGraph.Nodes, _ command: inout ImportCommand) throws {
     let sets = try graph.sets(of: nodes)
     guard !sets.isEmpty else { return }
     let name = output.name(["sets", nodes.type.name], ".csv")
@@ -122,6 +122,12 @@ struct CSVFormat {
       }
     }
     command.add("--edges", "\(type)=", file: name)
+    addMeaning(of: edges, to: &command)
+  }
+
+  /// Which columns of edges have a meaning, and whether they are undirected.
+  func addMeaning(of edges: ExportedGraph.Edges, to command: inout ImportCommand) {
+    let type = edges.type
     if edges.schema.isUndirected { command.add("--undirected-type", "\(type)") }
     if let time = edges.schema.timeColumn {
       command.add("--time", "\(type).\(time)")

@@ -46,10 +46,22 @@ struct GraphMLFormat {
     return nil
   }
 
+  /// What columns may not be called: our own data, and what TinkerPop and we take for labels.
+  private static let reserved: [String: Set<String>] = [
+    "node": ["labels", "labelV", "key"], "edge": ["label", "labelE"],
+  ]
+
   private func appendKeys(
     _ owner: String, _ prefix: String, _ properties: [PropertySchema], to file: OutputFile
   ) throws {
+    let reserved = Self.reserved[owner] ?? []
+    let taken = reserved.union(properties.map(\.name))
     for (index, property) in properties.enumerated() {
+      var name = property.name
+      if reserved.contains(name) {
+        name = (2...).lazy.map { "\(property.name)-\($0)" }.first { !taken.contains($0) } ?? name
+        graph.note("the column '\(property.name)' of \(owner)s is called '\(name)' in GraphML")
+      }
       let type =
         switch property.kind {
         case .bool: "boolean"
@@ -60,7 +72,7 @@ struct GraphMLFormat {
         case .string, .categorical, .bytes, .vector: "string"
         }
       try file.append(
-        "<key id=\"\(prefix)_\(index)\" for=\"\(owner)\" attr.name=\"\(property.name)\" "
+        "<key id=\"\(prefix)_\(index)\" for=\"\(owner)\" attr.name=\"\(name)\" "
           + "attr.type=\"\(type)\"/>\n")
     }
   }

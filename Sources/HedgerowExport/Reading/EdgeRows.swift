@@ -28,6 +28,8 @@ final class EdgeRows {
   private var place = 0
   private var positions: [UInt64] = []
   private var writtenCount = 0
+  /// Another reader of the same rows says how far it is.
+  var isSilent = false
 
   init(
     _ graph: ExportedGraph, _ edges: ExportedGraph.Edges, _ columns: ColumnBlock, arcs: Arcs
@@ -48,7 +50,11 @@ final class EdgeRows {
       if place == cursor.rows.count {
         blockStart += UInt64(cursor.rows.count)
         place = 0
-        try graph.advance("edges \(edges.type)", Int(blockStart), of: cursor.count)
+        if isSilent {
+          try graph.checkCancelled()
+        } else {
+          try graph.advance("edges \(edges.type)", Int(blockStart), of: cursor.count)
+        }
         guard try cursor.advance() else {
           graph.writtenEdges[edges.type] = writtenCount
           return false

@@ -11,6 +11,8 @@ final class NodeRows {
   private let graph: ExportedGraph
   private let nodes: ExportedGraph.Nodes
   private var next = 0
+  /// Another reader of the same rows says how far it is.
+  var isSilent = false
 
   init(_ graph: ExportedGraph, _ nodes: ExportedGraph.Nodes, _ columns: ColumnBlock) {
     self.graph = graph
@@ -21,7 +23,11 @@ final class NodeRows {
   /// Goes to the next block; false at the end.
   func advance() throws -> Bool {
     first += ids.count
-    try graph.advance("nodes \(nodes.type)", first, of: nodes.count)
+    if isSilent {
+      try graph.checkCancelled()
+    } else {
+      try graph.advance("nodes \(nodes.type)", first, of: nodes.count)
+    }
     ids = nodes.selection.ids(from: &next, limit: columns.rowLimit)
     guard !ids.isEmpty else { return false }
     try columns.load(ids.map { UInt64($0) })

@@ -17,10 +17,10 @@ struct NPYWriter {
     for byte: UInt8 in [0x93] { try file.append(byte: byte) }
     try file.append("NUMPY")
     for byte: UInt8 in [1, 0, UInt8(Self.headerByteCount - 10), 0] { try file.append(byte: byte) }
-    try file.append(header(0))
+    try file.append(header(0, width))
   }
 
-  private func header(_ rowCount: Int) -> String {
+  private func header(_ rowCount: Int, _ width: Int?) -> String {
     let shape = width.map { "(\(rowCount), \($0))" } ?? "(\(rowCount),)"
     let text = "{'descr': '\(element)', 'fortran_order': False, 'shape': \(shape), }"
     return text + String(repeating: " ", count: Self.headerByteCount - 11 - text.utf8.count) + "\n"
@@ -31,8 +31,11 @@ struct NPYWriter {
   }
 
   /// - Parameter rowCount: what the array's first dimension is.
-  func finish(_ rowCount: Int) throws {
-    try file.replace(at: 10, with: header(rowCount))
+  func finish(_ rowCount: Int) throws { try finish(rows: rowCount, width: width) }
+
+  /// Ends an array whose width, too, is known at the end only.
+  func finish(rows rowCount: Int, width: Int?) throws {
+    try file.replace(at: 10, with: header(rowCount, width))
     file.rowCount = rowCount
   }
 }

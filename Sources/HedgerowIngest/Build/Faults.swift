@@ -28,16 +28,16 @@ final class Faults {
   /// Adds a line that cannot be used.
   func add(
     _ message: @autoclosure () throws -> String, in file: String,
-    line: @autoclosure () throws -> Int
+    line: @autoclosure () throws -> Int?
   ) throws {
     if mode == .fail {
-      throw HedgerowError(.badData, try message(), at: "\(file):\(try line())")
+      throw HedgerowError(.badData, try message(), at: Self.place(file, try line()))
     }
     let place = place(of: file)
     leftOut[place].count += 1
     let isKept = leftOut[place].messages.count < LeftOutLines.messageLimit
     guard isKept || log != nil else { return }
-    let text = "\(file):\(try line()): \(try message())"
+    let text = "\(Self.place(file, try line())): \(try message())"
     if isKept { leftOut[place].messages.append(text) }
     try log?.append(text)
   }
@@ -45,10 +45,14 @@ final class Faults {
   /// Adds a line that the caller wanted left out: it is counted and written, and no message.
   func skip(
     _ message: @autoclosure () throws -> String, in file: String,
-    line: @autoclosure () throws -> Int
+    line: @autoclosure () throws -> Int?
   ) throws {
     leftOut[place(of: file)].count += 1
-    if let log { try log.append("\(file):\(try line()): \(try message())") }
+    if let log { try log.append("\(Self.place(file, try line())): \(try message())") }
+  }
+
+  private static func place(_ file: String, _ line: Int?) -> String {
+    line.map { "\(file):\($0)" } ?? file
   }
 
   private func place(of file: String) -> Int {

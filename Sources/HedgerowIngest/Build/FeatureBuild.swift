@@ -5,9 +5,9 @@ import HedgerowStore
 
 /// A NumPy array that becomes a column of a node type, a block of rows at a time.
 ///
-/// Two dimensions make a vector column: float32, float16, uint8 and int8 as they are, int64 as float32
-/// if every element is exact. One dimension makes a scalar column of the array's own kind. Where
-/// another element is asked for, numbers become the nearest ones of it; an int8 array is taken as the
+/// Two dimensions make a vector column: float32, float16, uint8 and int8 as they are, bool as uint8,
+/// wider integers as float32 if every element is exact, float64 as the nearest float32. One dimension
+/// makes a scalar column of the array's own kind. Where another element is asked for, numbers become the nearest ones of it; an int8 array is taken as the
 /// codes of a kind with a scale. A vector with an element that is not finite is refused: one would
 /// spoil every layer that sees it.
 struct FeatureBuild {
@@ -21,14 +21,18 @@ struct FeatureBuild {
   ///   - element: what the elements are to become, if not what they are.
   ///   - stored: the kind that the column has in the store, when it is there.
   init(
-    _ column: String, path: String, normalization: IngestOptions.Normalization,
+    _ column: String, path: String, called name: String? = nil,
+    normalization: IngestOptions.Normalization,
     element: PropertyKind? = nil, stored: PropertyKind? = nil
   ) throws {
     self.column = column
     self.normalization = normalization
-    file = try NPYFile(path: path)
-    if let width = file.columnCount, width > 1 << 24 {
-      throw HedgerowError(.badData, "has rows of \(width) elements; the limit is 2^24", at: path)
+    file = try NPYFile(path: path, called: name)
+    if let width = file.columnCount, !(1...1 << 24).contains(width) {
+      throw HedgerowError(
+        .badData,
+        width == 0 ? "has rows of no elements" : "has rows of \(width) elements; the limit is 2^24",
+        at: file.name)
     }
     var own = Self.kind(of: file, normalization)
     if let element {
@@ -36,7 +40,7 @@ struct FeatureBuild {
         throw HedgerowError(
           .usage,
           "--features makes float32, float16, bfloat16 and int8*SCALE of arrays, not \(element)",
-          at: path)
+          at: file.name)
       }
       own = own.with(element, in: file)
     }
@@ -44,11 +48,11 @@ struct FeatureBuild {
       // What float32 takes exactly can be read as it; what arrays cannot hold is made of float32.
       let isMade =
         element == nil && own.with(stored.element, in: file) == stored
-        && (stored.element == .float32 && own.element != .int64 || stored.element == .bfloat16
-          || stored.element.isScaled)
+        && (stored.element == .float32 && ![.int64, .float64].contains(own.element)
+          || stored.element == .bfloat16 || stored.element.isScaled)
       guard own == stored || isMade else {
         throw HedgerowError(
-          .badData, "holds \(own), but column '\(column)' is \(stored) in the store", at: path)
+          .badData, "holds \(own), but column '\(column)' is \(stored) in the store", at: file.name)
       }
     }
     kind = stored ?? own
@@ -61,10 +65,12 @@ struct FeatureBuild {
     of file: NPYFile, _ normalization: IngestOptions.Normalization
   ) -> PropertyKind {
     guard let width = file.columnCount else { return file.element }
-    if normalization == .row || file.element == .int64 {
-      return .vector(element: .float32, width: width)
+    switch file.element {
+    case .float32, .float16, .uint8, .int8: break
+    case .bool where normalization == .none: return .vector(element: .uint8, width: width)
+    default: return .vector(element: .float32, width: width)
     }
-    return .vector(element: file.element, width: width)
+    return .vector(element: normalization == .row ? .float32 : file.element, width: width)
   }
 
   /// Writes the rows of the lines that became nodes; null for the nodes before and after them.
@@ -151,7 +157,7 @@ struct FeatureBuild {
         throw HedgerowError(
           .badData,
           "row \(rows.lowerBound + index) is not what node '\(rows.lowerBound + index)' has in "
-            + "column '\(column)' of the store, and what is there never changes", at: file.path)
+            + "column '\(column)' of the store, and what is there never changes", at: file.name)
       }
     }
   }
@@ -197,10 +203,7 @@ struct FeatureBuild {
     ) throws {
       try read(stretch) { rows, bytes in
         if build.file.columnCount != nil { try build.checkFinite(rows, bytes) }
-        let areCodes = build.file.element == .int8 && build.kind.element.isScaled
-        guard isNormalized || !(build.kind.element == build.file.element || areCodes) else {
-          return try body(rows, bytes)
-        }
+        guard isNormalized || !build.isAsStored else { return try body(rows, bytes) }
         var floats = try build.floats(rows, bytes)
         if isNormalized { build.normalize(&floats, least: least) }
         try build.withElements(rows, floats) { try body(rows, $0) }
@@ -222,8 +225,16 @@ struct FeatureBuild {
         row = rows.upperBound
         done += rows.count
         runner.progress(
-          IngestProgress(phase: .features, subject: file.path, done: done, total: file.rowCount))
+          IngestProgress(phase: .features, subject: file.name, done: done, total: file.rowCount))
       }
+    }
+  }
+
+  /// Whether elements of the file are those of the column.
+  private var isAsStored: Bool {
+    switch (file.element, kind.element) {
+    case (.int8, .scaledInt8), (.bool, .uint8): true
+    case (let element, let own): element == own
     }
   }
 
@@ -242,32 +253,43 @@ struct FeatureBuild {
         .badData,
         "row \(rows.lowerBound + place / width), column \(place % width) is \(value(words[place])): "
           + "features must be finite",
-        at: file.path)
+        at: file.name)
     }
     switch file.element {
     case .float32: try check(exponent: UInt32(0x7F80_0000)) { Float(bitPattern: $0) }
     case .float16: try check(exponent: UInt16(0x7C00)) { Float(Float16(bitPattern: $0)) }
+    case .float64:
+      try check(exponent: UInt64(0x7FF0_0000_0000_0000)) { Float(Double(bitPattern: $0)) }
     default: break
     }
   }
 
   private func floats(_ rows: Range<Int>, _ bytes: UnsafeRawBufferPointer) throws -> [Float] {
-    switch file.element {
-    case .float32: return Array(bytes.assumingMemoryBound(to: Float.self))
-    case .float16: return bytes.assumingMemoryBound(to: Float16.self).map { Float($0) }
-    case .uint8: return bytes.map { Float($0) }
-    case .int8: return bytes.map { Float(Int8(bitPattern: $0)) }
-    default:
-      return try bytes.assumingMemoryBound(to: Int64.self).enumerated().map { index, value in
-        guard let float = Float(exactly: value) else {
+    func floats<T: BitwiseCopyable>(_ type: T.Type, _ float: (T) -> Float?) throws -> [Float] {
+      try bytes.assumingMemoryBound(to: T.self).enumerated().map { index, value in
+        guard let float = float(value) else {
+          let advice = file.element == .float64 ? "" : " exactly: save the array as float32"
           throw HedgerowError(
             .badData,
-            "\(place(index, rows)) is \(value), which "
-              + "float32 does not hold exactly: save the array as float32",
-            at: file.path)
+            "\(place(index, rows)) is \(value), which float32 does not hold\(advice)", at: file.name
+          )
         }
         return float
       }
+    }
+    switch file.element {
+    case .float32: return Array(bytes.assumingMemoryBound(to: Float.self))
+    case .float16: return bytes.assumingMemoryBound(to: Float16.self).map { Float($0) }
+    case .uint8, .bool: return bytes.map { Float($0) }
+    case .int8: return bytes.map { Float(Int8(bitPattern: $0)) }
+    case .int16: return try floats(Int16.self) { Float($0) }
+    case .int32: return try floats(Int32.self) { Float(exactly: $0) }
+    case .float64:
+      return try floats(Double.self) {
+        let float = Float($0)
+        return float.isFinite || !$0.isFinite ? float : nil
+      }
+    default: return try floats(Int64.self) { Float(exactly: $0) }
     }
   }
 
@@ -285,7 +307,7 @@ struct FeatureBuild {
         guard let element = element(value) else {
           throw HedgerowError(
             .badData, "\(place(index, rows)) is \(value), which \(kind.element) does not hold",
-            at: file.path)
+            at: file.name)
         }
         return element
       }

@@ -254,7 +254,7 @@ struct IngestRun {
       }
       if isPresent(type) {
         keyedRows[type] = try KeyedRows(
-          type, in: present, rowCount: rows, path: features[type][0].file.path)
+          type, in: present, rowCount: rows, path: features[type][0].file.name)
       }
     }
     for type in options.nodeTypes {
@@ -340,7 +340,8 @@ struct IngestRun {
 
   private mutating func open(_ feature: IngestOptions.FeatureFile) throws {
     let build = try FeatureBuild(
-      feature.column, path: feature.path, normalization: options.normalization,
+      feature.column, path: feature.path, called: feature.name,
+      normalization: options.normalization,
       element: feature.element,
       stored: present.schema.node(feature.type)?.property(feature.column)?.kind)
     features[feature.type] = (features[optional: feature.type] ?? []) + [build]
@@ -349,7 +350,7 @@ struct IngestRun {
     if let other = featureRows[optional: feature.type], other != rows {
       throw HedgerowError(
         .badData, "has \(rows) rows where other features of '\(feature.type)' have \(other)",
-        at: feature.path)
+        at: build.file.name)
     }
     featureRows[feature.type] = rows
   }
@@ -458,7 +459,7 @@ struct IngestRun {
           .badData,
           "has \(feature.file.rowCount) rows, but node type '\(type)' has \(lineCount) lines: "
             + "each line needs its row",
-          at: feature.file.path)
+          at: feature.file.name)
       }
     }
     for (type, table) in nodeTables {

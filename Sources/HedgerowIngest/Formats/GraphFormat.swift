@@ -17,6 +17,18 @@ public enum GraphFormat: String, Sendable, CaseIterable {
   /// Head, relation and tail a line, as knowledge graphs come: node type `entity`, edge type
   /// `entity:triple:entity` with a column `relation`.
   case triples
+  /// What `scipy.sparse.save_npz` writes.
+  case scipyMatrix = "scipy"
+  /// A folder as the Open Graph Benchmark has them.
+  case ogb
+  /// A folder as TUDataset has them: a collection of graphs.
+  case tu
+  /// A folder that Kuzu's `EXPORT DATABASE` wrote.
+  case kuzu
+  /// A folder as DGL's `CSVDataset` has them.
+  case dglCSV = "dgl-csv"
+  /// A folder as the `OnDiskDataset` of DGL's GraphBolt has them.
+  case graphBolt = "graphbolt"
 
   /// What a file looks like by its name, else by its first bytes.
   static func detect(_ path: String, called name: String, delimiter: UInt8?) throws -> GraphFormat {
@@ -25,8 +37,21 @@ public enum GraphFormat: String, Sendable, CaseIterable {
     if name.hasSuffix(".nt") { return .nTriples }
     if name.hasSuffix(".nq") { return .nQuads }
     if name.hasSuffix(".graphml") { return .graphML }
+    if name.hasSuffix(".npz") { return .scipyMatrix }
+    if name.hasSuffix(".npy") {
+      throw HedgerowError(
+        .usage,
+        "is an array: say what it holds, with --edges SOURCE:RELATION:TARGET=FILE or --features "
+          + "TYPE.COLUMN=FILE", at: String(name))
+    }
     var status = stat()
     guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return .edgeList }
+    if ColumnarTable.isKnown(path) {
+      throw HedgerowError(
+        .badData,
+        "is a table that does not say of what: name its rows with --nodes TYPE=FILE or "
+          + "--edges SOURCE:RELATION:TARGET=FILE", at: String(name))
+    }
     let source = try ByteSource(path: path, called: String(name))
     var start = [UInt8](repeating: 0, count: 64 << 10)
     let count = try start.withUnsafeMutableBytes { try source.read(into: $0) }
@@ -66,7 +91,8 @@ extension IngestOptions {
       GraphImport(
         scratch: scratch, faults: faults, progress: progress, isCancelled: isCancelled)
     }
-    try options.readJSONTables(makeImport, in: scratch)
+    try options.readTables(makeImport, in: scratch, budget: budget)
+    try options.readArrays(makeImport)
     // For what an index of ids needs.
     let memory = budget.available / 8
     let share = try graphs.isEmpty ? nil : budget.reserve(memory, for: "types of nodes")
@@ -79,6 +105,8 @@ extension IngestOptions {
       let format = try file.format ?? .detect(path, called: name, delimiter: delimiter)
       let graph = makeImport()
       switch format {
+      case .ogb, .tu, .kuzu, .dglCSV, .graphBolt:
+        try format.read(DatasetFolder(path), into: graph)
       case .edgeList:
         guard !isInFolder else {
           throw HedgerowError(
@@ -99,6 +127,7 @@ extension IngestOptions {
       case .graphML:
         try GraphML.read(
           path, called: name, missing: missingNodes, memory: memory, into: graph)
+      case .scipyMatrix: try SparseMatrix.read(path, called: name, into: graph)
       case .matrixMarket: try MatrixMarket.read(path, called: name, into: graph)
       case .nTriples, .nQuads:
         try NTriples.read(
@@ -149,48 +178,14 @@ extension IngestOptions {
     return options
   }
 
-  /// Puts tables in the places of files of JSON Lines, those of one type at a time.
-  private mutating func readJSONTables(
-    _ makeImport: () -> GraphImport, in scratch: String
-  ) throws {
-    func local(_ paths: [String]) throws -> [(path: String, name: String)] {
-      try paths.map { try localCopy(of: $0, in: scratch) }
-    }
-    let nodePlaces = Dictionary(
-      grouping: nodes.indices.filter { JSONTable.isNamed(nodes[$0].path) }
-    ) {
-      nodes[$0].type
-    }
-    for (type, places) in nodePlaces.sorted(by: { $0.value[0] < $1.value[0] }) {
-      let graph = makeImport()
-      let files = try local(places.map { nodes[$0].path })
-      try JSONTable.read(files, keys: ["id"], into: graph) { columns, file in
-        try graph.makeTable(type, columns, from: files[file].name)
-      }
-      var tables = IngestOptions()
-      try graph.finish(into: &tables)
-      for (place, table) in zip(places, tables.nodes) { nodes[place] = table }
-    }
-    let edgePlaces = Dictionary(
-      grouping: edges.indices.filter { JSONTable.isNamed(edges[$0].path) }
-    ) {
-      edges[$0].type
-    }
-    for (type, places) in edgePlaces.sorted(by: { $0.value[0] < $1.value[0] }) {
-      let graph = makeImport()
-      let files = try local(places.map { edges[$0].path })
-      try JSONTable.read(files, keys: ["source", "target"], into: graph) { columns, file in
-        try graph.makeTable(type, columns, from: files[file].name)
-      }
-      var tables = IngestOptions()
-      try graph.finish(into: &tables)
-      for (place, table) in zip(places, tables.edges) { edges[place] = table }
-    }
-  }
-
-  /// A file, or those of a folder and of the folders in it, in the order of their names.
+  /// A file, a folder that is a data set, or the files of a folder and of the folders in it, in the order
+  /// of their names.
   private static func files(of file: GraphFile) throws -> [(GraphFile, isInFolder: Bool)] {
-    guard FileSystem.isDirectory(file.path) else { return [(file, false)] }
+    let isDataset = file.format?.isFolder == true
+    guard FileSystem.isDirectory(file.path), !isDataset else { return [(file, false)] }
+    if file.format == nil, let format = try DatasetFolder(file.path).format() {
+      return [(GraphFile(file.path, as: format), false)]
+    }
     var found: [(GraphFile, isInFolder: Bool)] = []
     try collect(file.path, depth: 0) { found.append((GraphFile($0, as: file.format), true)) }
     guard !found.isEmpty else {

@@ -33,17 +33,15 @@ final class GraphImport {
   }
 
   private struct Entry {
-    var nodes: NodeType?
-    var edges: EdgeType?
+    var owner: TableOwner
+    /// As in a header.
+    var keys: [String]
     var columns: [Column]
     var table: TableSpool.Table
     var name: String
-
-    var keyCount: Int { nodes == nil ? 2 : 1 }
-    var owner: String { nodes.map { $0.name } ?? "\(edges!)" }
   }
   private struct ListColumn: Hashable {
-    var owner: String
+    var owner: TableOwner
     var name: String
   }
 
@@ -82,29 +80,54 @@ final class GraphImport {
   /// A table of nodes: in each row the key, then a field for each column. Columns without any value
   /// are left out in the end, but for those that are kept.
   ///
-  /// - Parameter name: of the file that the rows' lines are of.
+  /// - Parameters:
+  ///   - key: `id`, with what keys are where that is known: `id:string` or `id:uuid`.
+  ///   - name: of the file that the rows' lines are of.
   func makeTable(
-    _ type: NodeType, _ columns: [Column] = [], from name: String
+    _ type: NodeType, key: String = "id", _ columns: [Column] = [], from name: String
   ) throws -> TableSpool.Table {
-    try Identifier.check(type.name, as: "node type")
-    try checkCount()
-    let table = spool.makeTable(columnCount: 1 + columns.count)
-    entries.append(Entry(nodes: type, columns: columns, table: table, name: name))
-    return table
+    try makeTable(.nodes(type), columns, keys: [key], from: name)
   }
 
   /// A table of edges: in each row the keys of source and target, then a field for each column.
   func makeTable(
     _ type: EdgeType, _ columns: [Column] = [], from name: String
   ) throws -> TableSpool.Table {
-    for name in [type.source.name, type.target.name] {
-      try Identifier.check(name, as: "node type")
+    try makeTable(.edges(type), columns, from: name)
+  }
+
+  /// - Parameter keys: their names and kinds as in a header, where the format tells the kinds.
+  func makeTable(
+    _ owner: TableOwner, _ columns: [Column], keys: [String]? = nil, from name: String
+  ) throws -> TableSpool.Table {
+    switch owner {
+    case .nodes(let type), .sets(let type): try Identifier.check(type.name, as: "node type")
+    case .edges(let type):
+      for name in [type.source.name, type.target.name] {
+        try Identifier.check(name, as: "node type")
+      }
+      try Identifier.check(type.relation, as: "relation")
     }
-    try Identifier.check(type.relation, as: "relation")
     try checkCount()
-    let table = spool.makeTable(columnCount: 2 + columns.count)
-    entries.append(Entry(edges: type, columns: columns, table: table, name: name))
+    let keys = keys ?? owner.keys
+    let table = spool.makeTable(columnCount: keys.count + columns.count)
+    entries.append(Entry(owner: owner, keys: keys, columns: columns, table: table, name: name))
     return table
+  }
+
+  /// A table of members of sets: in each row the key of a node and the name of a set.
+  func makeSetTable(_ type: NodeType, from name: String) throws -> TableSpool.Table {
+    try makeTable(.sets(type), [Column("set", isKept: true)], from: name)
+  }
+
+  /// A type whose nodes are told apart by their numbers from 0, which are their keys.
+  func addNumberedNodes(_ type: NodeType, count: Int, from name: String) throws {
+    let table = try makeTable(type, from: name)
+    for key in 0..<count {
+      table.append(key)
+      try table.endRow()
+      if key % (1 << 16) == 0 { try note(name, key, of: count) }
+    }
   }
 
   /// More types than anybody makes by hand, and fewer than a store has numbers for.
@@ -130,7 +153,11 @@ final class GraphImport {
   }
 
   /// Leaves a line out that cannot be used, where the caller wants it so.
-  func leaveOut(_ message: @autoclosure () -> String, in file: String, line: Int) throws {
+  ///
+  /// - Parameter line: nil for a whole file.
+  func leaveOut(
+    _ message: @autoclosure () -> String, in file: String, line: Int? = nil
+  ) throws {
     try faults.add(message(), in: file, line: line)
   }
 
@@ -151,7 +178,7 @@ final class GraphImport {
     var widths: [ListColumn: Int] = [:]
     for entry in entries {
       for (index, column) in entry.columns.enumerated() where column.isList {
-        let width = entry.table.listWidths[entry.keyCount + index]
+        let width = entry.table.listWidths[entry.keys.count + index]
         let key = ListColumn(owner: entry.owner, name: column.name)
         let known = widths[key] ?? 0
         widths[key] = known == 0 || known == width ? width : width == 0 ? known : -1
@@ -173,7 +200,7 @@ final class GraphImport {
       layout.comment = 0
       layout.mayLackColumns = true
       let names = entry.columns.enumerated().map { index, column in
-        guard entry.table.isUsed[entry.keyCount + index] || column.isKept else { return "" }
+        guard entry.table.isUsed[entry.keys.count + index] || column.isKept else { return "" }
         guard column.isList, let kind = column.kind else { return column.spelled }
         let width = widths[ListColumn(owner: entry.owner, name: column.name)] ?? -1
         return width > 0 && width <= Self.widestVector
@@ -182,8 +209,9 @@ final class GraphImport {
       }
       layout.name = entry.name
       if entry.table.hasLines { layout.lines = entry.table.linesPath }
-      if let type = entry.nodes {
-        layout.columns = ["id"] + names
+      layout.columns = entry.keys + names
+      switch entry.owner {
+      case .nodes(let type):
         var file = IngestOptions.NodeFile(type, entry.table.path)
         file.layout = layout
         options.nodes.append(file)
@@ -195,11 +223,14 @@ final class GraphImport {
           options.splits.append(labels)
           options.listSplits.insert(labels)
         }
-      } else if let type = entry.edges {
-        layout.columns = ["source", "target"] + names
+      case .edges(let type):
         var file = IngestOptions.EdgeFile(type, entry.table.path)
         file.layout = layout
         options.edges.append(file)
+      case .sets(let type):
+        var file = IngestOptions.SetFile(type, entry.table.path)
+        file.layout = layout
+        options.sets.append(file)
       }
     }
     options.undirected.formUnion(undirected)

@@ -14,6 +14,9 @@ final class GraphML {
     var edgeColumn: Int?
     var isNodeLabel = false
     var isEdgeLabel = false
+
+    /// Nothing is an empty text, but no number.
+    func value(of text: [UInt8]) -> [UInt8]? { text.isEmpty && kind != nil ? nil : text }
   }
 
   private enum Pass { case types, rows }
@@ -232,7 +235,10 @@ final class GraphML {
     )
   }
 
-  private func endDefault() { declared?.key.fallback = text }
+  private func endDefault() {
+    guard let key = declared?.key else { return }
+    declared?.key.fallback = key.value(of: text)
+  }
 
   private func endKey() {
     guard let declared else { return }
@@ -304,7 +310,7 @@ final class GraphML {
     if item!.isNode ? key.isNodeLabel : key.isEdgeLabel {
       item!.label = String(decoding: text, as: UTF8.self)
     } else if pass == .rows, let column = item!.isNode ? key.nodeColumn : key.edgeColumn {
-      item!.values[column] = text
+      item!.values[column] = key.value(of: text)
     }
   }
 
@@ -348,7 +354,7 @@ final class GraphML {
 
   private func append(_ values: [[UInt8]?], to table: TableSpool.Table) {
     for value in values {
-      if let value, !value.isEmpty {
+      if let value {
         value.withUnsafeBytes { table.append($0) }
       } else {
         table.append(nil as String?)

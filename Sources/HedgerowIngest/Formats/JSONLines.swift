@@ -81,23 +81,21 @@ struct JSONLines {
 }
 
 /// Tables of nodes or edges as JSON Lines: an object is a row.
-struct JSONTable {
-  static func isNamed(_ path: String) -> Bool {
+struct JSONTable: TableFormat {
+  static func isKnown(_ path: String) -> Bool {
     let name = path.withoutCompression
     return [".jsonl", ".ndjson", ".json"].contains { name.hasSuffix($0) }
   }
 
-  /// Reads the files of one type: twice, since the kinds of columns follow from all of them.
-  ///
-  /// - Parameters:
-  ///   - keys: what a row's keys are called: `id`, or `source` and `target`.
-  ///   - makeTable: for each file.
-  static func read(
-    _ files: [(path: String, name: String)], keys: [String], into graph: GraphImport,
-    makeTable: ([GraphImport.Column], _ file: Int) throws -> TableSpool.Table
-  ) throws {
+  /// Reads the files twice, since the kinds of columns follow from all of them.
+  static func read(_ files: TableFiles, into graph: GraphImport, budget: MemoryBudget) throws {
+    let keys = files.keys ?? files.owner.keys
+    guard files.columns == nil else {
+      throw HedgerowError(
+        .usage, "names its columns itself: leave out --columns", at: files.files[0].name)
+    }
     var columns = JSONColumns(reserved: keys)
-    for file in files {
+    for file in files.files {
       try JSONLines(file.path, called: file.name, into: graph).forEach(isFirst: true) {
         members, line, _ in
         for key in keys { _ = try JSONLines.key(JSONLines.value(key, of: members), key, in: line) }
@@ -106,8 +104,8 @@ struct JSONTable {
         }
       }
     }
-    for (index, file) in files.enumerated() {
-      let table = try makeTable(columns.columns, index)
+    for file in files.files {
+      let table = try graph.makeTable(files.owner, columns.columns, from: file.name)
       try JSONLines(file.path, called: file.name, into: graph).forEach(isFirst: false) {
         members, line, number in
         let texts = try keys.map {

@@ -7,17 +7,20 @@ import HedgerowMapped
 /// type. They are read like any others afterwards, so that memory stays bounded whatever the format.
 final class TableSpool {
   /// A table's rows as they are written.
+  ///
+  /// What changes with each field is not watched for overlapping accesses, which would take longer than
+  /// the field: no closure is called while any of it is being changed.
   final class Table {
     let path: String
     fileprivate let columnCount: Int
     fileprivate(set) var rowCount = 0
-    fileprivate var bytes: [UInt8] = []
+    @exclusivity(unchecked) fileprivate var bytes: [UInt8] = []
     /// Whether each field was given in any row.
-    private(set) var isUsed: [Bool]
+    @exclusivity(unchecked) private(set) var isUsed: [Bool]
     /// For each field the number of elements of its lists; -1 once they differ.
     private(set) var listWidths: [Int]
-    private var fieldCount = 0
-    private var lineCount = 0
+    @exclusivity(unchecked) private var fieldCount = 0
+    @exclusivity(unchecked) private var lineCount = 0
     private var lines: [UInt64] = []
     private(set) var hasLines = false
     private unowned let spool: TableSpool
@@ -35,11 +38,15 @@ final class TableSpool {
 
     fileprivate var bufferedByteCount: Int { bytes.capacity + 8 * lines.capacity }
 
-    /// The next field of the row: null where it is nil.
-    func append(_ field: UnsafeRawBufferPointer?) {
+    private func beginField() {
       require(fieldCount < columnCount, "more than \(columnCount) fields")
       if fieldCount > 0 { bytes.append(UInt8(ascii: ",")) }
       fieldCount += 1
+    }
+
+    /// The next field of the row: null where it is nil.
+    func append(_ field: UnsafeRawBufferPointer?) {
+      beginField()
       guard let field else { return }
       isUsed[fieldCount - 1] = true
       if Self.needsQuotes(field) { return appendQuoted(field) }
@@ -90,20 +97,24 @@ final class TableSpool {
       field.withUTF8 { append(UnsafeRawBufferPointer($0)) }
     }
 
-    func append(_ number: Int) {
+    func append(_ number: Int) { append(integer: Int64(number)) }
+
+    func append(integer: Int64) {
+      beginField()
+      isUsed[fieldCount - 1] = true
       withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
         var start = digits.count
-        var rest = number.magnitude
+        var rest = integer.magnitude
         repeat {
           start -= 1
           digits[start] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
           rest /= 10
         } while rest > 0
-        if number < 0 {
+        if integer < 0 {
           start -= 1
           digits[start] = UInt8(ascii: "-")
         }
-        append(UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: digits[start...])))
+        bytes.append(contentsOf: UnsafeBufferPointer(rebasing: digits[start...]))
       }
     }
 

@@ -54,6 +54,12 @@ package final class ByteSource {
         .badData, "is compressed with \(format): decompress it first, or use gzip or zstd", at: name
       )
     }
+    for (magic, format) in [("PAR1", "a Parquet"), ("ARRO", "an Arrow")]
+    where start.elementsEqual(magic.utf8) {
+      throw HedgerowError(
+        .badData, "is \(format) file, which is read from a file only, with --nodes or --edges",
+        at: name)
+    }
     if start.starts(with: [0x1F, 0x8B]) { decoder = try GzipDecoder(name: name) }
     // Frames that say nothing may come first.
     let isSkippable =

@@ -1,14 +1,16 @@
 import CHedgerowKernels
 import Glibc
-import HedgerowCore
+package import HedgerowCore
 
 /// The lines of an input, one after the other, for formats that are read a line at a time.
 ///
 /// Memory: the longest line, at most ``TextChunk/longestRow``.
-final class LineReader {
-  let name: String
+package final class LineReader {
+  package let name: String
   /// The number of the line that was read last, from 1.
-  private(set) var number = 0
+  package private(set) var number = 0
+  /// Whether that line ended with the file instead of a line feed.
+  package private(set) var isCutShort = false
   private let source: ByteSource
   private let onRead: (LineReader) throws -> Void
   /// Within memory that may be read around it, as the parsers of numbers do.
@@ -20,7 +22,7 @@ final class LineReader {
   /// - Parameters:
   ///   - name: what messages call the file.
   ///   - onRead: called for every quarter of a MiB or so; may throw to stop.
-  init(
+  package init(
     _ path: String, called name: String, onRead: @escaping (LineReader) throws -> Void = { _ in }
   ) throws {
     self.name = name
@@ -44,11 +46,11 @@ final class LineReader {
     (buffer.baseAddress! - HR_TEXT_PADDING).deallocate()
   }
 
-  var position: Int { source.filePosition }
-  var total: Int { source.fileByteCount }
+  package var position: Int { source.filePosition }
+  package var total: Int { source.fileByteCount }
 
   /// The next line without its end, or nil. Its bytes stay until the next call.
-  func next() throws -> UnsafeRawBufferPointer? {
+  package func next() throws -> UnsafeRawBufferPointer? {
     var searched = start
     while true {
       if let stop = memchr(buffer.baseAddress! + searched, 10, end - searched) {
@@ -59,6 +61,7 @@ final class LineReader {
       if hasEnded {
         guard start < end else { return nil }
         defer { start = end }
+        isCutShort = true
         return line(upTo: end)
       }
       searched = end - start
@@ -103,7 +106,7 @@ final class LineReader {
     hasEnded = count < room.count
   }
 
-  func wrong(_ message: String) -> HedgerowError {
+  package func wrong(_ message: String) -> HedgerowError {
     HedgerowError(.badData, message, at: "\(name):\(number)")
   }
 }

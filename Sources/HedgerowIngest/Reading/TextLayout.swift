@@ -271,21 +271,24 @@ extension TextLayout {
 
   // MARK: Keys
 
-  private static func chooseKeys(
-    _ columns: [Column], role: Role, width: Int, place: String
-  ) throws -> [Int] {
+  /// The columns that have a key's name, if there are.
+  static func namedKeys(_ columns: [Column], _ role: Role) -> [Int]? {
     func index(_ name: String) -> Int? {
       columns.firstIndex { $0.name == name && !$0.isIgnored }
     }
-    let keys: [Int]
     switch role {
-    case .nodes: keys = [index("id") ?? 0]
+    case .nodes: return index("id").map { [$0] }
     case .edges:
-      let named = endNames.lazy.compactMap { source, target in
+      return endNames.lazy.compactMap { source, target in
         index(source).flatMap { source in index(target).map { [source, $0] } }
       }.first
-      keys = named ?? [0, 1]
     }
+  }
+
+  private static func chooseKeys(
+    _ columns: [Column], role: Role, width: Int, place: String
+  ) throws -> [Int] {
+    let keys = namedKeys(columns, role) ?? (role == .nodes ? [0] : [0, 1])
     guard width >= role.keyCount else {
       throw HedgerowError(
         .badData,

@@ -71,7 +71,7 @@ import Testing
   @Test func aSmallListBecomesItsGraph() throws {
     let (run, directory) = try make(Self.list, "--json")
     #expect(run.status == 0 && run.errors.isEmpty, "\(run.errors)")
-    let split = SourceSplit(seed: 0)
+    let split = HashedSplit(seed: 0)
     func part(_ source: String) -> String { split.part(of: source).rawValue }
     #expect(
       rows(directory, "nodes-package") == [
@@ -142,20 +142,20 @@ import Testing
   }
 
   @Test func siblingsShareAPartAndPartsHaveTheirShares() {
-    let split = SourceSplit(seed: 0)
-    var counts: [SourceSplit.Part: Int] = [:]
+    let split = HashedSplit(seed: 0)
+    var counts: [HashedSplit.Part: Int] = [:]
     for number in 0..<10_000 { counts[split.part(of: "source-\(number)"), default: 0] += 1 }
     #expect((5800...6200).contains(counts[.train]!), "\(counts)")
     #expect((1850...2150).contains(counts[.valid]!) && (1850...2150).contains(counts[.test]!))
     #expect(
-      (0..<100).contains { SourceSplit(seed: 1).part(of: "\($0)") != split.part(of: "\($0)") })
+      (0..<100).contains { HashedSplit(seed: 1).part(of: "\($0)") != split.part(of: "\($0)") })
   }
 
   @Test func optionsDecideColumnsAndSplit() throws {
     let (run, directory) = try make(Self.list, "--words", "7", "--seed", "3")
     #expect(run.status == 0)
     #expect(TemporaryDirectory.contents(directory("d/features-package.npy")).count == 128 + 4 * 7)
-    let part = SourceSplit(seed: 3).part(of: "tool").rawValue
+    let part = HashedSplit(seed: 3).part(of: "tool").rawValue
     #expect(rows(directory, "nodes-package")[0].contains("\t\(part)\t"))
     #expect(try make(Self.list, "--words", "0").run.status == 64)
     #expect(try make(Self.list, "--memory", "24MiB").run.status == 64)

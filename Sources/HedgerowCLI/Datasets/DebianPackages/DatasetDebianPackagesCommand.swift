@@ -22,17 +22,10 @@ struct DatasetDebianPackagesCommand: AsyncParsableCommand {
       valueName: "file"))
   var from: String?
 
-  @Option(help: ArgumentHelp("Columns to hash words to.", valueName: "count"))
-  var words = 256
-
-  func validate() throws {
-    guard (1...65536).contains(words) else {
-      throw ValidationError("--words \(words) is not between 1 and 65536")
-    }
-  }
+  @OptionGroup var hashing: HashedWordsOptions
 
   func run() async throws {
-    let directory = try DatasetDirectory(dataset, files: PackageGraphFiles.all)
+    let directory = try DatasetDirectory(dataset, files: GraphFiles.packages.all)
     let path = try from ?? PackageLists().largest()
     if from == nil, !global.json { StandardError.write("reading \(path)\n") }
     var memory = NameMemory(global.makeBudget())
@@ -41,13 +34,12 @@ struct DatasetDebianPackagesCommand: AsyncParsableCommand {
     var summary = ""
     try directory.write { makeFile in
       var writer = try PackageGraphWriter(
-        survey, split: SourceSplit(seed: global.seed), words: HashedWords(count: words),
+        survey, split: HashedSplit(seed: global.seed), words: hashing.words,
         memory: memory, makeFile: makeFile)
       try write(path, survey, to: &writer)
       info = self.info(survey, writer)
       summary = self.summary(survey, writer)
-      try makeFile(PackageGraphFiles.info).write("\(JSON.object(info))\n")
-      try makeFile(PackageGraphFiles.ingest).write(PackageGraphFiles.ingestScript)
+      try GraphFiles.packages.finish(info, makeFile)
     }
     if global.json {
       print(JSON.object([.init(key: "from", value: .string(path))] + info))
@@ -82,33 +74,19 @@ struct DatasetDebianPackagesCommand: AsyncParsableCommand {
   }
 
   private func info(_ survey: PackageSurvey, _ writer: PackageGraphWriter) -> [JSON.Member] {
-    let parts: [SourceSplit.Part] = [.train, .valid, .test]
-    return [
+    [
       .init(key: "name", value: "debian-packages"), .init(key: "synthetic", value: false),
       .init(key: "seed", value: .string(String(global.seed))),
-      .init(key: "words", value: .int(words)),
-      .init(
-        key: "nodes",
-        value: .object(writer.nodeCounts.map { .init(key: "\($0.type)", value: .int($0.count)) })),
-      .init(
-        key: "edges",
-        value: .object(writer.edgeCounts.map { .init(key: "\($0.type)", value: .int($0.count)) })),
+      .init(key: "words", value: .int(hashing.words.count)),
+      .init(key: "nodes", value: counts(writer.nodeCounts)),
+      .init(key: "edges", value: counts(writer.edgeCounts)),
       .init(key: "relations", value: .int(writer.relationCount)),
-      .init(key: "sections", value: .int(writer.sections.count)),
-      .init(
-        key: "split",
-        value: .object(
-          parts.map { .init(key: $0.rawValue, value: .int(writer.splits[$0] ?? 0)) })),
-      .init(key: "majority_class_share", value: .double(majorityShare(writer))),
+      .init(key: "sections", value: .int(writer.sections.classes.count)),
+    ] + writer.sections.info + [
       .init(key: "older_versions", value: .int(survey.duplicateCount)),
       .init(key: "nameless", value: .int(survey.namelessCount)),
       .init(key: "malformed", value: .int(writer.malformedCount)),
     ]
-  }
-
-  private func majorityShare(_ writer: PackageGraphWriter) -> Double {
-    let labelled = writer.sections.values.reduce(0, +)
-    return labelled == 0 ? 0 : Double(writer.sections.values.max() ?? 0) / Double(labelled)
   }
 
   private func summary(_ survey: PackageSurvey, _ writer: PackageGraphWriter) -> String {
@@ -117,8 +95,8 @@ struct DatasetDebianPackagesCommand: AsyncParsableCommand {
       \(nodes[.package]!) packages of \(nodes[.source]!) sources, \(nodes[.maintainer]!) \
       maintainers, \(nodes[.tag]!) tags; \(writer.relationCount) relations, some of them to \
       \(nodes[.virtual]!) names that no package has.
-      \(writer.sections.count) sections, of which the largest has \
-      \(percent(majorityShare(writer))) of the packages.
+      \(writer.sections.classes.count) sections, of which the largest has \
+      \(percent(writer.sections.majorityShare)) of the packages.
       """
     let left = [
       (survey.duplicateCount, "older versions of packages"),
@@ -128,6 +106,6 @@ struct DatasetDebianPackagesCommand: AsyncParsableCommand {
     if !left.isEmpty {
       text += "\nLeft out: \(left.map { "\($0.0) \($0.1)" }.joined(separator: ", "))."
     }
-    return text + "\nInto a store: sh \(dataset.directory)/\(PackageGraphFiles.ingest) STORE"
+    return text + "\nInto a store: sh \(dataset.directory)/\(GraphFiles.ingest) STORE"
   }
 }

@@ -36,8 +36,7 @@ struct PackageGraphWriter {
   }
 
   private let survey: PackageSurvey
-  private let split: SourceSplit
-  private let words: HashedWords
+  private let split: HashedSplit
   private var memory: NameMemory
 
   private let packages: BufferedFile
@@ -49,52 +48,38 @@ struct PackageGraphWriter {
   private let builtFrom: BufferedFile
   private let maintainedBy: BufferedFile
   private let tagged: BufferedFile
-  private let features: BufferedFile
-  private var row: [UInt8]
+  private var features: HashedWordsFile
 
   private var otherCounts = (builtFrom: 0, maintainedBy: 0, tagged: 0)
   private var packageCount = 0
-  /// Packages by section.
-  private(set) var sections: [String: Int] = [:]
-  /// Packages by part of the split.
-  private(set) var splits: [SourceSplit.Part: Int] = [:]
+  /// Packages by section and by part of the split.
+  private(set) var sections = LabelCounts()
   /// Relations, names of sources, maintainers and tags that are none.
   private(set) var malformedCount = 0
 
   init(
-    _ survey: PackageSurvey, split: SourceSplit, words: HashedWords, memory: NameMemory,
+    _ survey: PackageSurvey, split: HashedSplit, words: HashedWords, memory: NameMemory,
     makeFile: (String) throws -> BufferedFile
   ) throws {
     self.survey = survey
     self.split = split
-    self.words = words
     self.memory = memory
-    row = [UInt8](repeating: 0, count: words.count)
-    var nodeFiles: [NodeType: BufferedFile] = [:]
-    for (type, header) in PackageGraphFiles.nodes {
-      nodeFiles[type] = try makeFile(PackageGraphFiles.name(of: type))
-      try nodeFiles[type]!.write("\(header)\n")
-    }
-    var edgeFiles: [EdgeType: BufferedFile] = [:]
-    for (type, header) in PackageGraphFiles.edges {
-      edgeFiles[type] = try makeFile(PackageGraphFiles.name(of: type))
-      try edgeFiles[type]!.write("\(header)\n")
-    }
-    packages = nodeFiles[.package]!
-    virtual = Nodes(file: nodeFiles[.virtual]!)
-    sources = Nodes(file: nodeFiles[.source]!)
-    maintainers = Nodes(file: nodeFiles[.maintainer]!)
-    tags = Nodes(file: nodeFiles[.tag]!)
+    let tables = try GraphFiles.packages.makeTables(makeFile)
+    packages = tables.nodes[.package]!
+    virtual = Nodes(file: tables.nodes[.virtual]!)
+    sources = Nodes(file: tables.nodes[.source]!)
+    maintainers = Nodes(file: tables.nodes[.maintainer]!)
+    tags = Nodes(file: tables.nodes[.tag]!)
     relations = PackageRelation.Kind.allCases.map {
       Relation(
-        kind: $0, packages: edgeFiles[$0.edge(to: .package)]!,
-        virtual: edgeFiles[$0.edge(to: .virtual)]!)
+        kind: $0, packages: tables.edges[$0.edge(to: .package)]!,
+        virtual: tables.edges[$0.edge(to: .virtual)]!)
     }
-    builtFrom = edgeFiles[.builtFrom]!
-    maintainedBy = edgeFiles[.maintainedBy]!
-    tagged = edgeFiles[.tagged]!
-    features = try makeFile(PackageGraphFiles.features)
-    try features.writeArrayHead(element: "|u1", rows: survey.packageCount, columns: words.count)
+    builtFrom = tables.edges[.builtFrom]!
+    maintainedBy = tables.edges[.maintainedBy]!
+    tagged = tables.edges[.tagged]!
+    features = try HashedWordsFile(
+      words, rows: survey.packageCount, file: makeFile(GraphFiles.packages.features))
   }
 
   /// Nodes by type, in the order of the files.
@@ -124,6 +109,7 @@ struct PackageGraphWriter {
   /// Writes what the paragraph of a package says.
   mutating func write(_ name: String, _ paragraph: ControlParagraph) throws {
     let source = sourceName(of: paragraph) ?? name
+    // Packages of one source are alike: one in `train` would give away the others.
     let part = split.part(of: source)
     let section = section(of: paragraph)
     try packages.writeRow(
@@ -132,9 +118,8 @@ struct PackageGraphWriter {
       paragraph.integer(of: "Installed-Size").map(String.init) ?? "",
       paragraph.integer(of: "Size").map(String.init) ?? "", paragraph.summary ?? "")
     packageCount += 1
-    splits[part, default: 0] += 1
-    if let section { sections[section, default: 0] += 1 }
-    try writeFeatures(of: paragraph)
+    sections.add(section, in: part)
+    try features.write(paragraph.value(of: "Description") ?? [])
     try writeRelations(of: paragraph, from: name)
 
     try sources.name(source, memory: &memory)
@@ -142,12 +127,6 @@ struct PackageGraphWriter {
     otherCounts.builtFrom += 1
     try writeMaintainer(of: paragraph, from: name)
     try writeTags(of: paragraph, from: name)
-  }
-
-  private mutating func writeFeatures(of paragraph: ControlParagraph) throws {
-    for index in row.indices { row[index] = 0 }
-    if let description = paragraph.value(of: "Description") { words.add(description, to: &row) }
-    try row.withUnsafeBytes { try features.write($0) }
   }
 
   private mutating func writeRelations(of paragraph: ControlParagraph, from name: String) throws {
@@ -225,29 +204,5 @@ extension ControlParagraph {
   /// The first line of the description.
   fileprivate var summary: String? {
     value(of: "Description").map { Self.line($0.prefix { $0 != UInt8(ascii: "\n") }) }
-  }
-}
-
-extension BufferedFile {
-  /// Fields with tabs between them; one with a quote stands in quotes.
-  func writeRow(_ fields: String...) throws { try writeRow(fields) }
-
-  fileprivate func writeRow(_ fields: [String]) throws {
-    var line = ""
-    for (index, field) in fields.enumerated() {
-      if index > 0 { line += "\t" }
-      if field.utf8.contains(UInt8(ascii: "\"")) {
-        line += "\""
-        for character in field.unicodeScalars {
-          if character == "\"" { line += "\"" }
-          line.unicodeScalars.append(character)
-        }
-        line += "\""
-      } else {
-        line += field
-      }
-    }
-    line += "\n"
-    try write(line)
   }
 }

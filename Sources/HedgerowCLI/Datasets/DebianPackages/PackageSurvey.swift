@@ -69,28 +69,6 @@ struct PackageSurvey {
   }
 }
 
-/// The share of `--memory` that the names of a list take.
-struct NameMemory {
-  private var left: Int
-  private let total: Int
-
-  init(_ budget: MemoryBudget) {
-    left = budget.available
-    total = budget.total
-  }
-
-  /// - Throws: `usage` when the budget has no room for another text in a dictionary.
-  mutating func take(_ text: String) throws {
-    // A block of its own, and its place in a table that may be only three eighths full.
-    left -= 144 + text.utf8.count
-    guard left >= 0 else {
-      throw HedgerowError(
-        .usage,
-        "the names of the packages do not fit into --memory \(ByteSize.format(total)): raise it")
-    }
-  }
-}
-
 extension ControlParagraph {
   /// `nil` when there is none, or it is none that dpkg would take.
   var packageName: String? {

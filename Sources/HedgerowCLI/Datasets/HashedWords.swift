@@ -1,3 +1,4 @@
+import ArgumentParser
 import Hedgerow
 
 /// The words of a text, counted in so many places that a hash deals them to.
@@ -26,6 +27,41 @@ struct HashedWords {
       }
     }
     if isInWord { end(&row) }
+  }
+}
+
+/// How many columns a data set has for the words of its texts.
+struct HashedWordsOptions: ParsableArguments {
+  @Option(
+    name: .customLong("words"), help: ArgumentHelp("Columns to hash words to.", valueName: "count"))
+  var count = 256
+
+  var words: HashedWords { HashedWords(count: count) }
+
+  func validate() throws {
+    guard (1...65536).contains(count) else {
+      throw ValidationError("--words \(count) is not between 1 and 65536")
+    }
+  }
+}
+
+/// The NumPy array of hashed words, a row of uint8 for each text.
+struct HashedWordsFile {
+  private let words: HashedWords
+  private let file: BufferedFile
+  private var row: [UInt8]
+
+  init(_ words: HashedWords, rows: Int, file: BufferedFile) throws {
+    self.words = words
+    self.file = file
+    row = [UInt8](repeating: 0, count: words.count)
+    try file.writeArrayHead(element: "|u1", rows: rows, columns: words.count)
+  }
+
+  mutating func write(_ text: ArraySlice<UInt8>) throws {
+    for index in row.indices { row[index] = 0 }
+    words.add(text, to: &row)
+    try row.withUnsafeBytes { try file.write($0) }
   }
 }
 
