@@ -42,6 +42,7 @@ public enum Ingest {
         isCancelled: isCancelled)
     }
     do {
+      let faults = try Faults(options)
       let store = isNew ? try GraphStore.create(at: path) : try GraphStore.open(at: path)
       let builder = try store.beginBuild(waiting: seconds)
       do {
@@ -49,15 +50,16 @@ public enum Ingest {
           // Let go of before the commit, so that files which it replaces go at once.
           let snapshot = try store.snapshot()
           let options = try options.resolved(
-            scratch: builder.scratchDirectory, budget: budget, progress: progress,
-            isCancelled: isCancelled)
+            scratch: builder.scratchDirectory, budget: budget, faults: faults,
+            progress: progress, isCancelled: isCancelled)
           try options.check(against: snapshot.schema)
           var run = try IngestRun(
             options: options, scratch: builder.scratchDirectory, present: snapshot,
-            budget: budget, pool: pool, progress: progress, isCancelled: isCancelled)
+            budget: budget, pool: pool, faults: faults, progress: progress,
+            isCancelled: isCancelled)
           return try run.build(into: builder)
         }
-        var report = try build()
+        var report = try faults.finishing(build)
         report.version = try builder.publish()
         report.seconds = (ContinuousClock.now - start) / .seconds(1)
         report.peakResidentByteCount = ProcessResources.peakResidentByteCount
@@ -109,7 +111,8 @@ extension Ingest {
   }
 
   /// Reads all files once and says what ``run(_:into:budget:pool:waiting:progress:isCancelled:)`` would
-  /// do. Nothing is made or changed but files beside the store, which go again.
+  /// do. Nothing is made or changed but files beside the store, which go again, and the one of the
+  /// lines that are left out.
   ///
   /// - Throws: what `run` throws for the same input, as far as the first pass finds it.
   public static func plan(
@@ -120,18 +123,22 @@ extension Ingest {
     let start = ContinuousClock.now
     try options.check()
     if options.order != .input, FileSystem.exists(path) { throw orderOfAStore(path) }
+    let faults = try Faults(options)
     return try GraphStore.withScratch(beside: path) { scratch in
       let store =
         FileSystem.exists(path)
         ? try GraphStore.open(at: path, .readOnly) : try GraphStore.create(at: "\(scratch)/empty")
       let snapshot = try store.snapshot()
-      let options = try options.resolved(
-        scratch: scratch, budget: budget, progress: progress, isCancelled: isCancelled)
-      try options.check(against: snapshot.schema)
-      var run = try IngestRun(
-        options: options, scratch: scratch, present: snapshot, budget: budget, pool: pool,
-        progress: progress, isCancelled: isCancelled)
-      var plan = try run.plan()
+      var plan = try faults.finishing {
+        let options = try options.resolved(
+          scratch: scratch, budget: budget, faults: faults, progress: progress,
+          isCancelled: isCancelled)
+        try options.check(against: snapshot.schema)
+        var run = try IngestRun(
+          options: options, scratch: scratch, present: snapshot, budget: budget, pool: pool,
+          faults: faults, progress: progress, isCancelled: isCancelled)
+        return try run.plan()
+      }
       if plan.scratchByteCount < budget.total / 2 { plan.scratchByteCount = 0 }
       plan.scanSeconds = (ContinuousClock.now - start) / .seconds(1)
       plan.seconds = plan.scanSeconds * IngestPlan.timeFactor(hasTextKeys: plan.hasTextKeys)
@@ -179,6 +186,9 @@ extension IngestOptions {
       try Self.check(layout.delimiter ?? delimiter, layout.comment ?? comment)
     }
     try Self.check(delimiter, comment)
+    guard badLinesPath == nil || badLines == .report || missingNodes == .skip else {
+      throw refuse("--bad-lines needs --on-error report: the first bad line ends the run otherwise")
+    }
     for time in times where weights.contains(time) {
       throw refuse("column '\(time.column)' of \(time.type) cannot be both time and weight")
     }

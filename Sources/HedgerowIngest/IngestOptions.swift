@@ -189,7 +189,7 @@ public struct IngestOptions: Sendable {
   public enum BadLines: String, Sendable, CaseIterable {
     /// Stop, and leave the store as it was.
     case fail
-    /// Leave the line out, count it, and keep the first messages.
+    /// Leave the line out, count it, and keep the first messages of each file.
     case report
   }
 
@@ -270,14 +270,14 @@ public struct IngestOptions: Sendable {
   public var missingNodes: MissingNodes = .create
   public var duplicateNodes: DuplicateNodes = .fail
   public var badLines: BadLines = .fail
+  /// A new file for all lines that are left out, as `edges.tsv:17: has 1 column where 2 are expected`.
+  /// It is there when the run has ended, also when it has failed.
+  public var badLinesPath: String?
   public var parallelEdges: ParallelEdges = .keep
   /// Edge types whose parallel edges become one, whatever ``parallelEdges`` says.
   public var combinations: [EdgeCombination] = []
   /// Edge types that must not have any.
   var distinctTypes: Set<EdgeType> = []
-  /// Lines that were left out when files of other formats became tables, and what was wrong with them.
-  var leftOutLines = 0
-  var leftOutMessages: [String] = []
   public var existingTypes: ExistingTypes = .refuse
   /// How the nodes of a new store are numbered: `input` as files list them, others as ``Rebuild`` does.
   public var order: NodeOrder = .input

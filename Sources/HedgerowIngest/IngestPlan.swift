@@ -13,8 +13,9 @@ public struct IngestPlan: Sendable {
   public var edges = PerEdge<Int>()
   public var schema = GraphSchema()
   public var duplicates = 0
-  public var skipped = 0
-  public var messages: [String] = []
+  public var leftOut: [LeftOutLines] = []
+  public var skipped: Int { leftOut.reduce(0) { $0 + $1.count } }
+  public var messages: [String] { leftOut.flatMap(\.messages) }
   /// Of the store's new files.
   public var storeByteCount = 0
   /// Of files that are there while the store is made, beside it.

@@ -19,14 +19,27 @@ public struct IngestReport: Sendable {
   public var presentEdges = PerEdge<Int>()
   /// Rows of nodes whose key an earlier row or a node of the store has, where that is no fault.
   public var duplicates = 0
-  /// Lines that were left out: bad ones, and edges to nodes that are missing.
-  public var skipped = 0
-  /// What was wrong with the first of them, as `edges.tsv:17: has 1 column where 2 are expected`.
-  public var messages: [String] = []
+  /// Lines that were left out, by file: bad ones, and edges to nodes that are missing.
+  public var leftOut: [LeftOutLines] = []
+  /// How many lines were left out.
+  public var skipped: Int { leftOut.reduce(0) { $0 + $1.count } }
+  /// What was wrong with the first bad lines of each file.
+  public var messages: [String] { leftOut.flatMap(\.messages) }
   /// Columns of each type that is new or was added to.
   public var schema = GraphSchema()
   public var seconds = 0.0
   public var peakResidentByteCount = 0
+}
+
+/// Lines of one file that were left out.
+public struct LeftOutLines: Sendable {
+  /// Bad lines of a file whose messages are kept.
+  public static let messageLimit = 20
+
+  public var file: String
+  public var count = 0
+  /// What was wrong with the first bad ones, as `edges.tsv:17: has 1 column where 2 are expected`.
+  public var messages: [String] = []
 }
 
 /// How far an ingest has come, for a progress bar.

@@ -46,6 +46,54 @@ import Testing
     }
   }
 
+  @Test func aFileOfOnlyBadLinesTakesNoMoreMemoryThanAGoodOne() throws {
+    try withTemporaryDirectory { path in
+      let (good, bad) = ("\(path)/good.tsv", "\(path)/bad.tsv")
+      let count = 4_000_000
+      try (String(repeating: "1\t2\n", count: count / 2) + "3\n")
+        .write(toFile: good, atomically: true, encoding: .utf8)
+      try ("1\t2\n" + String(repeating: "1\n", count: count))
+        .write(toFile: bad, atomically: true, encoding: .utf8)
+      let reports = try [good, bad].map { file in
+        let run = try CommandLineRun(
+          "ingest", "\(file)-store", file, "--on-error", "report", "--bad-lines", "\(file)-lines",
+          "--memory", "64MiB", "--json")
+        #expect(run.status == 0, "\(run.errors)")
+        return try object(run.output)
+      }
+      #expect(reports[1]["skipped_by_file"] as? [String: Int] == [bad: count])
+      #expect((reports[1]["messages"] as? [String])?.count == 20)
+      let lines = try String(contentsOfFile: "\(bad)-lines", encoding: .utf8)
+      #expect(lines.utf8.count(where: { $0 == 10 }) == count)
+      #expect(lines.hasSuffix("\(bad):\(count + 1): has 1 column where 2 are expected\n"))
+      let peaks = reports.compactMap { $0["peak_resident_bytes"] as? Int }
+      print("peak of good lines \(peaks[0] >> 20) MiB, of bad ones \(peaks[1] >> 20) MiB")
+      #expect(peaks[1] < peaks[0] + 32 << 20)
+    }
+  }
+
+  @Test func aLineOfManySmallValuesTakesNoMoreMemoryThanOneOfText() throws {
+    try withTemporaryDirectory { path in
+      let byteCount = 6 << 20
+      let values = [
+        "\"" + String(repeating: "x", count: byteCount) + "\"",
+        "[" + String(repeating: "[],", count: byteCount / 3) + "[]]",
+        "[" + String(repeating: "{},", count: byteCount / 3) + "{}]",
+        "[" + String(repeating: "1,", count: byteCount / 2) + "true]",
+        "[" + String(repeating: "\"\",", count: byteCount / 3) + "1]",
+      ]
+      let peaks = try values.enumerated().map { index, value in
+        let file = "\(path)/\(index).jsonl"
+        try "{\"id\":1,\"v\":\(value)}\n".write(toFile: file, atomically: true, encoding: .utf8)
+        let run = try CommandLineRun("ingest", "\(file)-store", "--nodes", "n=\(file)", "--json")
+        #expect(run.status == 0, "\(run.errors)")
+        return try #require(try object(run.output)["peak_resident_bytes"] as? Int)
+      }
+      print("peaks of lines of 6 MiB: \(peaks.map { "\($0 >> 20) MiB" })")
+      for peak in peaks { #expect(peak < peaks[0] + 48 << 20) }
+    }
+  }
+
   @Test func standardInputIsReadOnce() throws {
     try withTemporaryDirectory { path in
       let process = Process()
@@ -96,7 +144,7 @@ import Testing
       let (file, store) = ("\(path)/edges.tsv", "\(path)/store")
       try "1\t2\nbroken\n".write(toFile: file, atomically: true, encoding: .utf8)
       let ingest = try CommandLineRun("ingest", store, file, "--on-error", "report")
-      #expect(ingest.output.contains("\n1 line left out\n"), "\(ingest.output)")
+      #expect(ingest.output.contains("\n1 line of \(file) left out\n"), "\(ingest.output)")
       let neighbors = try CommandLineRun("neighbors", store, "node=1")
       #expect(neighbors.output.contains("1 neighbor over 1 edge\n"), "\(neighbors.output)")
       let unknown = try CommandLineRun("neighbors", store, "page=1")

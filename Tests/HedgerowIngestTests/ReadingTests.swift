@@ -74,7 +74,8 @@ private func readAll(
         rows.append((0..<columns).map { String(chunk.field(row, $0)) })
         lines.append(chunk.line(of: row))
       }
-      faults += chunk.faults.map { "\($0.line): \($0.message)" }
+      var counter = LineCounter(chunk)
+      faults += chunk.faults.map { "\(counter.line(of: $0)): \(chunk.message(of: $0))" }
     }
     feed.recycle(batch)
   }

@@ -309,6 +309,53 @@ import Testing
     #expect(throws: HedgerowError.self) { try run(stopAt: 0) }
   }
 
+  /// A node with all others around it: nothing is numbered for long, and whether to stop is asked all
+  /// the while.
+  @Test(arguments: [NodeOrder.degree, .rcm]) func longLoopsAskWhetherToStop(order: NodeOrder) throws
+  {
+    let workspace = try Workspace()
+    let count = 300_000
+    var options = IngestOptions()
+    let text = (1...count).map { "0\t\($0 * 7919 % 1_000_003 + 1)\n" }.joined()
+    options.edges = [.init(.plain, try workspace.write(text, to: "e.tsv"))]
+    let input = "\(workspace.path)/input"
+    try Ingest.run(
+      options, into: input, budget: MemoryBudget(total: 256 << 20), pool: ThreadPool(threadCount: 2)
+    )
+    // By phase: how often was asked, and between which steps of the progress most often.
+    var asked: [RebuildProgress.Phase: Int] = [:]
+    var beforeFirst = 0
+    var phase = RebuildProgress.Phase.order
+    var done = 0
+    func run(_ name: String, stopAt: Int? = nil) throws {
+      var left = stopAt ?? .max
+      try Rebuild.run(
+        from: input, to: "\(workspace.path)/\(name)", order: order,
+        budget: MemoryBudget(total: 256 << 20),
+        progress: {
+          phase = $0.phase
+          done = $0.done
+        },
+        isCancelled: {
+          asked[phase, default: 0] += 1
+          if phase == .order, done == 0 { beforeFirst += 1 }
+          left -= 1
+          return left == 0
+        })
+    }
+    try run("whole")
+    // Both directions' degrees, 4096 nodes at a time, and words for the sorter, 2^14 at a time.
+    #expect(beforeFirst >= 2 * count / 4096 + count / (1 << 14))
+    // Keys are gathered, sealed and written.
+    #expect(asked[.nodes, default: 0] >= 3 * count / 4096)
+    for stop in [1, beforeFirst / 2, beforeFirst + 1] {
+      (phase, done) = (.order, 0)
+      let error = #expect(throws: HedgerowError.self) { try run("stopped", stopAt: stop) }
+      #expect(error?.code == .interrupted)
+      #expect(!FileManager.default.fileExists(atPath: "\(workspace.path)/stopped"))
+    }
+  }
+
   /// An ingest in an order is one in the input's, rebuilt; nothing else is left.
   @Test(arguments: [NodeOrder.degree, .bfs]) func anIngestPutsNodesInOrder(order: NodeOrder) throws
   {

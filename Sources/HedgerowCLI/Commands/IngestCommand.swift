@@ -142,6 +142,11 @@ struct IngestCommand: AsyncParsableCommand {
   var onError: IngestOptions.BadLines?
   @Option(
     help: ArgumentHelp(
+      "A new file for all lines that are left out, each with file, line and reason.",
+      valueName: "file"))
+  var badLines: String?
+  @Option(
+    help: ArgumentHelp(
       "Several edges of a type between two nodes: store them all, the first, or refuse them.",
       valueName: "keep|first|fail"),
     transform: parseCase)
@@ -219,6 +224,7 @@ struct IngestCommand: AsyncParsableCommand {
     if let onMissing { options.missingNodes = onMissing }
     if let onDuplicate { options.duplicateNodes = onDuplicate }
     if let onError { options.badLines = onError }
+    if let badLines { options.badLinesPath = badLines }
     if let parallel { options.parallelEdges = parallel }
     options.order = order
     options.existingTypes = append ? .append : .refuse
@@ -253,7 +259,7 @@ struct IngestCommand: AsyncParsableCommand {
       print("edge \(type): \(count.grouped) new\(edge?.isUndirected == true ? ", undirected" : "")")
       printColumns(edge?.properties)
     }
-    printLeftOut(plan.duplicates, plan.skipped, plan.messages)
+    printLeftOut(plan.duplicates, plan.leftOut)
     print(
       "would take about \(ByteSize.format(plan.storeByteCount)) on disk, "
         + "\(ByteSize.format(plan.scratchByteCount)) more while it is made, "
@@ -266,11 +272,11 @@ struct IngestCommand: AsyncParsableCommand {
     for property in properties ?? [] { print("  \(property.name): \(property.kind)") }
   }
 
-  private func printLeftOut(_ duplicates: Int, _ skipped: Int, _ messages: [String]) {
+  private func printLeftOut(_ duplicates: Int, _ leftOut: [LeftOutLines]) {
     if duplicates > 0 { print("\(duplicates.counting("line")) of keys that were there already") }
-    if skipped > 0 {
-      print("\(skipped.counting("line")) left out")
-      for message in messages { print("  \(message)") }
+    for lines in leftOut {
+      print("\(lines.count.counting("line")) of \(lines.file) left out")
+      for message in lines.messages { print("  \(message)") }
     }
   }
 
@@ -293,7 +299,7 @@ struct IngestCommand: AsyncParsableCommand {
       print("edge \(type): \(count.grouped)\(note)")
       printColumns(report.schema.edge(type)?.properties)
     }
-    printLeftOut(report.duplicates, report.skipped, report.messages)
+    printLeftOut(report.duplicates, report.leftOut)
     let edges = report.edges.values.reduce(0, +)
     let rate = report.seconds > 0 ? Double(edges) / report.seconds / 1e6 : 0
     print(
@@ -321,6 +327,7 @@ extension IngestPlan {
             + schema.edges.map { .init(key: "\($0.type)", value: columns($0.properties)) })),
       .init(key: "duplicates", value: .int(duplicates)),
       .init(key: "skipped", value: .int(skipped)),
+      .init(key: "skipped_by_file", value: leftOut.json),
       .init(key: "messages", value: .array(messages.map { .string($0) })),
       .init(key: "store_bytes", value: .int(storeByteCount)),
       .init(key: "scratch_bytes", value: .int(scratchByteCount)),
@@ -328,6 +335,12 @@ extension IngestPlan {
       .init(key: "expected_seconds", value: .double(seconds)),
       .init(key: "peak_resident_bytes", value: .int(peakResidentByteCount)),
     ])
+  }
+}
+
+extension [LeftOutLines] {
+  fileprivate var json: JSON {
+    .object(map { .init(key: $0.file, value: .int($0.count)) })
   }
 }
 
@@ -355,6 +368,7 @@ extension IngestReport {
         value: .object(createdNodes.map { .init(key: $0.name, value: .int($1)) })),
       .init(key: "duplicates", value: .int(duplicates)),
       .init(key: "skipped", value: .int(skipped)),
+      .init(key: "skipped_by_file", value: leftOut.json),
       .init(key: "messages", value: .array(messages.map { .string($0) })),
       .init(key: "seconds", value: .double(seconds)),
       .init(key: "peak_resident_bytes", value: .int(peakResidentByteCount)),

@@ -31,6 +31,20 @@ final class Duplicates {
   /// Whether a row is a node that the store had and that was deleted.
   func isDeleted(_ row: Int) -> Bool { row < storedCount && deleted.contains(UInt32(row)) }
 
+  /// Of repeated keys that are faults, how many were reported at once.
+  var faultCount = 0
+  private var faults: Pairs?
+
+  /// Puts a fault aside, to be reported with others.
+  func addFault(earlier: Int, later: Int) throws {
+    let pairs = faults ?? Pairs(scratch: scratch)
+    faults = pairs
+    try pairs.add(later, earlier)
+  }
+
+  /// The rows of these faults with the earlier ones, in order; nil where there are none.
+  func sortedFaults() throws -> RowPairs? { try faults?.sorted() }
+
   func add(earlier: Int, later: Int) throws {
     count += 1
     guard mode != .keepFirst else { return }

@@ -20,9 +20,8 @@ final class EdgeReader {
   // Ends whose dictionary is on disk: edges wait here until their keys are looked up together.
   private var queries: [KeyQueries?] = [nil, nil]
   private var waiting: [UInt8] = []
-  // And where they come from: their places among all rows of the files, bad ones included.
-  private var waitingRows: [UInt64] = []
-  private var rowCount = 0
+  // And where they come from: the file's number above 40 bits of the line.
+  private var waitingLines: [UInt64] = []
   private let waitingLimit: Int
 
   /// - Parameter lookupMemory: for edges that wait for their keys; only taken when they must.
@@ -73,9 +72,9 @@ final class EdgeReader {
           part.backward?.deallocate()
         }
         // Lines that were bad in the first pass have been counted.
+        var lines = LineCounter(chunk)
         for fault in chunk.faults where fault.cause == .missingNode {
-          try addMissing(
-            fault.message, at: table.files[file].place(of: fault.line), of: table.files[file])
+          try addMissing(chunk.message(of: fault), in: file, line: lines.line(of: fault))
         }
         try putTextsAside(chunk, file: file, into: part.records)
         if queries[0] == nil && queries[1] == nil {
@@ -83,7 +82,6 @@ final class EdgeReader {
         } else {
           try wait(chunk, part, file: file)
         }
-        rowCount += chunk.totalRowCount
       }
     }
     try answer()
@@ -172,8 +170,11 @@ final class EdgeReader {
       let end = ids[0][row] == .max ? 0 : ids[1][row] == .max ? 1 : -1
       if end >= 0 {
         chunk.mark(
-          row, as: areMemberships && end == 0 ? .unwanted : .missingNode,
-          missingMessage(chunk, row, columns[end], end))
+          row, as: isForgiven(end) ? .unwanted : .missingNode,
+          """
+          names node \(field: columns[end]), which is not among the nodes of type \
+          '\(ends[end].type)'
+          """)
       } else {
         ids[0][kept] = ids[0][row]
         ids[1][kept] = ids[1][row]
@@ -187,19 +188,23 @@ final class EdgeReader {
   }
 
   private func addMissing(
-    _ message: @autoclosure () throws -> String, at place: @autoclosure () throws -> String,
-    of file: InputFile
+    _ message: @autoclosure () throws -> String, in file: Int, line: @autoclosure () throws -> Int
   ) throws {
+    let file = table.files[file]
     switch missing {
     case .create: throw changedFile(file)
-    case .skip: faults.addSkipped(1)
-    case .fail: try faults.add(message(), at: place())
+    case .skip: try faults.skip(message(), in: file.name, line: file.line(of: line()))
+    case .fail: try faults.add(message(), in: file.name, line: file.line(of: line()))
     }
   }
 
-  private func missingMessage(_ chunk: TextChunk, _ row: Int, _ column: Int, _ end: Int) -> String {
-    "names node \(chunk.quote(row, column)), which is not among the nodes of type "
-      + "'\(ends[end].type)'"
+  /// A row of memberships whose node is not there was left out as a node already.
+  private func isForgiven(_ end: Int) -> Bool { areMemberships && end == 0 }
+
+  /// For a key that was looked up on disk.
+  private func missingMessage(_ key: String, _ end: Int) -> String {
+    let key = key.utf8.withContiguousStorageIfAvailable { Reason.quote($0) } ?? "'\(key)'"
+    return "names node \(key), which is not among the nodes of type '\(ends[end].type)'"
   }
 
   private func putTextsAside(
@@ -246,22 +251,31 @@ final class EdgeReader {
 
   private func wait(_ chunk: TextChunk, _ part: Part, file: Int) throws {
     let columns = table.files[file].layout.keyColumns
-    for row in 0..<chunk.rowCount {
+    var lines = LineCounter(chunk)
+    rows: for row in 0..<chunk.rowCount {
+      let line = lines.line(of: row)
       let keys = columns.map { chunk.key(row, $0) }
       let length = keys[0].count + keys[1].count + 16
       let isFull =
-        waiting.count + layout.recordByteCount + 8 * (waitingRows.count + 1) > waitingLimit
+        waiting.count + layout.recordByteCount + 8 * (waitingLines.count + 1) > waitingLimit
         || queries.contains { $0.map { !$0.fits(count: 2, byteCount: length) } ?? false }
       if isFull { try answer() }
       var found = [part.ids[0][row], part.ids[1][row]]
       for end in 0..<2 {
-        if let queries = queries[end] { found[end] = place(of: keys[end], end, in: queries) }
+        guard let queries = queries[end] else { continue }
+        guard let place = place(of: keys[end], end, in: queries) else {
+          if !isForgiven(end) {
+            try addMissing(missingMessage(String(keys[end]), end), in: file, line: line)
+          }
+          continue rows
+        }
+        found[end] = place
       }
       let record = part.records.baseAddress! + row * layout.recordByteCount
       setEnds(record, found[0], found[1])
       waiting.append(
         contentsOf: UnsafeRawBufferPointer(start: record, count: layout.recordByteCount))
-      waitingRows.append(UInt64(rowCount + chunk.ordinal(of: row)))
+      waitingLines.append(UInt64(file) << 40 | UInt64(line))
     }
   }
 
@@ -273,35 +287,23 @@ final class EdgeReader {
     }
   }
 
+  /// Nil for a key that is none of the dictionary's form.
   private func place(
     of key: UnsafeBufferPointer<UInt8>, _ end: Int, in queries: KeyQueries
-  ) -> UInt32 {
-    ends[end].withEncoded(field: key) {
-      // No key has an empty text: it is in no dictionary.
-      queries.add($0 ?? UnsafeBufferPointer(start: nil, count: 0))
-    }
-  }
-
-  /// Only for a message is the line read again.
-  private func addMissing(row: UInt64, end: Int) throws {
-    if areMemberships && end == 0 { return }
-    func visit(_ look: (InputFile, TextChunk, Int) -> String) throws -> String {
-      try runner.visit(row: Int(row), of: table, look)
-    }
-    try addMissing(
-      visit { missingMessage($1, $2, $0.layout.keyColumns[end], end) },
-      at: visit { $0.place(of: $1.line(of: $2)) }, of: table.files[0])
+  ) -> UInt32? {
+    ends[end].withEncoded(field: key) { $0.map { queries.add($0) } }
   }
 
   /// Looks up the keys of the edges that wait and hands the edges on.
   private func answer() throws {
+    defer { for queries in queries { queries?.removeAll() } }
     guard !waiting.isEmpty else { return }
     let sources = try queries[0]?.answer()
     let targets = ends[0] === ends[1] ? sources : try queries[1]?.answer()
     var records = waiting
-    let rows = waitingRows
+    let lines = waitingLines
     waiting.removeAll(keepingCapacity: true)
-    waitingRows.removeAll(keepingCapacity: true)
+    waitingLines.removeAll(keepingCapacity: true)
     let width = layout.recordByteCount
     var kept = 0
     try records.withUnsafeMutableBytes { records in
@@ -312,7 +314,14 @@ final class EdgeReader {
         let target =
           targets.map { $0[Int(ends & 0xFFFF_FFFF)] } ?? UInt32(truncatingIfNeeded: ends)
         if source == .max || target == .max {
-          try addMissing(row: rows[place / width], end: source == .max ? 0 : 1)
+          let end = source == .max ? 0 : 1
+          let key = Int(end == 0 ? ends >> 32 : ends & 0xFFFF_FFFF)
+          let line = lines[place / width]
+          if !isForgiven(end) {
+            try addMissing(
+              missingMessage(queries[end]!.name(at: key), end), in: Int(line >> 40),
+              line: Int(line & (1 << 40 - 1)))
+          }
           continue
         }
         setEnds(record, source, target)

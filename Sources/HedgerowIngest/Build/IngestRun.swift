@@ -31,7 +31,7 @@ struct IngestRun {
 
   init(
     options: IngestOptions, scratch: String, present: Snapshot, budget: MemoryBudget,
-    pool: ThreadPool, progress: @escaping @Sendable (IngestProgress) -> Void,
+    pool: ThreadPool, faults: Faults, progress: @escaping @Sendable (IngestProgress) -> Void,
     isCancelled: @escaping @Sendable () -> Bool
   ) throws {
     self.options = options
@@ -43,7 +43,7 @@ struct IngestRun {
     readerShare = try budget.reserve(batchCount * Self.chunkShare, for: "reading input files")
     runner = PassRunner(
       pool: pool, batchCount: batchCount, progress: progress, isCancelled: isCancelled)
-    faults = Faults(options.badLines)
+    self.faults = faults
     try openInputs()
   }
 
@@ -79,9 +79,7 @@ struct IngestRun {
     }
     // Texts come to no more than the files that they are in.
     if plan.hasTexts { plan.storeByteCount += try textFileByteCount() }
-    plan.skipped = faults.count + options.leftOutLines
-    plan.messages = Array(
-      (options.leftOutMessages + faults.messages).prefix(TextChunk.messageLimit))
+    plan.leftOut = faults.leftOut
     plan.schema = schema(of: plan.nodes.keys.map { $0 })
     return plan
   }
@@ -156,9 +154,7 @@ struct IngestRun {
       report.addedEdges[type] = counts.added
       if counts.presentEdges > 0 { report.presentEdges[type] = counts.presentEdges }
     }
-    report.skipped = faults.count + options.leftOutLines
-    report.messages = Array(
-      (options.leftOutMessages + faults.messages).prefix(TextChunk.messageLimit))
+    report.leftOut = faults.leftOut
     report.schema = schema(of: report.nodes.keys.map { $0 })
     return report
   }
@@ -423,6 +419,7 @@ struct IngestRun {
 
   private mutating func scanAll(memory: Int) throws -> PerNode<NodeKeys> {
     let scan = Scan(runner: runner, faults: faults)
+    let mark = faults.mark
     while true {
       var keys = PerNode<NodeKeys>()
       let share = memory / max(1, options.nodeTypes.count)
@@ -469,16 +466,18 @@ struct IngestRun {
       }
       // Some key is no integer after all: the keys of its type are gathered again as texts.
       for type in texts { forms[type] = .texts }
-      faults.reset()
+      try faults.rollBack(to: mark)
     }
   }
 
   private mutating func seal(_ keys: PerNode<NodeKeys>, _ scan: Scan) throws {
     for (type, keys) in keys {
-      try keys.seal { key, earlier, later in
+      try keys.seal(onBlock: runner.checkCancelled) { key, earlier, later in
         try scan.duplicate(
           key, earlier, later, in: nodeTables[type], after: keys.storedCount, duplicates[type])
       }
+      try scan.reportRepeated(
+        duplicates[type], in: nodeTables[type], after: keys.storedCount)
       if !keys.isResident { try duplicates[type].resolve() }
       guard hasFile(type) else { continue }
       if keys.keptRows > keys.storedCount { try requireFeatures(of: type) }

@@ -15,9 +15,7 @@ struct InputFile {
   var mayLackColumns = false
 
   /// A line of the file for messages: where it is made of another file, the line of that one.
-  func place(of line: Int) -> String {
-    "\(name):\(lines.flatMap { LineMap.line(line, in: $0) } ?? line)"
-  }
+  func line(of line: Int) -> Int { lines.flatMap { LineMap.line(line, in: $0) } ?? line }
 }
 
 /// The files of one type, read as if they were one, and the columns of the type: those that the store
@@ -147,40 +145,6 @@ struct InputTable {
   var properties: [PropertySchema] { codecs.map { PropertySchema($0.name, $0.kind) } }
 }
 
-/// The bad lines of a run: the first one ends it, or they are counted.
-final class Faults {
-  private let mode: IngestOptions.BadLines
-  private(set) var count = 0
-  private(set) var messages: [String] = []
-
-  init(_ mode: IngestOptions.BadLines) { self.mode = mode }
-
-  func add(_ chunk: TextChunk, of file: InputFile) throws {
-    // The rows of memberships are those of nodes, of which it was said.
-    for fault in chunk.faults where fault.cause != .unwanted && !file.skipsRowsWithoutKey {
-      try add(fault.message, at: file.place(of: fault.line))
-    }
-  }
-
-  func add(
-    _ message: @autoclosure () throws -> String, at place: @autoclosure () throws -> String
-  ) throws {
-    if mode == .fail { throw HedgerowError(.badData, try message(), at: try place()) }
-    if messages.count < TextChunk.messageLimit {
-      messages.append("\(try place()): \(try message())")
-    }
-    count += 1
-  }
-
-  /// Counts lines that were left out because the caller wanted it so.
-  func addSkipped(_ lines: Int) { count += lines }
-
-  func reset() {
-    count = 0
-    messages.removeAll()
-  }
-}
-
 /// Runs over files: chunks in parallel, their results in order.
 struct PassRunner {
   let pool: ThreadPool
@@ -224,35 +188,39 @@ struct PassRunner {
 }
 
 extension PassRunner {
-  /// Looks at one row of a type's files, by reading them once more up to it: for messages, which are
-  /// few.
+  /// Looks at rows of a type's files, by reading them once more up to the last of these: for messages.
   ///
-  /// - Parameter row: its place among all rows of all files, bad ones included.
+  /// - Parameters:
+  ///   - rows: hands out their places among all rows of all files, bad ones included, rising.
+  ///   - look: is given the file, the line in it, and the row of the chunk.
   func visit(
-    row: Int, of table: InputTable, _ look: (InputFile, TextChunk, Int) -> String
-  ) throws -> String {
-    struct Found: Error {}
-    var result: String?
+    _ table: InputTable, rows: () throws -> Int?,
+    look: (InputFile, _ line: Int, TextChunk, _ row: Int) throws -> Void
+  ) throws {
+    struct Done: Error {}
+    guard var wanted = try rows() else { return }
     var rowCount = 0
-    var last: InputFile?
     do {
       for file in table.files {
-        last = file
         try run(file, .scan) { chunk in
           chunk.split(file.layout)
         } consume: { chunk, _ in
-          if let found = (0..<chunk.rowCount).first(where: {
-            rowCount + chunk.ordinal(of: $0) == row
-          }) {
-            result = look(file, chunk, found)
-            throw Found()
+          var lines = LineCounter(chunk)
+          var row = 0
+          while wanted < rowCount + chunk.totalRowCount {
+            while row < chunk.rowCount, rowCount + chunk.ordinal(of: row) < wanted { row += 1 }
+            guard row < chunk.rowCount, rowCount + chunk.ordinal(of: row) == wanted else {
+              throw changedFile(file)
+            }
+            try look(file, lines.line(of: row), chunk, row)
+            guard let next = try rows() else { throw Done() }
+            wanted = next
           }
           rowCount += chunk.totalRowCount
         }
       }
-    } catch is Found {}
-    guard let result else { throw changedFile(last!) }
-    return result
+    } catch is Done { return }
+    throw changedFile(table.files.last!)
   }
 }
 

@@ -370,7 +370,7 @@ struct NodeBuild {
 
   private func writeKeys() throws {
     let writer = try builder.keyWriter(of: keys.type, keys.storedKind)
-    try keys.write(to: writer) { append in
+    try keys.write(to: writer, onBlock: runner.checkCancelled) { append in
       if let present { try keys.visitStored(in: present, append) }
       var rowCount = keys.storedCount
       var keyCount = keys.storedCount

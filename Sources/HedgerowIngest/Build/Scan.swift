@@ -51,9 +51,9 @@ struct Scan {
         if key.isEmpty {
           chunk.mark(row, as: withoutKey, "has no key in column \(column + 1)")
         } else if mustBeInteger, hr_classify(key.baseAddress!, key.count) != HR_CLASS_INTEGER {
-          chunk.mark(row, "has \(chunk.quote(row, column)) where an integer key belongs")
+          chunk.mark(row, "has \(field: column) where an integer key belongs")
         } else if mustBeUUID, UUIDKey(key) == nil {
-          chunk.mark(row, "has \(chunk.quote(row, column)) where a UUID belongs")
+          chunk.mark(row, "has \(field: column) where a UUID belongs")
         }
       }
     }
@@ -137,7 +137,7 @@ struct Scan {
       if key < 0 || key >= limit {
         chunk.mark(
           row,
-          "has the key \(chunk.quote(row, column)), but the feature matrix has rows 0 to \(limit - 1)"
+          "has the key \(field: column), but the feature matrix has rows 0 to \(limit - 1)"
         )
       }
     }
@@ -229,29 +229,63 @@ struct Scan {
 
   // MARK: Duplicates
 
+  private static let deletedNode =
+    ", whose node was deleted from the store: bring it back with hedgerow insert"
+
   /// Reports a key that two rows have, with both lines; `storedCount` rows come before the files.
   func duplicate(
     _ key: String, _ earlier: Int, _ later: Int, in table: InputTable, after storedCount: Int,
     _ duplicates: Duplicates
   ) throws {
-    let key = key.count > 60 ? "\(key.prefix(60))..." : key
-    func line(_ row: Int) throws -> String {
-      try runner.visit(row: row - storedCount, of: table) { file, chunk, row in
-        file.place(of: chunk.line(of: row))
-      }
-    }
-    if duplicates.isDeleted(earlier) {
-      return try faults.add(
-        "lists the key '\(key)', whose node was deleted from the store: bring it back with "
-          + "hedgerow insert", at: line(later))
-    }
-    guard duplicates.mode == .fail else {
+    let isDeleted = duplicates.isDeleted(earlier)
+    guard duplicates.mode == .fail || isDeleted else {
       return try duplicates.add(earlier: earlier, later: later)
     }
-    try faults.add(
-      earlier < storedCount
-        ? "lists the key '\(key)', which the store has already"
-        : "lists the key '\(key)' again: it is on \(line(earlier)) already",
-      at: line(later))
+    // Each look at a line reads the files up to it: of many, the rest are looked up together.
+    guard duplicates.faultCount < LeftOutLines.messageLimit else {
+      return try duplicates.addFault(earlier: earlier, later: later)
+    }
+    duplicates.faultCount += 1
+    let key = key.count > 60 ? "\(key.prefix(60))..." : key
+    func place(_ row: Int) throws -> (file: String, line: Int) {
+      var rows = [row - storedCount].makeIterator()
+      var place = (file: "", line: 0)
+      try runner.visit(
+        table, rows: { rows.next() },
+        look: { file, line, _, _ in place = (file.name, file.line(of: line)) })
+      return place
+    }
+    let (file, line) = try place(later)
+    if isDeleted {
+      try faults.add("lists the key '\(key)'\(Self.deletedNode)", in: file, line: line)
+    } else if earlier < storedCount {
+      try faults.add(
+        "lists the key '\(key)', which the store has already", in: file, line: line)
+    } else {
+      let first = try place(earlier)
+      try faults.add(
+        "lists the key '\(key)' again: it is on \(first.file):\(first.line) already", in: file,
+        line: line)
+    }
+  }
+
+  /// Reports the repeated keys that ``duplicate(_:_:_:in:after:_:)`` put aside, in one more pass over
+  /// the files.
+  func reportRepeated(
+    _ duplicates: Duplicates, in table: InputTable, after storedCount: Int
+  ) throws {
+    guard let faulty = try duplicates.sortedFaults() else { return }
+    try runner.visit(
+      table, rows: { try faulty.advance() ? faulty.current!.high - storedCount : nil },
+      look: { file, line, chunk, row in
+        let key = Reason.quote(chunk.key(row, file.layout.keyColumns[0]))
+        let earlier = faulty.current!.low
+        let why =
+          duplicates.isDeleted(earlier)
+          ? Self.deletedNode : earlier < storedCount ? ", which the store has already" : " again"
+        try faults.add(
+          "lists the key \(key)\(why)",
+          in: file.name, line: file.line(of: line))
+      })
   }
 }

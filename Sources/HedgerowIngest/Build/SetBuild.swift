@@ -70,8 +70,8 @@ struct SetBuild {
         let name = String(decoding: chunk.key(row, column), as: UTF8.self)
         guard Identifier.isValid(name) else {
           try faults.add(
-            "has \(chunk.quote(row, column)) where the name of a set belongs",
-            at: "\(file.name):\(line)")
+            "has \(chunk.quote(row, column)) where the name of a set belongs", in: file.name,
+            line: line)
           continue
         }
         let set = gathered.number(of: name)
@@ -134,13 +134,14 @@ struct SetBuild {
         gathered.members[line.set].append(id)
       }
     }
+    queries.removeAll()
     waiting.removeAll(keepingCapacity: true)
     gathered.flush()
   }
 
   private func addUnknown(line: Int) throws {
     try faults.add(
-      "names a node that is not among the nodes of type '\(keys.type)'",
-      at: "\(file.name):\(line)")
+      "names a node that is not among the nodes of type '\(keys.type)'", in: file.name,
+      line: line)
   }
 }

@@ -227,7 +227,7 @@ package struct ColumnCodec: @unchecked Sendable {
         if text.isEmpty {
           chunk.mark(row, "has no time in column '\(name)'")
         } else if hr_classify(text.baseAddress!, text.count) & numbers == 0 {
-          chunk.mark(row, "has \(chunk.quote(row, column)) where time '\(name)' belongs")
+          chunk.mark(row, "has \(field: column) where time '\(name)' belongs")
         }
       }
     case .weight:
@@ -238,7 +238,7 @@ package struct ColumnCodec: @unchecked Sendable {
           value >= 0
         else {
           chunk.mark(
-            row, "has \(chunk.quote(row, column)) where weight '\(name)' must be 0 or more")
+            row, "has \(field: column) where weight '\(name)' must be 0 or more")
           continue
         }
       }
@@ -254,7 +254,7 @@ private struct Source {
   let valid: UnsafeMutablePointer<UInt8>
 
   func fault(_ row: Int, _ expected: String) {
-    chunk.mark(row, "has \(chunk.quote(row, column)) where column '\(name)' wants \(expected)")
+    chunk.mark(row, "has \(field: column) where column '\(name)' wants \(expected)")
     valid[row] = 0
   }
 

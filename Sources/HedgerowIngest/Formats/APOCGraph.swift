@@ -3,7 +3,9 @@ import HedgerowCore
 /// What `apoc.export.json` of Neo4j writes (https://neo4j.com/docs/apoc/current/export/json/): a node or
 /// a relationship as an object on each line.
 ///
-/// Read twice: first for the columns of each type and for the types of the nodes, then for the rows.
+/// Read twice, three times where there are relationships: for the types of the nodes and their columns,
+/// then, as only now the types at their ends are known, for the columns of the relationships, and for the
+/// rows.
 final class APOCGraph {
   /// A node type or an edge type by labels.
   private enum Owner: Hashable {
@@ -40,7 +42,7 @@ final class APOCGraph {
 
   /// Whether a line is one of such a file.
   static func isKnown(_ line: UnsafeRawBufferPointer) -> Bool {
-    guard case .object(let members, _)? = try? JSONText.value(of: line),
+    guard case .object(let members?, _)? = try? JSONText.value(of: line),
       case .string(let type)? = JSONLines.value("type", of: members)
     else { return false }
     return ["node", "relationship"].contains(String(decoding: type, as: UTF8.self))
@@ -65,21 +67,25 @@ final class APOCGraph {
   private static func object(_ value: JSONValue?, _ name: String) throws -> [JSONValue.Member] {
     switch value {
     case nil, .null: return []
-    case .object(let members, _): return members
+    case .object(let members?, _): return members
+    case .object(nil, _): throw JSONText.tooMany("keys in '\(name)'")
     default: throw JSONText.Failure(message: "has '\(name)' that is no object")
     }
   }
 
-  private static func labels(_ members: [JSONValue.Member]) throws -> [String] {
+  private static func labels(
+    _ members: [JSONValue.Member], in line: UnsafeRawBufferPointer
+  ) throws -> [String] {
     switch JSONLines.value("labels", of: members) {
-    case nil, .null: return []
-    case .array(let values, _):
-      return try values.map {
-        guard case .string(let text) = $0, !text.isEmpty else {
-          throw JSONText.Failure(message: "has 'labels' that are no texts")
-        }
-        return String(decoding: text, as: UTF8.self)
+    case nil, .null, .array(.none, _): return []
+    case .array(.texts(let count), let range):
+      guard count <= JSONText.memberLimit else { throw JSONText.tooMany("labels") }
+      let labels = try JSONText.texts(of: range, in: line)
+      guard !labels.contains("") else {
+        throw JSONText.Failure(message: "has 'labels' of which one is empty")
       }
+      return labels
+    case .array: throw JSONText.Failure(message: "has 'labels' that are no texts")
     default: throw JSONText.Failure(message: "has 'labels' that are no array")
     }
   }
@@ -93,7 +99,7 @@ final class APOCGraph {
     let end = try object(value, name)
     return End(
       id: try JSONLines.key(JSONLines.value("id", of: end), "id", in: line),
-      labels: try labels(end))
+      labels: try labels(end, in: line))
   }
 
   private static func item(
@@ -108,7 +114,8 @@ final class APOCGraph {
     switch String(decoding: type, as: UTF8.self) {
     case "node":
       return Item(
-        isNode: true, id: try JSONLines.key(id, "id", in: line), labels: try labels(members),
+        isNode: true, id: try JSONLines.key(id, "id", in: line),
+        labels: try labels(members, in: line),
         properties: properties)
     case "relationship":
       guard case .string(let label)? = JSONLines.value("label", of: members), !label.isEmpty
@@ -135,13 +142,13 @@ final class APOCGraph {
 
   /// The type that a node of the file was given; of others the one by the edge's word.
   private func type(_ end: End) throws -> Int {
-    switch end.id.withUnsafeBytes({ index.type(of: $0, space: 0) }) {
-    case .type(let type): return type
-    case .none: return typeNumber(end.labels.first)
-    case .several(let first, let second):
-      throw JSONText.Failure(
-        message: "has the end '\(String(decoding: end.id.prefix(60), as: UTF8.self))', which is a "
-          + "node of type '\(types[first])' and one of type '\(types[second])'")
+    try end.id.withUnsafeBytes { id in
+      let answer = index.type(of: id, space: 0)
+      switch answer {
+      case .type(let type): return type
+      case .none: return typeNumber(end.labels.first)
+      case .several: throw JSONText.Failure(message: answer.fault(of: id, among: types))
+      }
     }
   }
 
@@ -188,7 +195,7 @@ final class APOCGraph {
         do {
           try note(item, owner(of: item), in: line)
         } catch let failure as JSONText.Failure {
-          try graph.leaveOut(failure.message, at: "\(name):\(number)")
+          try graph.leaveOut(failure.message, in: name, line: number)
         }
       }
     }

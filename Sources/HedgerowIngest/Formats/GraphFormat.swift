@@ -82,14 +82,14 @@ public enum GraphFormat: String, Sendable, CaseIterable {
 extension IngestOptions {
   /// The options with tables in place of all files of other formats, which are read for that.
   func resolved(
-    scratch: String, budget: MemoryBudget, progress: @escaping (IngestProgress) -> Void,
-    isCancelled: @escaping () -> Bool
+    scratch: String, budget: MemoryBudget, faults: Faults,
+    progress: @escaping (IngestProgress) -> Void, isCancelled: @escaping () -> Bool
   ) throws -> IngestOptions {
     var options = self
     options.graphs = []
     func makeImport() -> GraphImport {
       GraphImport(
-        scratch: scratch, badLines: badLines, progress: progress, isCancelled: isCancelled)
+        scratch: scratch, faults: faults, progress: progress, isCancelled: isCancelled)
     }
     try options.readTables(makeImport, in: scratch, budget: budget)
     try options.readArrays(makeImport)
@@ -143,7 +143,14 @@ extension IngestOptions {
     }
     for file in offsets {
       let graph = makeImport()
-      try Offsets.read(file.path, as: file.type, into: graph)
+      // Of a type with a node file more nodes than rows may come.
+      let rowCount =
+        try options.nodes.contains { $0.type == file.type.source }
+        ? nil
+        : options.features.first { $0.type == file.type.source }.map {
+          try NPYFile(path: $0.path).rowCount
+        }
+      try Offsets.read(file.path, as: file.type, sourceCount: rowCount, into: graph)
       try graph.finish(into: &options)
     }
     options.offsets = []

@@ -48,7 +48,7 @@ final class GraphImport {
   let scratch: String
   private let spool: TableSpool
   private var entries: [Entry] = []
-  private let badLines: IngestOptions.BadLines
+  private let faults: Faults
   private let progress: (IngestProgress) -> Void
   private let isCancelled: () -> Bool
   /// Files that are tables already.
@@ -62,15 +62,13 @@ final class GraphImport {
   var weights: [IngestOptions.EdgeColumn] = []
   var splits: [IngestOptions.NodeColumn] = []
   var features: [IngestOptions.FeatureFile] = []
-  private var leftOutLines = 0
-  private var leftOutMessages: [String] = []
 
   init(
-    scratch: String, badLines: IngestOptions.BadLines,
+    scratch: String, faults: Faults,
     progress: @escaping (IngestProgress) -> Void, isCancelled: @escaping () -> Bool
   ) {
     self.scratch = scratch
-    self.badLines = badLines
+    self.faults = faults
     self.progress = progress
     self.isCancelled = isCancelled
     spool = TableSpool(in: scratch)
@@ -155,16 +153,25 @@ final class GraphImport {
   }
 
   /// Leaves a line out that cannot be used, where the caller wants it so.
-  func leaveOut(_ message: @autoclosure () -> String, at place: @autoclosure () -> String) throws {
-    guard badLines == .report else { throw HedgerowError(.badData, message(), at: place()) }
-    leftOutLines += 1
-    if leftOutMessages.count < TextChunk.messageLimit {
-      leftOutMessages.append("\(place()): \(message())")
-    }
+  ///
+  /// - Parameter line: nil for a whole file.
+  func leaveOut(
+    _ message: @autoclosure () -> String, in file: String, line: Int? = nil
+  ) throws {
+    try faults.add(message(), in: file, line: line)
   }
 
-  /// Counts a line that was left out because the caller wanted it so.
-  func skipLine() { leftOutLines += 1 }
+  /// Leaves out an edge to an id of which no one type is known.
+  func leaveOut(
+    _ answer: NodeTypeIndex.Answer, of id: UnsafeRawBufferPointer, among types: [NodeType],
+    missing: IngestOptions.MissingNodes, in file: String, line: Int
+  ) throws {
+    if answer == .none, missing == .skip {
+      try faults.skip(answer.fault(of: id, among: types), in: file, line: line)
+    } else {
+      try faults.add(answer.fault(of: id, among: types), in: file, line: line)
+    }
+  }
 
   /// The width of each column of lists, -1 where there is none.
   private func listWidths() -> [ListColumn: Int] {
@@ -232,8 +239,6 @@ final class GraphImport {
     options.weights += weights
     options.splits += splits
     options.features += features
-    options.leftOutLines += leftOutLines
-    options.leftOutMessages += leftOutMessages
   }
 
   private static let widestVector = 1 << 16

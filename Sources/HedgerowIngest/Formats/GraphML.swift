@@ -373,18 +373,18 @@ final class GraphML {
         ends.append(try typeNumber("node"))
         continue
       }
-      switch id.withUTF8({ index.type(of: UnsafeRawBufferPointer($0), space: 0) }) {
-      case .type(let type): ends.append(type)
-      case .several(let first, let second):
-        return try graph.leaveOut(
-          "has an edge to '\(id.prefix(60))', which is a node of type '\(types[first])' and one of "
-            + "type '\(types[second])'", at: "\(name):\(item.line)")
-      case .none:
-        if missing == .skip { return graph.skipLine() }
-        return try graph.leaveOut(
-          "has an edge to '\(id.prefix(60))', which is no node of the file, so that its type is not "
-            + "known: leave such edges out with --on-missing skip", at: "\(name):\(item.line)")
+      let isKnown = try id.withUTF8 { text in
+        let text = UnsafeRawBufferPointer(text)
+        let answer = index.type(of: text, space: 0)
+        guard case .type(let type) = answer else {
+          try graph.leaveOut(
+            answer, of: text, among: types, missing: missing, in: name, line: item.line)
+          return false
+        }
+        ends.append(type)
+        return true
       }
+      guard isKnown else { return }
     }
     let isMixed = hasDirected && hasUndirected
     let label = Self.labels(item.label, default: "edge")[0]

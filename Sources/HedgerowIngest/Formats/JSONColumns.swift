@@ -87,19 +87,11 @@ struct JSONColumns {
       } else {
         profiles[place].hasLong = true
       }
-    case .array(let elements, _):
-      let width = profiles[place].width
-      if Self.isVector(elements), width == 0 || width == elements.count {
-        profiles[place].width = elements.count
-      } else {
-        profiles[place].hasOther = true
-      }
+    case .array(.numbers(let count), _)
+    where profiles[place].width == 0 || profiles[place].width == count:
+      profiles[place].width = count
+    case .array: profiles[place].hasOther = true
     }
-  }
-
-  private static func isVector(_ elements: [JSONValue]) -> Bool {
-    !elements.isEmpty
-      && elements.allSatisfy { if case .number = $0 { true } else { false } }
   }
 
   var columns: [GraphImport.Column] {
@@ -133,16 +125,19 @@ struct JSONColumns {
       case .number(let range), .object(_, let range):
         table.append(UnsafeRawBufferPointer(rebasing: line[range]))
       case .string(let text): text.withUnsafeBytes { table.append($0) }
-      case .array(let elements, let range):
+      case .array(_, let range):
         guard case .vector = profiles[place].kind else {
           table.append(UnsafeRawBufferPointer(rebasing: line[range]))
           continue
         }
+        // Numbers with commas and spaces between them, and the brackets around.
         var field: [UInt8] = []
-        for element in elements {
-          guard case .number(let range) = element else { continue }
-          if !field.isEmpty { field.append(UInt8(ascii: ";")) }
-          field.append(contentsOf: line[range])
+        for byte in line[range] {
+          switch byte {
+          case UInt8(ascii: ","): field.append(UInt8(ascii: ";"))
+          case UInt8(ascii: "["), UInt8(ascii: "]"), 9, 10, 13, 32: break
+          default: field.append(byte)
+          }
         }
         field.withUnsafeBytes { table.append($0) }
       }

@@ -27,11 +27,12 @@ struct JSONLines {
         guard case .object(let members, _) = try JSONText.value(of: line) else {
           throw JSONText.Failure(message: "is no JSON object")
         }
+        guard let members else { throw JSONText.tooMany("keys") }
         try Self.checkKeys(members)
         try body(members, line, reader.number)
       } catch let failure as JSONText.Failure {
         // The second reading finds the same.
-        if isFirst { try graph.leaveOut(failure.message, at: "\(reader.name):\(reader.number)") }
+        if isFirst { try graph.leaveOut(failure.message, in: reader.name, line: reader.number) }
       }
     }
   }

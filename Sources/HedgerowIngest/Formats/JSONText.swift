@@ -2,6 +2,9 @@ import CHedgerowKernels
 import HedgerowCore
 
 /// A value of JSON (RFC 8259) in a line of text.
+///
+/// Nested values are known by where they stand: a line may have more of them than memory should hold,
+/// each of a byte or two.
 enum JSONValue {
   case null
   case bool(Bool)
@@ -9,12 +12,21 @@ enum JSONValue {
   case number(Range<Int>)
   /// UTF-8, without escapes.
   case string([UInt8])
-  case array([JSONValue], Range<Int>)
-  case object([Member], Range<Int>)
+  case array(Elements, Range<Int>)
+  /// Members are those of the line's object and of those right in it, unless they are too many.
+  case object([Member]?, Range<Int>)
 
   struct Member {
     var key: String
     var value: JSONValue
+  }
+
+  /// What an array's elements are.
+  enum Elements: Equatable {
+    case none
+    case numbers(Int)
+    case texts(Int)
+    case others
   }
 }
 
@@ -28,10 +40,17 @@ struct JSONText {
     var message: String
   }
 
+  static func tooMany(_ what: String) -> Failure {
+    Failure(message: "has more than \(memberLimit) \(what)")
+  }
+
   private let line: UnsafeRawBufferPointer
   private var position = 0
   /// Deeper values are refused.
   static let depth = 128
+  /// Of an object more members are not kept, and of all objects within the line's.
+  static let memberLimit = 1 << 13
+  private var innerMemberCount = 0
 
   private init(_ line: UnsafeRawBufferPointer) { self.line = line }
 
@@ -47,6 +66,20 @@ struct JSONText {
     text.skipSpaces()
     guard text.position == line.count else { throw text.wrong("something behind its value") }
     return value
+  }
+
+  /// The texts of an array of texts in a line that was read.
+  static func texts(of array: Range<Int>, in line: UnsafeRawBufferPointer) throws -> [String] {
+    var text = JSONText(UnsafeRawBufferPointer(rebasing: line[array]))
+    var texts: [String] = []
+    text.position = 1
+    while true {
+      text.skipSpaces()
+      guard text.byte == UInt8(ascii: "\"") else { return texts }
+      texts.append(String(decoding: try text.string(), as: UTF8.self))
+      text.skipSpaces()
+      text.position += 1
+    }
   }
 
   static func isBlank(_ line: UnsafeRawBufferPointer) -> Bool { line.allSatisfy(isSpace) }
@@ -192,15 +225,21 @@ struct JSONText {
   private mutating func array(depth: Int) throws -> JSONValue {
     let start = position
     position += 1
-    var elements: [JSONValue] = []
+    var elements = JSONValue.Elements.none
     skipSpaces()
     if byte == UInt8(ascii: "]") {
       position += 1
-      return .array([], start..<position)
+      return .array(elements, start..<position)
     }
     while true {
       skipSpaces()
-      elements.append(try value(depth: depth + 1))
+      switch (elements, try value(depth: depth + 1)) {
+      case (.none, .number): elements = .numbers(1)
+      case (.none, .string): elements = .texts(1)
+      case (.numbers(let count), .number): elements = .numbers(count + 1)
+      case (.texts(let count), .string): elements = .texts(count + 1)
+      default: elements = .others
+      }
       skipSpaces()
       switch byte {
       case UInt8(ascii: ","): position += 1
@@ -215,21 +254,30 @@ struct JSONText {
   private mutating func object(depth: Int) throws -> JSONValue {
     let start = position
     position += 1
-    var members: [JSONValue.Member] = []
+    var members: [JSONValue.Member]? = depth < 2 ? [] : nil
     skipSpaces()
     if byte == UInt8(ascii: "}") {
       position += 1
-      return .object([], start..<position)
+      return .object(members, start..<position)
     }
     while true {
       skipSpaces()
       guard byte == UInt8(ascii: "\"") else { throw wrong("no key in quotes") }
-      let key = String(decoding: try string(), as: UTF8.self)
+      let key = try string()
       skipSpaces()
       guard byte == UInt8(ascii: ":") else { throw wrong("no ':' behind a key") }
       position += 1
       skipSpaces()
-      members.append(.init(key: key, value: try value(depth: depth + 1)))
+      let value = try value(depth: depth + 1)
+      if let count = members?.count {
+        if depth > 0 { innerMemberCount += 1 }
+        if count == Self.memberLimit || innerMemberCount > Self.memberLimit {
+          if depth > 0 { innerMemberCount -= count + 1 }
+          members = nil
+        } else {
+          members!.append(.init(key: String(decoding: key, as: UTF8.self), value: value))
+        }
+      }
       skipSpaces()
       switch byte {
       case UInt8(ascii: ","): position += 1

@@ -11,7 +11,7 @@ import HedgerowCore
 /// line of sizes has two numbers, of reals.
 struct MatrixMarket {
   private enum Field: String { case real, double, complex, integer, pattern }
-  private enum Symmetry: String {
+  enum Symmetry: String {
     case general, symmetric, hermitian
     case skew = "skew-symmetric"
   }
@@ -56,35 +56,55 @@ struct MatrixMarket {
     guard rows == columns || symmetry == .general else {
       throw reader.wrong("is \(symmetry.rawValue) and has \(rows) rows, but \(columns) columns")
     }
-    for count in [rows, columns] where count > 1 << 32 {
-      throw reader.wrong("has a size of \(count): a node type holds at most 2^32 nodes")
-    }
+    try checkSizes(sizes)
     let source: NodeType = isSquare ? "node" : "row"
     let target: NodeType = isSquare ? "node" : "column"
-    for (type, count) in isSquare ? [(source, rows)] : [(source, rows), (target, columns)] {
-      let table = try graph.makeTable(type, from: reader.name)
-      for key in stride(from: 1, through: count, by: 1) {
-        table.append(key)
-        try table.endRow(line: reader.number)
-        if key % (1 << 16) == 0 { try graph.note(reader) }
-      }
-    }
     let type = EdgeType(source, isSquare ? "edge" : "entry", target)
     if symmetry == .symmetric { graph.undirected.insert(type) }
     graph.distinct.insert(type)
     let value = try value()
-    let edges = Edges(
+    let entries = MatrixEntries(
       table: try graph.makeTable(type, value.columns, from: reader.name), bounds: bounds(of: value),
       symmetry: symmetry, reader: reader)
+    let valueCount = field == .pattern ? 0 : field == .complex ? 2 : 1
     if isArray {
-      try readArray(rows, columns, into: edges)
+      try entries.readArray(rows, columns, valueCount: valueCount)
     } else {
-      try readEntries(rows, columns, count: sizes[2], into: edges)
+      try entries.readCoordinates(rows, columns, count: sizes[2], valueCount: valueCount)
     }
-    while let line = try nextLine() {
+    while let line = try reader.nextEntry() {
       throw reader.wrong(
         "has an entry more than the line of sizes says: '\(String(decoding: line.prefix(40), as: UTF8.self))'"
       )
+    }
+    // Only now, when the file is known to be whole: there may be many more of them than entries.
+    for (type, count) in isSquare ? [(source, rows)] : [(source, rows), (target, columns)] {
+      let table = try graph.makeTable(type, from: reader.name)
+      for key in stride(from: 1, through: count, by: 1) {
+        table.append(key)
+        try table.endRow()
+        if key % (1 << 16) == 0 { try graph.note(reader) }
+      }
+    }
+  }
+
+  /// Nodes that may be without entries. A line of sizes could make billions of nodes of nothing; real
+  /// matrices of that size have an entry for every few of their rows.
+  private static let emptyLimit = 1 << 27
+
+  private func checkSizes(_ sizes: [Int]) throws {
+    let (rows, columns) = (sizes[0], sizes[1])
+    let entryCount =
+      isArray ? rows.multipliedReportingOverflow(by: columns) : (sizes[2], false)
+    for count in [rows, columns] {
+      guard count <= 1 << 32 else {
+        throw reader.wrong("has a size of \(count): a node type holds at most 2^32 nodes")
+      }
+      guard count <= Self.emptyLimit || entryCount.1 || entryCount.0 >= count / 16 else {
+        throw reader.wrong(
+          "has a size of \(count) and \(entryCount.0) entries: of more than \(Self.emptyLimit) rows or "
+            + "columns every sixteenth must have one")
+      }
     }
   }
 
@@ -178,7 +198,7 @@ struct MatrixMarket {
   }
 
   /// What integers are held to; nil for other numbers.
-  private func bounds(of value: Value) -> ClosedRange<Int64>? {
+  private func bounds(of value: Value) -> ClosedRange<Int>? {
     guard case .number = value else { return nil }
     return switch graphBLASType {
     case "bool": 0...1
@@ -186,128 +206,11 @@ struct MatrixMarket {
     case "uint8_t": 0...255
     case "int16_t": -32768...32767
     case "uint16_t": 0...65535
-    case "int32_t": Int64(Int32.min)...Int64(Int32.max)
-    case "uint32_t": 0...Int64(UInt32.max)
-    case nil: field == .integer ? Int64.min...Int64.max : nil
-    case "int64_t": Int64.min...Int64.max
+    case "int32_t": Int(Int32.min)...Int(Int32.max)
+    case "uint32_t": 0...Int(UInt32.max)
+    case nil: field == .integer ? Int.min...Int.max : nil
+    case "int64_t": Int.min...Int.max
     default: nil
-    }
-  }
-
-  // MARK: Entries
-
-  /// The next line that is not blank and no comment.
-  private func nextLine() throws -> UnsafeRawBufferPointer? {
-    while let line = try reader.next() {
-      guard let first = line.first(where: { $0 != 32 && $0 != 9 }) else { continue }
-      if first != UInt8(ascii: "%") { return line }
-    }
-    return nil
-  }
-
-  private func readEntries(_ rows: Int, _ columns: Int, count: Int, into edges: Edges) throws {
-    let valueCount = field == .pattern ? 0 : field == .complex ? 2 : 1
-    // Of larger matrices the sorted edges tell, but not on which line.
-    var seen: Set<UInt64>? = count <= 1 << 20 ? [] : nil
-    for index in 0..<count {
-      guard let line = try nextLine() else {
-        throw HedgerowError(
-          .badData, "ends after \(index) of \(count) entries", at: "\(reader.name):\(reader.number)"
-        )
-      }
-      let words = Self.words(line)
-      guard words.count == 2 + valueCount else {
-        throw reader.wrong("has \(words.count) numbers where \(2 + valueCount) are expected")
-      }
-      guard let row = Int(words[0]), let column = Int(words[1]) else {
-        throw reader.wrong("has '\(words[0]) \(words[1])' where a row and a column belong")
-      }
-      guard (1...max(1, rows)).contains(row), (1...max(1, columns)).contains(column), rows > 0,
-        columns > 0
-      else { throw reader.wrong("is entry (\(row), \(column)) of a \(rows) x \(columns) matrix") }
-      if symmetry == .skew && row == column {
-        throw reader.wrong("is on the diagonal, which a skew-symmetric matrix does not list")
-      }
-      if seen?.insert(UInt64(row - 1) << 32 | UInt64(column - 1)).inserted == false {
-        throw reader.wrong("lists entry (\(row), \(column)) again")
-      }
-      try edges.append(row, column, words[2...])
-    }
-  }
-
-  private func readArray(_ rows: Int, _ columns: Int, into edges: Edges) throws {
-    for column in stride(from: 1, through: columns, by: 1) {
-      let first = symmetry == .general ? 1 : symmetry == .skew ? column + 1 : column
-      for row in stride(from: first, through: rows, by: 1) {
-        guard let line = try nextLine() else {
-          throw HedgerowError(
-            .badData, "ends before entry (\(row), \(column)) of \(rows) x \(columns)",
-            at: "\(reader.name):\(reader.number)")
-        }
-        let words = Self.words(line)
-        guard words.count == (field == .complex ? 2 : 1) else {
-          throw reader.wrong(
-            "has \(words.count) numbers where \(field == .complex ? 2 : 1) are expected")
-        }
-        try edges.append(row, column, words[...])
-      }
-    }
-  }
-
-  /// Writes edges with their values, and mirrored ones.
-  private struct Edges {
-    let table: TableSpool.Table
-    let bounds: ClosedRange<Int64>?
-    let symmetry: Symmetry
-    let reader: LineReader
-
-    func append(_ row: Int, _ column: Int, _ words: ArraySlice<Substring>) throws {
-      let values = try words.map { try check($0) }
-      try put(row, column, values)
-      if row == column {
-        if symmetry == .hermitian, let imaginary = values.last.flatMap({ Double($0) }),
-          imaginary != 0
-        {
-          throw reader.wrong("is on the diagonal of a hermitian matrix and not real")
-        }
-        return
-      }
-      switch symmetry {
-      case .general, .symmetric: break
-      case .skew: try put(column, row, values.map { try check(Self.negated($0)[...]) })
-      case .hermitian: try put(column, row, [values[0], Self.negated(values[1])])
-      }
-    }
-
-    private func put(_ row: Int, _ column: Int, _ values: [String]) throws {
-      table.append(row)
-      table.append(column)
-      for value in values { table.append(value) }
-      try table.endRow(line: reader.number)
-    }
-
-    /// Checks what the column would refuse with a line of another file.
-    private func check(_ word: Substring) throws -> String {
-      guard let bounds else {
-        // Swift reads hexadecimal numbers, the format has none.
-        guard Double(word) != nil, !word.lowercased().contains("x") else {
-          throw reader.wrong("has the value '\(word)': no number")
-        }
-        return String(word)
-      }
-      guard let number = Int64(word) ?? Double(word).flatMap({ Int64(exactly: $0) }),
-        !word.lowercased().contains("x"), bounds.contains(number)
-      else {
-        throw reader.wrong(
-          "has the value '\(word)' where an integer from \(bounds.lowerBound) to "
-            + "\(bounds.upperBound) belongs")
-      }
-      return String(number)
-    }
-
-    private static func negated(_ number: String) -> String {
-      if number.hasPrefix("-") { return String(number.dropFirst()) }
-      return "-" + (number.hasPrefix("+") ? number.dropFirst() : number[...])
     }
   }
 }

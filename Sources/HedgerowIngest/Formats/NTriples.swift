@@ -126,21 +126,33 @@ struct StatementParser {
   private mutating func iri() throws -> [UInt8] {
     position += 1
     var text: [UInt8] = []
-    while let byte {
-      position += 1
+    while true {
+      let start = position
+      while position < line.count, !Self.isMark(line[position]) { position += 1 }
+      text.append(contentsOf: line[start..<position])
       switch byte {
+      case nil: throw Failure(message: "has an IRI that does not end")
       case UInt8(ascii: ">"):
         guard !text.isEmpty else { throw Failure(message: "has an empty IRI") }
+        position += 1
         return text
-      case UInt8(ascii: "\\"): try escape(into: &text, onlyCodes: true)
-      case 0...32, UInt8(ascii: "<"), UInt8(ascii: "\""), UInt8(ascii: "{"), UInt8(ascii: "}"),
-        UInt8(ascii: "|"), UInt8(ascii: "^"), UInt8(ascii: "`"):
-        position -= 1
-        throw Failure(message: "has a character that no IRI has")
-      default: text.append(byte)
+      case UInt8(ascii: "\\"):
+        position += 1
+        try escape(into: &text, onlyCodes: true)
+      default: throw Failure(message: "has a character that no IRI has")
       }
     }
-    throw Failure(message: "has an IRI that does not end")
+  }
+
+  /// Whether a byte within an IRI ends it, begins an escape or must not be there.
+  private static func isMark(_ byte: UInt8) -> Bool {
+    switch byte {
+    case 0...32, UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: "\""), UInt8(ascii: "\\"),
+      UInt8(ascii: "{"), UInt8(ascii: "}"), UInt8(ascii: "|"), UInt8(ascii: "^"),
+      UInt8(ascii: "`"):
+      true
+    default: false
+    }
   }
 
   private mutating func blankNode() throws -> [UInt8] {
@@ -164,14 +176,13 @@ struct StatementParser {
     position += 1
     var text: [UInt8] = []
     while true {
+      let start = position
+      while let byte, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") { position += 1 }
+      text.append(contentsOf: line[start..<position])
       guard let byte else { throw Failure(message: "has a literal that does not end") }
       position += 1
       if byte == UInt8(ascii: "\"") { break }
-      if byte == UInt8(ascii: "\\") {
-        try escape(into: &text, onlyCodes: false)
-      } else {
-        text.append(byte)
-      }
+      try escape(into: &text, onlyCodes: false)
     }
     var key = Self.quoted(text)
     if byte == UInt8(ascii: "@") {

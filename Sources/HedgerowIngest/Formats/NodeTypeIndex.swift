@@ -13,6 +13,18 @@ final class NodeTypeIndex {
     case type(Int)
     /// Two types have the id.
     case several(Int, Int)
+
+    /// What is wrong with an edge to a node with this id when it is not of one type.
+    func fault(of id: UnsafeRawBufferPointer, among types: [NodeType]) -> String {
+      let end = Reason.quote(id.assumingMemoryBound(to: UInt8.self))
+      guard case .several(let first, let second) = self else {
+        return
+          "has the end \(end), which is not among the nodes, so that its type is not known: list "
+          + "it, or leave such edges out with --on-missing skip"
+      }
+      return "has the end \(end), which is a node of type '\(types[first])' and one of type "
+        + "'\(types[second])'"
+    }
   }
 
   private let scratch: String

@@ -174,8 +174,10 @@ final class PropertyCSV {
       for chunk in batch {
         chunk.split(delimiter: header.delimiter, columnCount: header.fields.count)
         chunk.checkText()
+        var faultLines = LineCounter(chunk)
         for fault in chunk.faults {
-          try graph.leaveOut(fault.message, at: "\(header.name):\(fault.line)")
+          try graph.leaveOut(
+            chunk.message(of: fault), in: header.name, line: faultLines.line(of: fault))
         }
         var lines = LineCounter(chunk)
         for row in 0..<chunk.rowCount { try body(chunk, row, lines.line(of: row)) }
@@ -213,7 +215,7 @@ final class PropertyCSV {
     try forEachRow(of: header) { chunk, row, line in
       let id = UnsafeRawBufferPointer(chunk.key(row, key))
       if id.isEmpty {
-        return try graph.leaveOut("has no id", at: "\(header.name):\(line)")
+        return try graph.leaveOut("has no id", in: header.name, line: line)
       }
       let label = header.labelField.map { chunk.key(row, $0) }
       if last == nil
@@ -272,9 +274,6 @@ final class PropertyCSV {
     var tables: [Types: TableSpool.Table] = [:]
     var last: (text: [UInt8], relation: Int)?
     try forEachRow(of: header) { chunk, row, line in
-      func leaveOut(_ message: String) throws {
-        try graph.leaveOut(message, at: "\(header.name):\(line)")
-      }
       let label = header.labelField.map { chunk.key(row, $0) }
       if last == nil
         || !last!.text.elementsEqual(label ?? UnsafeBufferPointer(start: nil, count: 0))
@@ -291,23 +290,20 @@ final class PropertyCSV {
       var ends = [0, 0]
       for end in 0..<2 {
         let id = UnsafeRawBufferPointer(chunk.key(row, places[end]))
-        if id.isEmpty { return try leaveOut("has no \(end == 0 ? "start" : "end")") }
+        if id.isEmpty {
+          return try graph.leaveOut(
+            "has no \(end == 0 ? "start" : "end")", in: header.name, line: line)
+        }
         if let sole = soleTypes[end] {
           ends[end] = sole
           continue
         }
-        switch index.type(of: id, space: endSpaces[end]) {
-        case .type(let type): ends[end] = type
-        case .several(let first, let second):
-          return try leaveOut(
-            "has the end \(chunk.quote(row, places[end])), which is a node of type "
-              + "'\(types[first])' and one of type '\(types[second])'")
-        case .none:
-          if missing == .skip { return graph.skipLine() }
-          return try leaveOut(
-            "has the end \(chunk.quote(row, places[end])), which no file of nodes lists, so that its "
-              + "type is not known: list it, or leave such edges out with --on-missing skip")
+        let answer = index.type(of: id, space: endSpaces[end])
+        guard case .type(let type) = answer else {
+          return try graph.leaveOut(
+            answer, of: id, among: types, missing: missing, in: header.name, line: line)
         }
+        ends[end] = type
       }
       let key = Types(relation: last!.relation, source: ends[0], target: ends[1])
       if tables[key] == nil {

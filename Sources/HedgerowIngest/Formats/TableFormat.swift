@@ -94,8 +94,6 @@ extension IngestOptions {
       if tables.edges.indices.contains(index) { tables.edges[index].layout.choice = choice }
     }
     features += tables.features
-    leftOutLines += tables.leftOutLines
-    leftOutMessages += tables.leftOutMessages
     return tables
   }
 

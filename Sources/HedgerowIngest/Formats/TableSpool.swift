@@ -1,3 +1,4 @@
+import CHedgerowKernels
 import Glibc
 import HedgerowCore
 import HedgerowMapped
@@ -48,22 +49,37 @@ final class TableSpool {
       beginField()
       guard let field else { return }
       isUsed[fieldCount - 1] = true
-      var isPlain = field.count > 0
+      if Self.needsQuotes(field) { return appendQuoted(field) }
+      bytes.append(contentsOf: field)
+    }
+
+    /// Whether a field has a byte that means something in a row. All are looked at: without a way out
+    /// of the loop that is many at a time.
+    private static func needsQuotes(_ field: UnsafeRawBufferPointer) -> Bool {
+      var marks: UInt8 = field.isEmpty ? 1 : 0
       for byte in field {
-        if byte <= 32 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: ",") {
-          isPlain = false
-          if byte == 10 { lineCount += 1 }
-        }
+        marks |= byte <= 32 ? 1 : 0
+        marks |= byte == UInt8(ascii: "\"") ? 1 : 0
+        marks |= byte == UInt8(ascii: ",") ? 1 : 0
       }
-      if isPlain {
-        bytes.append(contentsOf: field)
-      } else {
-        bytes.append(UInt8(ascii: "\""))
-        for byte in field {
-          if byte == UInt8(ascii: "\"") { bytes.append(byte) }
-          bytes.append(byte)
-        }
-        bytes.append(UInt8(ascii: "\""))
+      return marks != 0
+    }
+
+    private func appendQuoted(_ field: UnsafeRawBufferPointer) {
+      let quote = UInt8(ascii: "\"")
+      bytes.append(quote)
+      var rest = field
+      while let start = rest.baseAddress, let found = memchr(start, Int32(quote), rest.count) {
+        let count = UnsafeRawPointer(found) - start + 1
+        bytes.append(contentsOf: UnsafeRawBufferPointer(start: start, count: count))
+        bytes.append(quote)
+        rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+      }
+      bytes.append(contentsOf: rest)
+      bytes.append(quote)
+      if let start = field.baseAddress {
+        lineCount += hr_count_byte(
+          start.assumingMemoryBound(to: UInt8.self), field.count, UInt8(ascii: "\n"))
       }
     }
 
@@ -112,8 +128,7 @@ final class TableSpool {
       bytes.append(10)
       if let line {
         hasLines = true
-        lines.append(
-          contentsOf: repeatElement(UInt64(line).littleEndian, count: lineCount + 1))
+        for _ in 0...lineCount { lines.append(UInt64(line).littleEndian) }
       }
       lineCount = 0
       fieldCount = 0

@@ -45,18 +45,29 @@ extension NodeKeys {
 
   /// Writes the dictionary.
   ///
-  /// - Parameter rowKeys: hands over the keys of the rows that are kept, in order, from their files
-  ///   (an integer's 8 bytes, a UUID's 16); asked only when the keys did not fit in memory.
+  /// - Parameters:
+  ///   - onBlock: called often; may throw to stop.
+  ///   - rowKeys: hands over the keys of the rows that are kept, in order, from their files
+  ///     (an integer's 8 bytes, a UUID's 16); asked only when the keys did not fit in memory.
   package func write(
-    to writer: KeyWriter,
+    to writer: KeyWriter, onBlock: @escaping () throws -> Void = {},
     rowKeys: ((UnsafeBufferPointer<UInt8>) throws -> Void) throws -> Void
   ) throws {
     guard storedKind != .identity else { return try writer.finish() }
+    var count = 0
+    func onKey() throws {
+      count += 1
+      if count % Self.blockCount == 0 { try onBlock() }
+    }
     if let bits {
-      try bits.visit { try writer.append(key: $0) }
+      try bits.visit {
+        try onKey()
+        try writer.append(key: $0)
+      }
       return try writer.finish()
     }
     func append(_ text: UnsafeBufferPointer<UInt8>) throws {
+      try onKey()
       switch form {
       case .integers: try writer.append(key: decoded(text))
       case .uuids: try writer.append(uuid: uuid(text))
@@ -68,7 +79,7 @@ extension NodeKeys {
       if keptRows > 0 { try rowKeys(append) }
       let reader = spilled.reader()
       while try reader.advance() {
-        if Int(reader.tag) >= rowCount { try append(reader.text) }
+        if Int(reader.tag) >= rowCount { try append(reader.text) } else { try onKey() }
       }
     } else {
       for index in 0..<keptRows { try append(table.text(index)) }
@@ -80,9 +91,15 @@ extension NodeKeys {
     if keptRows > 0 {
       if let spilled {
         let reader = spilled.reader()
-        while try reader.advance() { try writer.appendSorted(id: id(ofTag: reader.tag)) }
+        while try reader.advance() {
+          try onKey()
+          try writer.appendSorted(id: id(ofTag: reader.tag))
+        }
       } else {
-        for index in order { try writer.appendSorted(id: id(ofTag: table.tag(Int(index)))) }
+        for index in order {
+          try onKey()
+          try writer.appendSorted(id: id(ofTag: table.tag(Int(index))))
+        }
       }
     }
     try writer.finish()
@@ -110,7 +127,8 @@ package final class KeyQueries {
     UInt32(table.insert(text).index)
   }
 
-  /// The ids of all keys added since the last time, `UInt32.max` for those that are not there.
+  /// The ids of all keys that were added, `UInt32.max` for those that are not there. They go with
+  /// ``removeAll()``.
   package func answer() throws -> [UInt32] {
     var ids = [UInt32](repeating: .max, count: table.count)
     let reader = keys.spilled!.reader()
@@ -126,7 +144,12 @@ package final class KeyQueries {
       if !hasText { break }
       if order == 0 { ids[Int(index)] = keys.id(ofTag: reader.tag) }
     }
-    table.removeAll()
     return ids
   }
+
+  /// A key that was added, as people write it.
+  func name(at place: Int) -> String { keys.name(of: table.text(place)) }
+
+  /// Makes room for the next keys.
+  package func removeAll() { table.removeAll() }
 }

@@ -4,7 +4,7 @@ package import HedgerowStore
 // The nodes that the store has, as the first rows of a type's keys.
 
 extension NodeKeys {
-  private static let blockCount = 4096
+  static let blockCount = 4096
 
   /// Adds the keys of a type's nodes in the store, each with the id that it has.
   ///

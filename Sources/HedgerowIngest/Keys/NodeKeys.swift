@@ -252,7 +252,7 @@ package final class NodeKeys {
   }
 
   /// A key of the dictionary as people write it.
-  private func name(of text: UnsafeBufferPointer<UInt8>) -> String {
+  func name(of text: UnsafeBufferPointer<UInt8>) -> String {
     switch form {
     case .integers: "\(decoded(text))"
     case .uuids: "\(uuid(text))"
@@ -263,7 +263,14 @@ package final class NodeKeys {
   // MARK: Numbering
 
   /// Ends the gathering and gives every key its id.
-  package func seal(onDuplicate: OnDuplicate) throws {
+  ///
+  /// - Parameter onBlock: called often, but for the sorting of what is in memory; may throw to stop.
+  package func seal(onBlock: () throws -> Void = {}, onDuplicate: OnDuplicate) throws {
+    var count = 0
+    func onText() throws {
+      count += 1
+      if count % Self.blockCount == 0 { try onBlock() }
+    }
     if let bits {
       bits.seal()
       createdCount = bits.count - keptRowCount
@@ -271,6 +278,7 @@ package final class NodeKeys {
       try runs.spill(table)
       table.removeAll()
       spilled = try runs.merge(memory: memory) { text, tags in
+        try onText()
         guard let first = tags.min(), first != Self.madeByEdge else { return try nextCreated() }
         for row in tags.sorted().dropFirst() where row != Self.madeByEdge {
           try onDuplicate(name(of: text), Int(first), Int(row))
@@ -282,13 +290,16 @@ package final class NodeKeys {
       self.runs = nil
     } else {
       order = table.sortedOrder()
-      for index in order where table.tag(Int(index)) == Self.madeByEdge {
-        table.setTag(Int(index), try nextCreated())
+      for index in order {
+        try onText()
+        if table.tag(Int(index)) == Self.madeByEdge {
+          table.setTag(Int(index), try nextCreated())
+        }
       }
     }
     dropped.seal()
-    count = keptRowCount + createdCount
-    guard count < UInt32.max else { throw tooMany() }
+    self.count = keptRowCount + createdCount
+    guard self.count < UInt32.max else { throw tooMany() }
     isSealed = true
   }
 

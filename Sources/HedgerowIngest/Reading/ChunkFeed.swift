@@ -68,6 +68,7 @@ package final class ChunkFeed: @unchecked Sendable {
   }
 
   package func recycle(_ batch: [TextChunk]) {
+    for chunk in batch { chunk.forgetFaults() }
     monitor.withLock {
       for chunk in batch {
         inFlightByteCount -= chunk.capacity

@@ -1,3 +1,4 @@
+import CHedgerowKernels
 import Glibc
 package import HedgerowCore
 
@@ -12,6 +13,7 @@ package final class LineReader {
   package private(set) var isCutShort = false
   private let source: ByteSource
   private let onRead: (LineReader) throws -> Void
+  /// Within memory that may be read around it, as the parsers of numbers do.
   private var buffer: UnsafeMutableRawBufferPointer
   private var start = 0
   private var end = 0
@@ -26,10 +28,23 @@ package final class LineReader {
     self.name = name
     self.onRead = onRead
     source = try ByteSource(path: path, called: name)
-    buffer = .allocate(byteCount: 1 << 18, alignment: 1)
+    buffer = Self.allocate(1 << 18)
   }
 
-  deinit { buffer.deallocate() }
+  deinit { Self.deallocate(buffer) }
+
+  private static func allocate(_ byteCount: Int) -> UnsafeMutableRawBufferPointer {
+    let padding = HR_TEXT_PADDING
+    let whole = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: byteCount + 2 * padding, alignment: 1)
+    memset(whole.baseAddress!, 0, padding)
+    memset(whole.baseAddress! + padding + byteCount, 0, padding)
+    return UnsafeMutableRawBufferPointer(rebasing: whole[padding..<padding + byteCount])
+  }
+
+  private static func deallocate(_ buffer: UnsafeMutableRawBufferPointer) {
+    (buffer.baseAddress! - HR_TEXT_PADDING).deallocate()
+  }
 
   package var position: Int { source.filePosition }
   package var total: Int { source.fileByteCount }
@@ -79,10 +94,9 @@ package final class LineReader {
           "is longer than \(ByteSize.format(TextChunk.longestRow)): is this no text file?",
           at: "\(name):\(number + 1)")
       }
-      let larger = UnsafeMutableRawBufferPointer.allocate(
-        byteCount: 2 * buffer.count, alignment: 1)
+      let larger = Self.allocate(2 * buffer.count)
       memcpy(larger.baseAddress!, buffer.baseAddress!, end)
-      buffer.deallocate()
+      Self.deallocate(buffer)
       buffer = larger
     }
     try onRead(self)

@@ -9,8 +9,6 @@ import HedgerowCore
 package final class TextChunk {
   /// The longest row that is read.
   package static let longestRow = 16 << 20
-  /// Rows whose message is kept; further ones are only counted.
-  package static let messageLimit = 20
 
   /// Why a row was dropped.
   package enum Cause: Sendable {
@@ -22,14 +20,19 @@ package final class TextChunk {
     case unwanted
   }
 
-  /// A row that was dropped.
+  /// A row that was dropped. Every row of a chunk may be: it is small, and says no more than what its
+  /// message is made of.
   package struct Fault {
-    package var cause: Cause
+    fileprivate var place: UInt32
+    fileprivate var begin: UInt32
+    fileprivate var reason: UInt32
+    package fileprivate(set) var cause: Cause
+    fileprivate var field: hr_field
+
     /// Among all rows of the chunk.
-    package var ordinal: Int
-    /// Filled for the first ``messageLimit`` only.
-    package var message: String
-    package var line: Int
+    package var ordinal: Int { Int(place) }
+    /// Where the row begins in the chunk.
+    var offset: Int { Int(begin) }
   }
 
   package private(set) var bytes: UnsafeMutablePointer<UInt8>
@@ -52,6 +55,9 @@ package final class TextChunk {
   // The ordinals of the rows once some are gone; empty before.
   private var ordinals: [UInt32] = []
   private var marked: [Bool] = []
+  // What is wrong with any row, once.
+  private var reasons: [Reason] = []
+  private var reasonNumbers: [Reason: UInt32] = [:]
 
   package init(capacity: Int) {
     self.capacity = capacity
@@ -123,7 +129,7 @@ package final class TextChunk {
   package func split(delimiter: UInt8, comment: UInt8 = 0, columnCount: Int) {
     self.columnCount = columnCount
     rowCount = 0
-    faults.removeAll()
+    forgetFaults()
     ordinals.removeAll()
     let needed = count + columnCount
     if fieldCapacity < needed {
@@ -147,36 +153,48 @@ package final class TextChunk {
       rowCount += rows
       if status == Int32(HR_SPLIT_END) { return }
       if faults.isEmpty { ordinals = (0..<rowCount).map { UInt32($0) } }
-      let message =
+      let reason: Reason =
         switch status {
         case Int32(HR_SPLIT_COLUMNS):
-          "has \(split.found) column\(split.found == 1 ? "" : "s") where "
-            + "\(columnCount) \(columnCount == 1 ? "is" : "are") expected"
+          """
+          has \(split.found) column\(split.found == 1 ? "" : "s") where \(columnCount) \
+          \(columnCount == 1 ? "is" : "are") expected
+          """
         case Int32(HR_SPLIT_QUOTE):
           "has text after a closing quote: double the quotes inside a quoted field"
         default: "has a quote that never closes"
         }
-      addFault(ordinal: rowCount + faults.count, offset: split.row_begin, message)
+      faults.append(
+        Fault(
+          place: UInt32(rowCount + faults.count), begin: UInt32(split.row_begin),
+          reason: number(of: reason), cause: .line, field: hr_field()))
     }
   }
 
-  private func addFault(
-    _ cause: Cause = .line, ordinal: Int, offset: Int, _ message: @autoclosure () -> String
-  ) {
-    let isKept = faults.count < Self.messageLimit
-    faults.append(
-      Fault(
-        cause: cause, ordinal: ordinal, message: isKept ? message() : "",
-        line: isKept ? line(ofByte: offset) : 0))
+  private func number(of reason: Reason) -> UInt32 {
+    if let known = reasonNumbers[reason] { return known }
+    let number = UInt32(reasons.count)
+    reasonNumbers[reason] = number
+    reasons.append(reason)
+    return number
   }
 
-  private func line(ofByte offset: Int) -> Int {
-    firstLine + hr_count_byte(bytes, offset, UInt8(ascii: "\n"))
+  /// What is wrong with a row that was dropped.
+  package func message(of fault: Fault) -> String {
+    reasons[Int(fault.reason)].text(quoting: text(fault.field))
+  }
+
+  /// Lets go of what is known of dropped rows.
+  func forgetFaults() {
+    faults.removeAll()
+    reasons.removeAll()
+    reasonNumbers.removeAll()
   }
 
   /// The line of the file on which a row begins.
   package func line(of row: Int) -> Int {
-    line(ofByte: Int(fields[row * columnCount].begin))
+    let begin = Int(fields[row * columnCount].begin)
+    return firstLine + hr_count_byte(bytes, begin, UInt8(ascii: "\n"))
   }
 
   /// A row's place among all rows of the chunk, dropped ones included.
@@ -184,10 +202,13 @@ package final class TextChunk {
   /// All rows of the chunk, dropped ones included.
   package var totalRowCount: Int { rowCount + faults.count }
 
-  package func field(_ row: Int, _ column: Int) -> UnsafeBufferPointer<UInt8> {
-    let field = fields[row * columnCount + column]
-    return UnsafeBufferPointer(
+  private func text(_ field: hr_field) -> UnsafeBufferPointer<UInt8> {
+    UnsafeBufferPointer(
       start: bytes + Int(field.begin), count: Int(hr_field_end(field) - field.begin))
+  }
+
+  package func field(_ row: Int, _ column: Int) -> UnsafeBufferPointer<UInt8> {
+    text(fields[row * columnCount + column])
   }
 
   /// Whether the field stood in quotes.
@@ -207,21 +228,19 @@ package final class TextChunk {
   }
 
   /// The field as part of a message.
-  package func quote(_ row: Int, _ column: Int) -> String {
-    let text = field(row, column)
-    let start = String(decoding: text.prefix(60), as: UTF8.self)
-    return text.count > 60 ? "'\(start)...'" : "'\(start)'"
-  }
+  package func quote(_ row: Int, _ column: Int) -> String { Reason.quote(field(row, column)) }
 
   /// Marks a row for ``dropMarked()``. The first reason given for a row stands.
-  package func mark(
-    _ row: Int, as cause: Cause = .line, _ message: @autoclosure () -> String
-  ) {
+  package func mark(_ row: Int, as cause: Cause = .line, _ reason: @autoclosure () -> Reason) {
     if marked.isEmpty { marked = [Bool](repeating: false, count: rowCount) }
     guard !marked[row] else { return }
     marked[row] = true
-    addFault(
-      cause, ordinal: ordinal(of: row), offset: Int(fields[row * columnCount].begin), message())
+    let reason = reason()
+    let start = fields + row * columnCount
+    faults.append(
+      Fault(
+        place: UInt32(ordinal(of: row)), begin: start.pointee.begin, reason: number(of: reason),
+        cause: cause, field: reason.column.map { start[$0] } ?? hr_field()))
   }
 
   /// Takes the marked rows out of the table.
@@ -240,7 +259,7 @@ package final class TextChunk {
     ordinals.removeLast(rowCount - kept)
     rowCount = kept
     marked.removeAll()
-    faults.sort { $0.ordinal < $1.ordinal }
+    faults.sort { $0.place < $1.place }
   }
 
   /// Drops rows with bytes that no text has: NUL outside of quotes, and what is not UTF-8.
@@ -271,24 +290,5 @@ extension UnsafeBufferPointer<UInt8> {
     while low < high, isSpace(self[low]) { low += 1 }
     while low < high, isSpace(self[high - 1]) { high -= 1 }
     return UnsafeBufferPointer(rebasing: self[low..<high])
-  }
-}
-
-/// The lines of a chunk's rows, asked for in order: counting goes on where it was.
-struct LineCounter {
-  private let chunk: TextChunk
-  private var line: Int
-  private var offset = 0
-
-  init(_ chunk: TextChunk) {
-    self.chunk = chunk
-    line = chunk.firstLine
-  }
-
-  mutating func line(of row: Int) -> Int {
-    let begin = Int(chunk.fields[row * chunk.columnCount].begin)
-    line += hr_count_byte(chunk.bytes + offset, begin - offset, UInt8(ascii: "\n"))
-    offset = begin
-    return line
   }
 }

@@ -83,8 +83,10 @@ extension TextChunk {
             } else if key.contains(separator) {
               mark(
                 row,
-                "has '\(UnicodeScalar(separator))' in column \(part + 1), which stands between the "
-                  + "parts of keys: choose another separator")
+                """
+                has '\(UnicodeScalar(separator))' in column \(part + 1), which stands between the \
+                parts of keys: choose another separator
+                """)
             }
             if number > 0 { bytes.append(separator) }
             bytes += key

@@ -18,7 +18,8 @@ struct NodeNumbering {
 
   /// - Parameters:
   ///   - memory: for sorting nodes, beside ``byteCountWhileOrdering`` a node.
-  ///   - onNodes: called with the nodes that were numbered since the last call; may throw to stop.
+  ///   - onNodes: called often, with the nodes that were numbered since the last call; may throw to
+  ///     stop.
   init(
     _ order: NodeOrder, of snapshot: Snapshot, memory: Int, scratch: String,
     onNodes: (Int) throws -> Void
@@ -29,18 +30,24 @@ struct NodeNumbering {
       for type in types {
         let deleted = snapshot.deletedNodes(of: type)
         let count = snapshot.count(of: type)
-        old[type] =
-          deleted.isEmpty
-          ? Array(0..<UInt32(count)) : (0..<UInt32(count)).filter { !deleted.contains($0) }
-        try onNodes(count)
+        var ids: [UInt32] = []
+        ids.reserveCapacity(count)
+        for block in Self.blocks(of: count) {
+          ids += (UInt32(block.lowerBound)..<UInt32(block.upperBound)).lazy.filter {
+            !deleted.contains($0)
+          }
+          try onNodes(block.count)
+        }
+        old[type] = ids
       }
     case .degree:
-      let nodes = try AllNodes(snapshot)
+      let nodes = try AllNodes(snapshot) { try onNodes(0) }
       for (number, type) in types.enumerated() {
         var ids: [UInt32] = []
         ids.reserveCapacity(snapshot.count(of: type))
         let sorter = try nodes.sorter(
-          of: number..<number + 1, falling: true, memory: memory, scratch: scratch)
+          of: number..<number + 1, falling: true, memory: memory, scratch: scratch,
+          onBlock: { try onNodes(0) })
         let sorted = try sorter.finish()
         while let block = try sorted.next() {
           try onNodes(block.count / 8)
@@ -51,9 +58,10 @@ struct NodeNumbering {
         old[type] = ids
       }
     case .bfs, .rcm:
-      let nodes = try AllNodes(snapshot)
+      let nodes = try AllNodes(snapshot) { try onNodes(0) }
       let sorter = try nodes.sorter(
-        of: 0..<types.count, falling: order == .bfs, memory: memory, scratch: scratch)
+        of: 0..<types.count, falling: order == .bfs, memory: memory, scratch: scratch,
+        onBlock: { try onNodes(0) })
       var search = NodeSearch(nodes, snapshot, sortsByDegree: order == .rcm)
       let sorted = try sorter.finish()
       while let block = try sorted.next() {
@@ -70,10 +78,10 @@ struct NodeNumbering {
         let number = nodes.type(of: node)
         found[number].append(node - nodes.starts[number])
       }
-      if order == .rcm {
-        for node in search.order.reversed() { add(node) }
-      } else {
-        for node in search.order { add(node) }
+      let last = search.order.count - 1
+      for block in Self.blocks(of: search.order.count) {
+        for place in block { add(search.order[order == .rcm ? last - place : place]) }
+        try onNodes(0)
       }
       for (number, type) in types.enumerated() {
         old[type] = found[number]
@@ -82,11 +90,19 @@ struct NodeNumbering {
     }
     for (type, ids) in old {
       var numbers = [UInt32](repeating: Self.dropped, count: snapshot.count(of: type))
-      for (new, old) in ids.enumerated() { numbers[Int(old)] = UInt32(new) }
+      for block in Self.blocks(of: ids.count) {
+        for place in block { numbers[Int(ids[place])] = UInt32(place) }
+        try onNodes(0)
+      }
       new[type] = numbers
     }
   }
 
+  /// Parts of a long loop, between which is asked whether to go on.
+  private static func blocks(of count: Int) -> some Sequence<Range<Int>> {
+    let size = 1 << 18
+    return stride(from: 0, to: count, by: size).lazy.map { $0..<min(count, $0 + size) }
+  }
 }
 
 /// The nodes of all types in one row, with the number of edges that each has.
@@ -98,7 +114,8 @@ struct AllNodes {
   private(set) var degrees: [UInt32]
   private let deleted: [RoaringBitmap]
 
-  init(_ snapshot: Snapshot) throws {
+  /// - Parameter onBlock: called often; may throw to stop.
+  init(_ snapshot: Snapshot, onBlock: () throws -> Void) throws {
     types = snapshot.schema.nodes.map(\.type)
     deleted = types.map { snapshot.deletedNodes(of: $0) }
     var total = 0
@@ -118,6 +135,7 @@ struct AllNodes {
       let start = Int(starts[types.firstIndex(of: relation.target)!])
       let count = snapshot.count(of: relation.target)
       for first in stride(from: 0, to: count, by: step) {
+        try onBlock()
         let rows = (UInt32(first)..<UInt32(min(count, first + step))).map { $0 }
         var extents = [Extent](repeating: Extent(start: 0, count: 0), count: rows.count)
         snapshot.prefetch(rows: rows.span, along: relation)
@@ -142,12 +160,14 @@ struct AllNodes {
   /// Sorts the nodes of some types that are there by their degrees, then by number: words whose lower
   /// half is a node.
   func sorter(
-    of types: Range<Int>, falling: Bool, memory: Int, scratch: String
+    of types: Range<Int>, falling: Bool, memory: Int, scratch: String,
+    onBlock: () throws -> Void
   ) throws -> ExternalSorter {
     let nodes = types.isEmpty ? 0..<0 : starts[types.lowerBound]..<starts[types.upperBound]
     let sorter = ExternalSorter(.words, memory: memory, scratch: scratch, expected: nodes.count)
     var words: [UInt64] = []
     func flush() throws {
+      try onBlock()
       try words.withUnsafeBytes { try sorter.append($0) }
       words.removeAll(keepingCapacity: true)
     }
@@ -216,7 +236,7 @@ private struct NodeSearch {
       }
       let part = next..<end
       if part.count == 1, nodes.degrees[Int(order[next])] > Self.neighborLimit {
-        try expandHub(order[next])
+        try expandHub(order[next]) { try onNodes(0) }
       } else {
         try expand(part)
       }
@@ -225,10 +245,14 @@ private struct NodeSearch {
     }
   }
 
-  private mutating func sortReached(from start: Int) {
+  /// - Parameter onBlock: called often; may throw to stop.
+  private mutating func sortReached(from start: Int, onBlock: () throws -> Void = {}) throws {
     guard sortsByDegree, order.count - start > 1 else { return }
-    order[start...].sort {
-      (nodes.degrees[Int($0)], $0) < (nodes.degrees[Int($1)], $1)
+    var comparisonCount = 0
+    try order[start...].sort {
+      comparisonCount += 1
+      if comparisonCount % (1 << 20) == 0 { try onBlock() }
+      return (nodes.degrees[Int($0)], $0) < (nodes.degrees[Int($1)], $1)
     }
   }
 
@@ -266,12 +290,12 @@ private struct NodeSearch {
         rows[number] += 1
         places[number] += count
       }
-      sortReached(from: start)
+      try sortReached(from: start)
     }
   }
 
   /// The same for one node whose neighbors are read some at a time.
-  private mutating func expandHub(_ node: UInt32) throws {
+  private mutating func expandHub(_ node: UInt32, onBlock: () throws -> Void) throws {
     let type = nodes.type(of: node)
     let start = order.count
     for (relation, source, target) in relations where target == type {
@@ -280,9 +304,10 @@ private struct NodeSearch {
         let end = min(UInt64(extent.count), first + UInt64(Self.neighborLimit))
         let addresses = (first..<end).map { extent.start + $0 }
         for neighbor in try read(addresses, relation) { reach(nodes.starts[source] + neighbor) }
+        try onBlock()
       }
     }
-    sortReached(from: start)
+    try sortReached(from: start, onBlock: onBlock)
   }
 
   private func read(extentsOf rows: [UInt32], _ relation: Relation) throws -> [Extent] {

@@ -30,7 +30,10 @@ struct RebuiltNodes {
     for property in schema.properties { try write(property) }
     for name in snapshot.setNames(of: type) {
       var members = RoaringBitmap()
-      for member in try snapshot.set(named: name, of: type) ?? RoaringBitmap() {
+      for (place, member) in (try snapshot.set(named: name, of: type) ?? RoaringBitmap())
+        .enumerated()
+      {
+        if place % (1 << 16) == 0 { try onNodes(0) }
         let id = new[Int(member)]
         if id != NodeNumbering.dropped { members.insert(id) }
       }
@@ -63,8 +66,9 @@ struct RebuiltNodes {
       }
     }
     try keys.endRows(at: old.count, dropping: EmptyCollection())
-    try keys.seal(onDuplicate: unique)
-    try keys.write(to: builder.keyWriter(of: type, keys.storedKind)) { body in
+    let onBlock = { try onNodes(0) }
+    try keys.seal(onBlock: onBlock, onDuplicate: unique)
+    try keys.write(to: builder.keyWriter(of: type, keys.storedKind), onBlock: onBlock) { body in
       try visit { _, part in
         switch keys.form {
         case .integers: for key in try integers(part) { try keys.withEncoded(key, body) }

@@ -34,7 +34,7 @@ private struct ImportSpec {
     try root.checkKeys(
       [
         "nodes", "edges", "files", "delimiter", "header", "comment", "normalize-features",
-        "on-missing", "on-duplicate", "on-error", "parallel", "undirected",
+        "on-missing", "on-duplicate", "on-error", "bad-lines", "parallel", "undirected",
       ], of: "specifications")
     if let value = root["delimiter"] { options.delimiter = try delimiter(value) }
     if let value = root["header"] { options.header = try header(value) }
@@ -43,6 +43,9 @@ private struct ImportSpec {
     if let value = root["on-missing"] { options.missingNodes = try choice(value) }
     if let value = root["on-duplicate"] { options.duplicateNodes = try choice(value) }
     if let value = root["on-error"] { options.badLines = try choice(value) }
+    if let value = root["bad-lines"] {
+      options.badLinesPath = path(named: try value.text(of: "a file"))
+    }
     if let value = root["parallel"] { options.parallelEdges = try choice(value) }
     if let value = root["undirected"] { options.isUndirected = try value.flag(of: "'undirected'") }
     for (name, type) in try root["nodes"]?.entries(of: "types of nodes") ?? [] {
@@ -271,9 +274,13 @@ private struct ImportSpec {
     }
   }
 
+  private func path(named name: String) -> String {
+    name == "-" || name.hasPrefix("/") || folder == "." ? name : "\(folder)/\(name)"
+  }
+
   private func matches(_ node: YAMLNode) throws -> [String] {
     let name = try node.text(of: "a file")
-    let path = name == "-" || name.hasPrefix("/") || folder == "." ? name : "\(folder)/\(name)"
+    let path = path(named: name)
     guard name.contains(where: { "*?[".contains($0) }), !FileSystem.exists(path) else {
       return [path]
     }

@@ -31,7 +31,7 @@ struct OGBSplits {
       } else if let pickle = try split.names().first(where: { $0.hasSuffix(".pt") }) {
         try graph.leaveOut(
           "is a pickle of PyTorch, which is not read: write the numbers as train.csv.gz, valid.csv.gz "
-            + "and test.csv.gz, or go on without them by --on-error report", at: split.path(pickle))
+            + "and test.csv.gz, or go on without them by --on-error report", in: split.path(pickle))
       }
     }
     var names = NameTable()

@@ -72,7 +72,9 @@ final class DelimitedRows: FieldRows {
     chunk.split(delimiter: delimiter, columnCount: columnCount)
     chunk.checkText()
     if let fault = chunk.faults.first {
-      throw HedgerowError(.badData, fault.message, at: "\(name):\(fault.line)")
+      var lines = LineCounter(chunk)
+      throw HedgerowError(
+        .badData, chunk.message(of: fault), at: "\(name):\(lines.line(of: fault))")
     }
     lines = LineCounter(chunk)
     try graph.note(name, chunk.filePosition, of: source.fileByteCount)
