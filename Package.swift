@@ -131,7 +131,7 @@ let tested = [
 ]
 
 /// What lies in such folders and is no source.
-let testFiles = ["HedgerowColumnar": ["Files"]]
+let testFiles = ["HedgerowColumnar": ["Files"], "HedgerowIngest": ["Files"]]
 
 let strict: [SwiftSetting] = [
   .treatAllWarnings(as: .error),

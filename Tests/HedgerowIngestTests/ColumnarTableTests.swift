@@ -326,9 +326,9 @@ import Testing
     #expect(try Contents(graph).out[cites] == [.init(source: "6", target: "5", values: [1])])
     #expect(graph.schema.edge(cites)?.properties == [.init("at", .timestamp(.milliseconds))])
     options.edgeColumns[cites] = ["x"]
-    #expect {
+    expectRefused(at: "e.parquet", "has 4 columns where 1 are named") {
       _ = try workspace.ingest(options)
-    } throws: { ($0 as? HedgerowError)?.code == .usage }
+    }
   }
 
   /// Vectors are added to a column that is there.

@@ -185,6 +185,10 @@ import Testing
         "DECIMAL(1,2)", "[]", "[99999999999999999999]", "=", "\n",
       ]),
     Corpus(
+      format: .kuzu, name: "kuzu-parquet", input: .folder,
+      arrays: KuzuFolderTests.parquet.map { (name: "d/\($0.key)", bytes: $0.value) },
+      words: ["PAR1", "\u{0}", "\u{15}\u{4}", "(", ")", ",", "CREATE", "FROM", "UUID", "[]"]),
+    Corpus(
       format: .dglCSV, name: "dgl-csv", input: .folder,
       files: [
         (

@@ -1,3 +1,4 @@
+import Foundation
 import HedgerowCore
 import HedgerowIngest
 import HedgerowStore
@@ -75,6 +76,77 @@ import Testing
     #expect(graph.count(of: EdgeType("User", "Likes", "User")) == 0)
   }
 
+  @Test func listsThatLackElementsAreText() throws {
+    let workspace = try Workspace()
+    let folder = try workspace.writeFolder(
+      "d",
+      [
+        "schema.cypher": "CREATE NODE TABLE P (k INT64, a INT64[], b FLOAT[], PRIMARY KEY(k));",
+        "copy.cypher": "COPY P FROM \"P.csv\";",
+        "P.csv": "1,\"[1,2]\",\"[0.5,]\"\n2,\"[,3]\",\"[1,2]\"\n3,\"[,]\",\n",
+      ])
+    let graph = try ingest(folder, in: workspace)
+    #expect(columns("P", in: graph) == ["a:string", "b:string"])
+    #expect(try nodes("P", "a", "b", in: graph) == ["1 1;2 0.5;", "2 ;3 1;2", "3 ; null"])
+  }
+
+  // MARK: Parquet
+
+  /// What Kuzu 0.11.3 wrote: `tools/make-kuzu-export` makes it, and says there what is in it.
+  static let parquet: [String: [UInt8]] = {
+    let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .appendingPathComponent("Files/kuzu")
+    let names = try! FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
+    return Dictionary(
+      uniqueKeysWithValues: names.map {
+        ($0, Array(try! Data(contentsOf: folder.appendingPathComponent($0))))
+      })
+  }()
+
+  @Test func tablesAsParquetHaveTheKindsOfTheirFiles() throws {
+    let workspace = try Workspace()
+    let graph = try ingest(workspace.writeFolder("d", Self.parquet), in: workspace)
+    #expect(
+      Set(columns("User", in: graph)) == [
+        "age:int64", "u16:int32", "score:float64", "ok:bool", "born:timestamp[s]",
+        "at:timestamp[ms]", "emb:float32[3]", "runs:int32[2]", "part:float64[2]", "bl:bytes",
+        "u:categorical", "id_2:int8",
+      ])
+    let born = 981_158_400
+    #expect(
+      try nodes(
+        "User", "age", "u16", "score", "ok", "born", "at", "emb", "runs", "part", "bl", "u", "id_2",
+        in: graph) == [
+          "Ann \"x\", y 1 65535 0.1 true \(born) \(born + 14706)789 1.0;2.0;3.5 1.0;2.0 0.1;inf 0xaa62 "
+            + "00112233-4455-6677-8899-aabbccddeeff -1",
+          "Bob\nline null null null false null null 0.25;-1.0;0.0 3.0;4.0 null null null null",
+          "007 -3 null null null null null 0.0;0.0;1.0 null null 0x null null",
+        ])
+    #expect(try nodes("City", "name", in: graph) == ["0 Paris", "1  x "])
+    #expect(graph.count(of: "Odd_Name") == 0)
+    #expect(columns("Odd_Name", in: graph) == ["v:float32[2]"])
+    #expect(
+      try edges(EdgeType("User", "Follows", "User"), "since", "w", in: graph) == [
+        "007>007 null null", "007>Bob\nline 5 1.0;2.0",
+      ])
+    #expect(try edges(EdgeType("User", "Likes", "City"), "x", in: graph) == ["007> x  q"])
+    #expect(graph.count(of: EdgeType("User", "Likes", "User")) == 0)
+  }
+
+  @Test func parquetThatDoesNotFitIsRefusedWithTheFile() throws {
+    let cases: [([String: String], String, String)] = [
+      (["copy.cypher": "COPY City (id) FROM \"City.parquet\";"], "City.parquet", "has 2 columns"),
+      (["City.parquet": "PAR1"], "City.parquet", ""),
+      (["City.parquet": ""], "City.parquet", ""),
+    ]
+    for (changes, place, part) in cases {
+      let workspace = try Workspace()
+      let files = Self.parquet.merging(changes.mapValues { Array($0.utf8) }) { $1 }
+      let folder = try workspace.writeFolder("d", files)
+      expectRefused(at: place, part) { _ = try ingest(folder, in: workspace) }
+    }
+  }
+
   @Test func exportsThatDoNotFitTogetherAreRefusedWithTheFile() throws {
     let city = "CREATE NODE TABLE City (id SERIAL, name STRING, PRIMARY KEY(id));"
     func copy(_ rest: String) -> [String: String?] {
@@ -82,7 +154,7 @@ import Testing
     }
     let cases: [([String: String?], String, String)] = [
       (copy("(id, name) FROM \"City.parquet\" ()"), "copy.cypher", "no name where an option"),
-      (copy("FROM \"City.parquet\""), "City.parquet", "no CSV"),
+      (copy("FROM \"City.parquet\""), "/d", "'City.parquet', which copy.cypher names"),
       (copy("FROM \"City.csv\" (escape='\\\\')"), "City.csv", "escape"),
       (copy("FROM \"City.csv\" (quote='\\'')"), "City.csv", "quote"),
       (copy("FROM \"City.csv\" (delim='ab')"), "City.csv", "delimiter"),
@@ -99,6 +171,10 @@ import Testing
         "'Town'"
       ),
       (["copy.cypher": "COPY Nothing FROM \"City.csv\";"], "copy.cypher", "'Nothing'"),
+      (
+        ["City.json": "", "copy.cypher": "COPY City FROM \"City.json\";"], "City.json",
+        "neither CSV"
+      ),
       (["User.csv": "x\n1,2\n"], "User.csv:1", "has 1 columns"),
       (["City.csv": "a.id,a.name\n0\n"], "City.csv:2", "1 column"),
       (["City.csv": "a.id,a.name\n0,a\n0,b\n"], "City.csv:3", ""),

@@ -229,5 +229,9 @@ import Testing
         "dog [Optional(is_a), Optional(train)] animal",
         "dog [Optional(likes), Optional(test)] cat",
       ])
+    try write(["train.txt": "cat\n"])
+    expectRefused(at: "train.txt:1", "has 1 columns where 3 are named") {
+      _ = try workspace.ingest(options)
+    }
   }
 }

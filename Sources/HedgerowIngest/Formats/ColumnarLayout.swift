@@ -42,7 +42,7 @@ struct ColumnarLayout {
     if let names {
       guard names.count == file.columns.count else {
         throw HedgerowError(
-          .usage, "has \(file.columns.count) columns, but --columns names \(names.count)",
+          .badData, "has \(file.columns.count) columns where \(names.count) are named",
           at: file.name)
       }
       columns = try names.map { try TextLayout.column(named: $0, at: file.name) }

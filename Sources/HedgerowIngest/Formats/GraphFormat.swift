@@ -106,7 +106,7 @@ extension IngestOptions {
       let graph = makeImport()
       switch format {
       case .ogb, .tu, .kuzu, .dglCSV, .graphBolt:
-        try format.read(DatasetFolder(path), into: graph)
+        try format.read(DatasetFolder(path), into: graph, budget: budget)
       case .edgeList:
         guard !isInFolder else {
           throw HedgerowError(

@@ -17,7 +17,7 @@ final class TableSpool {
     @exclusivity(unchecked) fileprivate var bytes: [UInt8] = []
     /// Whether each field was given in any row.
     @exclusivity(unchecked) private(set) var isUsed: [Bool]
-    /// For each field the number of elements of its lists; -1 once they differ.
+    /// For each field the number of elements of its lists; -1 once they differ, or one is empty.
     private(set) var listWidths: [Int]
     @exclusivity(unchecked) private var fieldCount = 0
     @exclusivity(unchecked) private var lineCount = 0
@@ -87,9 +87,21 @@ final class TableSpool {
     func append(list field: UnsafeRawBufferPointer?) {
       append(field)
       guard let field, field.count > 0 else { return }
-      let width = 1 + field.reduce(0) { $0 + ($1 == UInt8(ascii: ";") ? 1 : 0) }
+      let separator = UInt8(ascii: ";")
+      var width = 1
+      var isWhole = true
+      var last = separator
+      for byte in field {
+        if byte == separator {
+          width += 1
+          if last == separator { isWhole = false }
+        }
+        last = byte
+      }
       let known = listWidths[fieldCount - 1]
-      listWidths[fieldCount - 1] = known == 0 || known == width ? width : -1
+      // A vector has no place for an element that is null.
+      let fits = isWhole && last != separator && (known == 0 || known == width)
+      listWidths[fieldCount - 1] = fits ? width : -1
     }
 
     func append(_ field: String?) {

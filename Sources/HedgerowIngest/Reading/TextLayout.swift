@@ -109,7 +109,7 @@ extension TextLayout {
     if let names = hints.names {
       guard names.count == width else {
         throw HedgerowError(
-          .usage, "has \(width) columns, but --columns names \(names.count)", at: place)
+          .badData, "has \(width) columns where \(names.count) are named", at: place)
       }
       columns = try names.map { try Self.column(named: $0, at: place) }
     } else if let header {

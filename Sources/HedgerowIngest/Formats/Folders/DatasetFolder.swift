@@ -60,7 +60,9 @@ extension GraphFormat {
   }
 
   /// Reads the data set that a folder is.
-  func read(_ folder: DatasetFolder, into graph: GraphImport) throws {
+  func read(
+    _ folder: DatasetFolder, into graph: GraphImport, budget: MemoryBudget
+  ) throws {
     guard FileSystem.isDirectory(folder.path) else {
       throw HedgerowError(
         FileSystem.exists(folder.path) ? .badData : .noInput,
@@ -69,7 +71,7 @@ extension GraphFormat {
     switch self {
     case .ogb: try OGBFolder.read(folder, into: graph)
     case .tu: try TUFolder.read(folder, into: graph)
-    case .kuzu: try KuzuFolder.read(folder, into: graph)
+    case .kuzu: try KuzuFolder.read(folder, into: graph, budget: budget)
     case .dglCSV: try DGLFolder.read(folder, into: graph)
     case .graphBolt: try GraphBoltFolder.read(folder, into: graph)
     default: preconditionFailure("\(rawValue) is no format of folders")

@@ -1,8 +1,9 @@
+import HedgerowColumnar
 import HedgerowCore
 import HedgerowMapped
 
-/// What Kuzu's `EXPORT DATABASE 'folder' (format="csv")` writes (https://docs.kuzudb.com/migrate/): the
-/// tables' definitions in `schema.cypher`, and a file of each table, which `copy.cypher` names.
+/// What Kuzu's `EXPORT DATABASE 'folder'` writes (https://docs.kuzudb.com/migrate/): the tables' definitions
+/// in `schema.cypher`, and a file of each table, CSV or Parquet, which `copy.cypher` names.
 ///
 /// A node table is a node type with its primary key as keys, a relationship table an edge type for each
 /// pair of node tables that it joins.
@@ -17,6 +18,7 @@ final class KuzuFolder {
   private let folder: DatasetFolder
   private let graph: GraphImport
   private let schema: KuzuSchema
+  private let budget: MemoryBudget
   private var nodeNames = NameTable()
   private var relationNames = NameTable(areRelations: true)
   private var vector: [UInt8] = []
@@ -25,21 +27,26 @@ final class KuzuFolder {
     folder.has("schema.cypher") && folder.has("copy.cypher")
   }
 
-  static func read(_ folder: DatasetFolder, into graph: GraphImport) throws {
+  static func read(
+    _ folder: DatasetFolder, into graph: GraphImport, budget: MemoryBudget
+  ) throws {
     guard isKnown(folder) else { throw folder.missing("schema.cypher or copy.cypher") }
-    try KuzuFolder(folder, into: graph).read()
+    try KuzuFolder(folder, into: graph, budget: budget).read()
   }
 
-  private init(_ folder: DatasetFolder, into graph: GraphImport) throws {
+  private init(
+    _ folder: DatasetFolder, into graph: GraphImport, budget: MemoryBudget
+  ) throws {
     self.folder = folder
     self.graph = graph
+    self.budget = budget
     schema = try KuzuSchema(folder)
   }
 
   private func read() throws {
     for table in schema.nodes {
       let copies = schema.copies.filter { $0.table == table.name }
-      for copy in copies { try readNodes(table, copy) }
+      for copy in copies { try readNodes(table, copy, isAll: copies.count == 1) }
       if copies.isEmpty { _ = try makeTable(table, table.columns, from: folder.path).table }
     }
     for copy in schema.copies where !schema.nodes.contains(where: { $0.name == copy.table }) {
@@ -51,14 +58,53 @@ final class KuzuFolder {
 
   // MARK: Files
 
-  /// The rows of a file, which must have `width` columns.
+  /// How a database is written so that everything of it can be read.
+  private static let asCSV = "EXPORT DATABASE 'folder' (format=\"csv\", header=true)"
+
+  /// Files are those of the folder, wherever it was when it was written.
+  private func path(of copy: KuzuSchema.Copy) throws -> String {
+    let name = FileSystem.name(of: copy.file)
+    guard folder.has(name) else {
+      throw folder.missing("'\(name.prefix(60))', which copy.cypher names")
+    }
+    return folder.path(name)
+  }
+
+  private func check(width: Int, of place: String, is expected: Int) throws {
+    guard width == expected else {
+      throw HedgerowError(
+        .badData, "has \(width) columns, but copy.cypher and schema.cypher name \(expected)",
+        at: place)
+    }
+  }
+
+  /// Reads a file of columns, which say by themselves of what kinds they are.
+  ///
+  /// - Parameter names: of all columns, as in a header.
+  private func readParquet(
+    _ copy: KuzuSchema.Copy, _ owner: TableOwner, names: [String], isAll: Bool
+  ) throws {
+    let path = try path(of: copy)
+    let columns = try ColumnarFormat.parquet.open(path, called: path, budget: budget).columns
+    try check(width: columns.count, of: path, is: names.count)
+    for column in columns {
+      guard case .refused(let message) = column.content else { continue }
+      throw HedgerowError(
+        .badData,
+        "column '\(column.name.prefix(60))' \(message); it is text where it is written with "
+          + Self.asCSV, at: path)
+    }
+    let table = TableFiles(
+      owner: owner, files: [(path, path)], columns: names, keys: nil, areAll: isAll, arrays: [])
+    try ColumnarTable.read(table, into: graph, budget: budget)
+  }
+
+  /// The rows of a file of text, which must have `width` columns.
   private func rows(_ copy: KuzuSchema.Copy, width: Int) throws -> DelimitedRows {
-    // Files are those of the folder, wherever it was when it was written.
-    let path = folder.path(FileSystem.name(of: copy.file))
+    let path = try path(of: copy)
     func refuse(_ message: String) -> HedgerowError { HedgerowError(.badData, message, at: path) }
     guard copy.file.hasSuffix(".csv") else {
-      throw refuse(
-        "is no CSV: write it with EXPORT DATABASE 'folder' (format=\"csv\", header=true)")
+      throw refuse("is neither CSV nor Parquet: write it with \(Self.asCSV)")
     }
     for option in ["quote", "escape"] {
       guard let value = copy.options[option], value != "\"" else { continue }
@@ -72,12 +118,7 @@ final class KuzuFolder {
     let hasHeader = copy.options["header"]?.lowercased() == "true"
     let rows = try DelimitedRows(
       path, called: path, delimiter: byte, header: hasHeader ? .present : .absent, into: graph)
-    guard rows.columnCount == width || rows.columnCount == 0 else {
-      throw HedgerowError(
-        .badData,
-        "has \(rows.columnCount) columns, but copy.cypher and schema.cypher name \(width)",
-        at: "\(path):1")
-    }
+    if rows.columnCount > 0 { try check(width: rows.columnCount, of: "\(path):1", is: width) }
     return rows
   }
 
@@ -110,13 +151,20 @@ final class KuzuFolder {
     return (rows, made)
   }
 
-  private func readNodes(_ table: KuzuSchema.NodeTable, _ copy: KuzuSchema.Copy) throws {
+  private func readNodes(
+    _ table: KuzuSchema.NodeTable, _ copy: KuzuSchema.Copy, isAll: Bool
+  ) throws {
     let listed = try columns(copy.columns, of: table.columns, at: table.name)
     guard let key = listed.firstIndex(where: { $0.name == table.key }) else {
       throw HedgerowError(
         .badData,
         "does not name the key '\(table.key)' of '\(table.name)', without which nobody knows "
           + "the ends of edges", at: folder.path("copy.cypher"))
+    }
+    if copy.isParquet {
+      var names = NameTable(reserved: ["id"])
+      let header = listed.map { $0.name == table.key ? "id" : Self.header($0, &names) }
+      return try readParquet(copy, .nodes(type(table.name)), names: header, isAll: isAll)
     }
     let rows = try rows(copy, width: listed.count)
     let (spooled, made) = try makeTable(table, listed, from: rows.name)
@@ -154,12 +202,15 @@ final class KuzuFolder {
   private func readEdges(_ copy: KuzuSchema.Copy) throws {
     let (table, from, to) = try rel(copy)
     let listed = try columns(copy.columns, of: table.columns, at: table.name)
-    let rows = try rows(copy, width: 2 + listed.count)
+    let type = EdgeType(type(from), relationNames.name(for: table.name), type(to))
     var names = NameTable(reserved: ["source", "target"])
+    if copy.isParquet {
+      let header = ["source", "target"] + listed.map { Self.header($0, &names) }
+      return try readParquet(copy, .edges(type), names: header, isAll: false)
+    }
+    let rows = try rows(copy, width: 2 + listed.count)
     let made = listed.map { Self.column($0, &names) }
-    let spooled = try graph.makeTable(
-      EdgeType(type(from), relationNames.name(for: table.name), type(to)), made.map(\.column),
-      from: rows.name)
+    let spooled = try graph.makeTable(type, made.map(\.column), from: rows.name)
     while try rows.next() {
       for end in 0..<2 { rows.withText(end) { spooled.append($0) } }
       for (place, column) in made.enumerated() {
@@ -209,6 +260,13 @@ final class KuzuFolder {
       }
     }
     return Column(column: .init(name, isText: true), conversion: .none)
+  }
+
+  /// As in the header of a file of columns: of vectors with their width, which no row may tell.
+  private static func header(_ column: KuzuSchema.Column, _ names: inout NameTable) -> String {
+    let column = Self.column(column, &names).column
+    if case .vector? = column.kind { return column.spelled }
+    return column.name
   }
 
   private func append(

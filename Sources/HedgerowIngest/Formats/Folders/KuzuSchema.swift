@@ -25,6 +25,8 @@ struct KuzuSchema {
     var file: String
     /// In small letters.
     var options: [String: String] = [:]
+
+    var isParquet: Bool { file.hasSuffix(".parquet") }
   }
 
   private(set) var nodes: [NodeTable] = []
