@@ -27,7 +27,7 @@ import Testing
       let path = "\(workspace.path)/\(index).tsv"
       var text = ""
       for line in 1...60_000 {
-        switch random.next(below: oneIn) {
+        switch line == 1 ? 2 : random.next(below: oneIn) {
         case 0:
           text += "1\tmiddle\n"
           expected[index].append("\(path):\(line): has 2 columns where 3 are expected")
@@ -181,7 +181,7 @@ import Testing
     let workspace = try Workspace()
     _ = try workspace.write("1\t2\n3\n", to: "e.tsv")
     let spec = try workspace.write(
-      "edges: {\"p:cites:p\": e.tsv}\non-error: report\nbad-lines: bad.txt\n", to: "import.yaml")
+      "edges:\n  \"p:cites:p\": e.tsv\non-error: report\nbad-lines: bad.txt\n", to: "import.yaml")
     _ = try workspace.ingest(IngestOptions(spec: spec))
     #expect(
       try lines(of: "\(workspace.path)/bad.txt") == [
