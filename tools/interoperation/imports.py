@@ -253,6 +253,12 @@ def check_npy(comparison, hedgerow):
         "int64, exact in float32": random.integers(-(2**24), 2**24, (50, 2)),
         "float32, one dimension": random.normal(size=50).astype("f4"),
         "int64, one dimension": random.integers(-(2**60), 2**60, 50),
+        "int16": random.integers(-(2**15), 2**15, (50, 2)).astype("i2"),
+        "uint16, big-endian": random.integers(0, 2**16, (50, 2)).astype(">u2"),
+        "Fortran order": numpy.asfortranarray(random.normal(size=(50, 3)).astype("f4")),
+        "big-endian": random.normal(size=(50, 3)).astype(">f4"),
+        "float64, exact in float32": random.normal(size=(50, 3)).astype("f4").astype("f8"),
+        "float64, one dimension": random.normal(size=50),
         "a part of an array": numpy.arange(200, dtype="f4").reshape(50, 4)[:, 1:3],
     }
     for what, array in arrays.items():
@@ -266,9 +272,7 @@ def check_npy(comparison, hedgerow):
         check_array(comparison, hedgerow, f"version {version}", ingest(path), arrays["float32"])
     # What is not read is refused by one line that says what to do.
     for what, array, says in [
-        ("Fortran order", numpy.asfortranarray(arrays["float32"]), "numpy.ascontiguousarray"),
-        ("big-endian", arrays["float32"].astype(">f4"), "little-endian"),
-        ("float64", arrays["float32"].astype("f8"), "float32"),
+        ("complex numbers", arrays["float32"].astype("c8"), "c8"),
         ("a NaN", numpy.full((50, 2), math.nan, "f4"), "finite"),
         ("49 rows", arrays["float32"][:49], "49"),
         ("three dimensions", numpy.zeros((50, 2, 2), "f4"), "dimensions"),
