@@ -29,6 +29,7 @@ struct HedgerowCommand: AsyncParsableCommand {
     LostMappings.endProcess(
       status: HedgerowError.Code.damaged.rawValue, prefix: "hedgerow: ")
     Heap.returnLargeBlocks()
+    OpenFiles.raiseLimit()
     do {
       var command = try parseAsRoot()
       if var asynchronous = command as? any AsyncParsableCommand {

@@ -20,6 +20,27 @@ import Testing
     }
   }
 
+  /// Whatever the shell allows: a column is a file.
+  @Test func aTableHasMoreColumnsThanFilesMayBeOpen() throws {
+    try withTemporaryDirectory { path in
+      let columns = (0..<600).map { "c\($0)" }
+      let row = columns.map { _ in "1" }
+      let text = ["id", "a", "b"].enumerated().map { line, key in
+        ([key] + (line == 0 ? columns : row)).joined(separator: ",")
+      }
+      try text.joined(separator: "\n").write(
+        toFile: "\(path)/n.csv", atomically: true, encoding: .utf8)
+      let run = try CommandLineRun(
+        program: URL(fileURLWithPath: "/bin/sh"),
+        arguments: [
+          "-c", "ulimit -S -n 256 && exec \"$0\" \"$@\"", CommandLineRun.tool.path, "ingest",
+          "\(path)/store", "--nodes", "p=\(path)/n.csv", "--json",
+        ])
+      #expect(run.status == 0, "\(run.errors)")
+      #expect(try object(run.output)["nodes"] as? [String: Int] == ["p": 2])
+    }
+  }
+
   @Test func typesFeaturesAndSplitsGoInByTheirOptions() throws {
     try withTemporaryDirectory { path in
       let (nodes, edges) = ("\(path)/nodes.csv", "\(path)/edges.txt")

@@ -91,7 +91,7 @@ import Testing
       ("id:float\n1\n", TextLayoutHints(), "keys are int or string"),
       ("", TextLayoutHints(header: .present), "empty"),
       ("\n\n", TextLayoutHints(), "empty"),
-      ("1,2\n", TextLayoutHints(names: ["id"]), "names 1"),
+      ("1,2\n", TextLayoutHints(names: ["id"]), "where 1 are named"),
     ]
     for (text, hints, part) in cases {
       let error = #expect(throws: HedgerowError.self) {

@@ -4,19 +4,32 @@ import importlib.metadata
 import platform
 import sys
 
+import columnar
 import exports
+import folders
 import imports
 from compare import Comparison, Hedgerow
 from store import AwkwardStore
 
 
+EXPORTS = exports.all + [
+    ("parquet", "pyarrow.parquet", columnar.check_parquet_export),
+    ("graphbolt", "numpy, pyyaml", folders.check_graphbolt),
+]
+IMPORTS = imports.all + [
+    ("parquet", "pyarrow.parquet", columnar.check_parquet),
+    ("arrow", "pyarrow.ipc, feather", columnar.check_arrow),
+    ("kuzu", "kuzu, EXPORT DATABASE", folders.check_kuzu),
+]
+
+
 def main():
     hedgerow = Hedgerow(sys.argv[1], sys.argv[2])
     chosen = set(sys.argv[3:])
-    known = {"store"} | {name for name, *_ in exports.all + imports.all}
+    known = {"store"} | {name for name, *_ in EXPORTS + IMPORTS}
     if chosen - known:
         sys.exit(f"no format '{min(chosen - known)}': there are {', '.join(sorted(known))}")
-    tools = ["networkx", "scipy", "numpy", "rdflib"]
+    tools = ["networkx", "scipy", "numpy", "rdflib", "pyarrow", "kuzu", "pyyaml"]
     versions = [f"{tool} {importlib.metadata.version(tool)}" for tool in tools]
     print(f"Python {platform.python_version()}, {', '.join(versions)}\n")
     print("| | format | written by | read by | compared | |")
@@ -40,9 +53,9 @@ def main():
 
     store = AwkwardStore(hedgerow)
     run("out", "store", "hedgerow ingest", "hedgerow nodes, info", store.check)
-    for name, reader, check in exports.all:
+    for name, reader, check in EXPORTS:
         run("out", name, "hedgerow export", reader, check, store)
-    for name, writer, check in imports.all:
+    for name, writer, check in IMPORTS:
         run("in", name, writer, "hedgerow ingest", check, hedgerow)
     for direction, name, differences in failed:
         print(f"\n{direction} {name}:")

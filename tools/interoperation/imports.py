@@ -106,9 +106,10 @@ def matrices():
     yield "without entries", scipy.sparse.csr_array((4, 4))
 
 
-def entries(matrix):
+def entries(matrix, first=1):
+    """Values by row and column, which are counted from `first`."""
     matrix = scipy.sparse.coo_array(matrix)
-    return {(int(i) + 1, int(j) + 1): value.item() for i, j, value in zip(*matrix.coords, matrix.data)}
+    return {(int(i) + first, int(j) + first): value.item() for i, j, value in zip(*matrix.coords, matrix.data)}
 
 
 def check_matrix(comparison, hedgerow, what, path, expected, shape):
@@ -137,6 +138,34 @@ def check_matrix_market(comparison, hedgerow):
     store = hedgerow.ingest(path)
     comparison.bags("pattern", [arc[1:3] for arc in hedgerow.edges(store)], [(str(i), str(i)) for i in (1, 2, 3)])
     return "real, integer, complex, pattern; general, symmetric, skew-symmetric, hermitian; dense"
+
+
+def check_npz(comparison, hedgerow):
+    for what, matrix in matrices():
+        for make in (scipy.sparse.csr_array, scipy.sparse.csc_array, scipy.sparse.coo_array, scipy.sparse.csr_matrix):
+            path = hedgerow.new(".npz")
+            matrix = make(matrix)
+            if matrix.dtype.kind == "c":
+                scipy.sparse.save_npz(path, matrix)
+                message = hedgerow.refusal("ingest", hedgerow.new(), path)
+                comparison.equal(f"{what} is refused by its array", "data" in (message or ""), True)
+                continue
+            for compressed in (True, False):
+                scipy.sparse.save_npz(path, matrix, compressed=compressed)
+                check_matrix(comparison, hedgerow, f"{what}, {matrix.format}", path, entries(matrix, 0), matrix.shape)
+    whole = scipy.sparse.csr_array(numpy.array([[0, 7, 0], [1, 0, 100]]))
+    for kind in ("bool", "int8", "uint8", "int16", "int32", "float32"):
+        path = hedgerow.new(".npz")
+        matrix = whole.astype(kind)
+        scipy.sparse.save_npz(path, matrix)
+        expected = {place: int(value) if kind == "bool" else value for place, value in entries(matrix, 0).items()}
+        check_matrix(comparison, hedgerow, kind, path, expected, matrix.shape)
+    for make in (scipy.sparse.bsr_array, scipy.sparse.dia_array):
+        path = hedgerow.new(".npz")
+        scipy.sparse.save_npz(path, make(whole))
+        message = hedgerow.refusal("ingest", hedgerow.new(), path)
+        comparison.equal("another format is refused", "tocsr" in (message or ""), True)
+    return "csr, csc, coo, square and not, deflated and not; eight dtypes; what is refused"
 
 
 # MARK: rdflib
@@ -224,6 +253,12 @@ def check_npy(comparison, hedgerow):
         "int64, exact in float32": random.integers(-(2**24), 2**24, (50, 2)),
         "float32, one dimension": random.normal(size=50).astype("f4"),
         "int64, one dimension": random.integers(-(2**60), 2**60, 50),
+        "int16": random.integers(-(2**15), 2**15, (50, 2)).astype("i2"),
+        "uint16, big-endian": random.integers(0, 2**16, (50, 2)).astype(">u2"),
+        "Fortran order": numpy.asfortranarray(random.normal(size=(50, 3)).astype("f4")),
+        "big-endian": random.normal(size=(50, 3)).astype(">f4"),
+        "float64, exact in float32": random.normal(size=(50, 3)).astype("f4").astype("f8"),
+        "float64, one dimension": random.normal(size=50),
         "a part of an array": numpy.arange(200, dtype="f4").reshape(50, 4)[:, 1:3],
     }
     for what, array in arrays.items():
@@ -237,9 +272,7 @@ def check_npy(comparison, hedgerow):
         check_array(comparison, hedgerow, f"version {version}", ingest(path), arrays["float32"])
     # What is not read is refused by one line that says what to do.
     for what, array, says in [
-        ("Fortran order", numpy.asfortranarray(arrays["float32"]), "numpy.ascontiguousarray"),
-        ("big-endian", arrays["float32"].astype(">f4"), "little-endian"),
-        ("float64", arrays["float32"].astype("f8"), "float32"),
+        ("complex numbers", arrays["float32"].astype("c8"), "c8"),
         ("a NaN", numpy.full((50, 2), math.nan, "f4"), "finite"),
         ("49 rows", arrays["float32"][:49], "49"),
         ("three dimensions", numpy.zeros((50, 2, 2), "f4"), "dimensions"),
@@ -322,6 +355,7 @@ all = [
     ("graphml", "networkx.write_graphml", check_graphml),
     ("edge-list", "networkx.write_edgelist", check_edge_lists),
     ("matrix-market", "scipy.io.mmwrite", check_matrix_market),
+    ("scipy", "scipy.sparse.save_npz", check_npz),
     ("n-triples", "rdflib", check_n_triples),
     ("n-quads", "rdflib", check_n_quads),
     ("npy", "numpy.save", check_npy),

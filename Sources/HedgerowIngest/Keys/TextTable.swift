@@ -14,9 +14,13 @@ package final class TextTable {
   package typealias Text = UnsafeBufferPointer<UInt8>
 
   private var table = hr_table()
-  private var arenaCapacity = 1 << 12
-  private var entryCapacity = 1 << 8
-  private var slotCount = 1 << 9
+  // Small to begin with: a table with many columns has one of these for each.
+  private static let leastArena = 1 << 8
+  private static let leastEntries = 1 << 4
+  private static let leastSlots = 1 << 5
+  private var arenaCapacity = TextTable.leastArena
+  private var entryCapacity = TextTable.leastEntries
+  private var slotCount = TextTable.leastSlots
 
   package var count: Int { Int(table.count) }
   /// Bytes of all texts.
@@ -31,9 +35,9 @@ package final class TextTable {
   }
 
   private func begin() {
-    arenaCapacity = 1 << 12
-    entryCapacity = 1 << 8
-    slotCount = 1 << 9
+    arenaCapacity = Self.leastArena
+    entryCapacity = Self.leastEntries
+    slotCount = Self.leastSlots
     table = hr_table(
       slots: Self.zeroed(slotCount), mask: UInt64(slotCount - 1),
       entries: Self.resized(nil, to: entryCapacity), arena: Self.resized(nil, to: arenaCapacity),
