@@ -77,7 +77,9 @@ private struct ImportSpec {
 
   private mutating func readNodes(_ type: NodeType, _ node: YAMLNode) throws {
     let own = ["key", "split", "features", "sets", "membership"]
-    try node.checkKeys(["file", "files"] + own + Self.layoutKeys, of: "types of nodes")
+    if node.isMapping {
+      try node.checkKeys(["file", "files"] + own + Self.layoutKeys, of: "types of nodes")
+    }
     var membership: [(column: String, type: EdgeType)] = []
     for (column, edge) in try node["membership"]?.entries(of: "columns of memberships") ?? [] {
       let edge = try EdgeType(validating: edge.text(of: "an edge type"))
@@ -144,10 +146,12 @@ private struct ImportSpec {
 
   private mutating func readEdges(_ type: EdgeType, _ node: YAMLNode) throws {
     let own = ["source", "target"]
-    try node.checkKeys(
-      ["file", "files", "offsets", "undirected", "time", "weight", "combine"] + own
-        + Self.layoutKeys,
-      of: "types of edges")
+    if node.isMapping {
+      try node.checkKeys(
+        ["file", "files", "offsets", "undirected", "time", "weight", "combine"] + own
+          + Self.layoutKeys,
+        of: "types of edges")
+    }
     for (path, file) in try files(of: node) {
       var edges = IngestOptions.EdgeFile(type, path)
       for part in [node, file].compactMap({ $0 }) {
