@@ -54,8 +54,9 @@ import Testing
     let graph = try ingest(workspace.writeFolder("d", Self.files), in: workspace)
     #expect(
       columns("User", in: graph) == [
-        "age:int64", "score:float64", "ok:bool", "born:string", "emb:float32[3]", "tags:string",
-        "runs:int32[2]", "bl:bytes", "st:string", "u32:int64", "dec:float64",
+        "age:int64", "score:float64", "ok:bool", "born:categorical", "emb:float32[3]",
+        "tags:string",
+        "runs:int32[2]", "bl:bytes", "st:categorical", "u32:int64", "dec:float64",
       ])
     #expect(
       try nodes(
