@@ -75,23 +75,44 @@ uint8_t *hr_sort_records(uint8_t *records, uint8_t *scratch, size_t count, size_
   return from;
 }
 
+// Texts that agree in their first `shared` bytes; `prefixes` are the 8 bytes behind those.
 static inline int text_precedes(const uint8_t *arena, const hr_text *texts,
-                                const uint64_t *prefixes, uint32_t a, uint32_t b) {
+                                const uint64_t *prefixes, size_t shared, uint32_t a, uint32_t b) {
   if (prefixes[a] != prefixes[b]) return prefixes[a] < prefixes[b];
-  const uint32_t m = texts[a].count, n = texts[b].count, least = m < n ? m : n;
-  if (least > 8) {
-    const int order = memcmp(arena + texts[a].offset + 8, arena + texts[b].offset + 8, least - 8);
+  const size_t m = texts[a].count, n = texts[b].count, least = m < n ? m : n, seen = shared + 8;
+  if (least > seen) {
+    const int order =
+        memcmp(arena + texts[a].offset + seen, arena + texts[b].offset + seen, least - seen);
     if (order) return order < 0;
   }
   return m < n;
 }
 
+/// How many bytes all texts begin with alike.
+static size_t shared_prefix(const uint8_t *arena, const hr_text *texts, size_t count) {
+  const uint8_t *first = arena + texts[0].offset;
+  size_t shared = texts[0].count;
+  for (size_t i = 1; i < count && shared; i++) {
+    const uint8_t *text = arena + texts[i].offset;
+    if (texts[i].count < shared) shared = texts[i].count;
+    if (!memcmp(first, text, shared)) continue;
+    size_t same = 0;
+    while (first[same] == text[same]) same++;
+    shared = same;
+  }
+  return shared;
+}
+
 void hr_sort_texts(const uint8_t *arena, const hr_text *texts, uint64_t *prefixes, uint32_t *order,
                    uint32_t *scratch, size_t count) {
+  if (!count) return;
+  // Keys often begin alike, as "user-000": the bytes that tell them apart come behind that.
+  const size_t shared = shared_prefix(arena, texts, count);
   for (size_t i = 0; i < count; i++) {
     const hr_text text = texts[i];
+    const size_t left = text.count - shared;
     uint8_t first[8] = {0};
-    memcpy(first, arena + text.offset, text.count < 8 ? text.count : 8);
+    memcpy(first, arena + text.offset + shared, left < 8 ? left : 8);
     uint64_t word;
     memcpy(&word, first, 8);
     prefixes[i] = __builtin_bswap64(word);
@@ -103,7 +124,8 @@ void hr_sort_texts(const uint8_t *arena, const hr_text *texts, uint64_t *prefixe
       const size_t end = begin + 2 * run < count ? begin + 2 * run : count;
       size_t a = begin, b = middle, out = begin;
       while (a < middle && b < end)
-        to[out++] = text_precedes(arena, texts, prefixes, from[b], from[a]) ? from[b++] : from[a++];
+        to[out++] = text_precedes(arena, texts, prefixes, shared, from[b], from[a]) ? from[b++]
+                                                                                    : from[a++];
       memcpy(to + out, from + a, (middle - a) * sizeof *to);
       out += middle - a;
       memcpy(to + out, from + b, (end - b) * sizeof *to);

@@ -53,7 +53,7 @@ import Testing
     }
   }
 
-  @Test func textsAreSortedByTheirBytes() {
+  @Test(arguments: [0, 3, 8, 13]) func textsAreSortedByTheirBytes(shared: Int) {
     let seed: UInt64 = 53
     print("seed \(seed)")
     var random = RandomStream(seed: seed)
@@ -61,7 +61,8 @@ import Testing
     var texts: [hr_text] = []
     for _ in 0..<5000 {
       let count = Int(random.next(below: 20))
-      texts.append(hr_text(offset: UInt64(arena.count), count: UInt32(count), tag: 0))
+      texts.append(hr_text(offset: UInt64(arena.count), count: UInt32(shared + count), tag: 0))
+      arena += [UInt8](repeating: 120, count: shared)
       // Long shared prefixes, so that the first 8 bytes do not decide.
       arena += (0..<count).map { $0 < 9 ? 97 : UInt8(97 + random.next(below: 3)) }
     }

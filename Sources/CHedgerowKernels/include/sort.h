@@ -13,7 +13,7 @@ uint8_t *hr_sort_records(uint8_t *records, uint8_t *scratch, size_t count, size_
                          size_t key_width);
 
 /// Sorts `order` (indices of texts) by the bytes of `texts[order[i]]`; stable. `prefixes[i]` is
-/// filled with the first 8 bytes of text i, big-endian; `scratch` has room for `count`.
+/// filled with the first 8 bytes of text i behind what all texts begin with alike, big-endian; `scratch` has room for `count`.
 typedef struct hr_text {
   uint64_t offset;
   uint32_t count;
