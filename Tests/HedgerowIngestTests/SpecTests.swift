@@ -205,6 +205,12 @@ import Testing
     }
   }
 
+  @Test func anEmptyFileHasNoTriples() throws {
+    var options = IngestOptions()
+    options.graphs = [.init(try workspace.write("", to: "t.txt"), as: .triples)]
+    expectRefused(at: "t.txt", "empty") { _ = try workspace.ingest(options) }
+  }
+
   /// Triples of several files say which one they are from.
   @Test func triplesAreEdgesOfOneType() throws {
     try write([

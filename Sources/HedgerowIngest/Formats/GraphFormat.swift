@@ -118,6 +118,9 @@ extension IngestOptions {
         lists.append(list)
         continue
       case .triples:
+        guard try FileSystem.byteCount(of: path) > 0 else {
+          throw HedgerowError(.badData, "is empty", at: name)
+        }
         triples.add(path, called: name)
         continue
       case .propertyCSV:
