@@ -39,7 +39,16 @@ func train(
 @Suite struct TrainerTests {
   /// What somebody reaches who knows how the graph was made, and looks two hops far.
   @Test func aHomophilousGraphIsLearnedNearlyAsWellAsCanBe() async throws {
-    let seed = printedSeed()
+    // One graph and one training vary by more than what is asked of them on average.
+    let first = printedSeed()
+    var gaps: [Double] = []
+    for seed in first..<first + 3 { gaps.append(try await gapToTheBest(seed: seed)) }
+    print("gaps \(gaps)")
+    #expect(gaps.reduce(0, +) / 3 < 0.08)
+  }
+
+  /// How much less than the best accuracy within two hops is reached.
+  private func gapToTheBest(seed: UInt64) async throws -> Double {
     let directory = TemporaryDirectory()
     var blocks = BlockStore(nodes: 3000, classes: 4, width: 16)
     blocks.options.homophily = 0.7
@@ -56,11 +65,12 @@ func train(
     print("accuracy \(test.accuracy); without the graph \(best[0]), within two hops \(best[2])")
     #expect(test.count == (0..<3000).count { graph.split(of: $0) == .test })
     #expect(best[2] > best[0] + 0.1, "the graph says more than the features")
-    #expect(test.accuracy > max(best[0], best[2] - 0.1))
+    #expect(test.accuracy > best[0], "the graph was of use")
     #expect(test.accuracy < best[2] + 0.05, "better than possible is a leak")
     let seeds = (0..<3000).count { graph.split(of: $0) == .train }
     #expect(report.steps == report.epochs * ((seeds + 255) / 256))
     #expect(report.metrics.map(\.set) == ["valid", "test"])
+    return best[2] - test.accuracy
   }
 
   @Test(arguments: [false, true]) func theBitsAreTheSameForAnyThreads(hasTags: Bool) async throws {
