@@ -29,7 +29,7 @@ public final class NDParameter<Scalar: TensorScalar>: @unchecked Sendable {
   public init(_ value: NDTensor<Scalar>) {
     shape = value.shape
     distribution = .constant(0)
-    stored = value.detached
+    stored = value.detached.contiguous
   }
 
   public var count: Int { shape.reduce(1, *) }
@@ -49,7 +49,7 @@ public final class NDParameter<Scalar: TensorScalar>: @unchecked Sendable {
     set {
       require(
         newValue.shape == shape, "a parameter of shape \(shape) cannot hold \(newValue.shape)")
-      stored = newValue.detached
+      stored = newValue.detached.contiguous
     }
   }
 
@@ -124,6 +124,7 @@ public struct NDGradients<Scalar: TensorScalar>: Sendable {
   }
 
   /// Parameter by parameter; one that is missing counts as zero.
+  @specialized(where Scalar == Float)
   public static func + (a: NDGradients, b: NDGradients) -> NDGradients {
     var sum = a
     for parameter in b.parameters {
@@ -139,6 +140,7 @@ public struct NDGradients<Scalar: TensorScalar>: Sendable {
   }
 
   /// Every gradient times one number.
+  @specialized(where Scalar == Float)
   public static func * (factor: Scalar, gradients: NDGradients) -> NDGradients {
     var scaled = gradients
     for parameter in gradients.parameters {

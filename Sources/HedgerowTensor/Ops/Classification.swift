@@ -5,6 +5,7 @@ private let rowsPerPart = 256
 
 /// exp(x) / sum of exp(x) along an axis, the last one unless another is named: the probabilities
 /// that logits stand for.
+@specialized(where Scalar == Float)
 public func softmax<Scalar>(_ x: NDTensor<Scalar>, along axis: Int = -1) -> NDTensor<Scalar> {
   alongLast(x, axis) { x in
     let y = rowwise(x, Scalar.kernels.softmax)
@@ -13,6 +14,7 @@ public func softmax<Scalar>(_ x: NDTensor<Scalar>, along axis: Int = -1) -> NDTe
 }
 
 /// x - log(sum of exp(x)) along an axis, the last one unless another is named.
+@specialized(where Scalar == Float)
 public func logSoftmax<Scalar>(_ x: NDTensor<Scalar>, along axis: Int = -1) -> NDTensor<Scalar> {
   alongLast(x, axis) { x in
     let y = rowwise(x, Scalar.kernels.logSoftmax)
@@ -38,9 +40,10 @@ private func rowwise<Scalar>(
 ) -> NDTensor<Scalar> {
   let y = NDTensor<Scalar>(uninitialized: x.shape)
   guard x.count > 0, let width = x.shape.last else { return y }
+  let (from, to) = (x.storage.base, y.storage.base)
   Compute.forEachPart(of: x.count / width, size: rowsPerPart) { rows in
     let first = rows.lowerBound * width
-    kernel(y.storage.base + first, x.storage.base + first, rows.count, width)
+    kernel(to + first, from + first, rows.count, width)
   }
   return y
 }
@@ -53,15 +56,16 @@ private func rowwise<Scalar>(
 ) -> NDTensor<Scalar> {
   let dx = NDTensor<Scalar>(uninitialized: y.shape)
   guard y.count > 0, let width = y.shape.last else { return dx }
+  let from = dy.storage.base
   Compute.forEachPart(of: y.count / width, size: rowsPerPart) { rows in
     let first = rows.lowerBound * width
-    kernel(
-      dx.storage.base + first, dy.storage.base + first, y.storage.base + first, rows.count, width)
+    kernel(dx.storage.base + first, from + first, y.storage.base + first, rows.count, width)
   }
   return dx
 }
 
 /// The column of the largest element of each row, the first of equals.
+@specialized(where Scalar == Float)
 public func argMax<Scalar>(_ x: NDTensor<Scalar>) -> [Int32] {
   require(x.shape.count == 2 && x.shape[1] > 0, "no largest column in shape \(x.shape)")
   return [Int32](unsafeUninitializedCapacity: x.shape[0]) { buffer, count in
@@ -80,6 +84,7 @@ public func argMax<Scalar>(_ x: NDTensor<Scalar>) -> [Int32] {
 ///
 /// Shapes: `logits` [rows, classes], `labels` [rows]; a label of -1 leaves its row out. Traps on
 /// any other label outside the classes.
+@specialized(where Scalar == Float)
 public func crossEntropy<Scalar>(
   _ logits: NDTensor<Scalar>, _ labels: [Int32]
 ) -> NDTensor<Scalar> {
@@ -122,6 +127,7 @@ public func crossEntropy<Scalar>(
 /// 1 - smoothing, and smoothing is spread evenly over all classes.
 ///
 /// Source: Szegedy et al., Rethinking the Inception Architecture for Computer Vision, CVPR 2016.
+@specialized(where Scalar == Float)
 public func crossEntropy<Scalar>(
   _ logits: NDTensor<Scalar>, _ labels: [Int32], smoothing: Double
 ) -> NDTensor<Scalar> {
@@ -137,6 +143,7 @@ public func crossEntropy<Scalar>(
 /// independent yes-or-no answers. Traps when there are none.
 ///
 /// Shapes: logits and targets alike; targets are in 0...1 and constants.
+@specialized(where Scalar == Float)
 public func binaryCrossEntropy<Scalar>(
   _ logits: NDTensor<Scalar>, _ targets: NDTensor<Scalar>
 ) -> NDTensor<Scalar> {
