@@ -4,22 +4,16 @@ import CHedgerowKernels
 /// An element type that tensors compute in: `Float`, and `Double` to check gradients in.
 public protocol TensorScalar: BinaryFloatingPoint, Sendable {
   static var kernels: Kernels<Self> { get }
+  static var layerKernels: LayerKernels<Self> { get }
 }
 
 extension Float: TensorScalar {
   public static let kernels = Kernels<Float>(
     fill: hr_fill_f32, add: hr_add_f32, scale: hr_scale_f32, unary: hr_unary_f32,
     unaryBackward: hr_unary_backward_f32, binary: hr_binary_f32, chosen: hr_chosen_f32,
-    relu: hr_relu_f32, reluBackward: hr_relu_backward_f32, dropout: hr_dropout_f32,
-    addBias: hr_add_bias_f32, addBiasRelu: hr_add_bias_relu_f32,
     columnSums: hr_column_sums_f32, sum: hr_sum_f32, uniform: hr_uniform_f32,
-    softmax: hr_softmax_f32, softmaxBackward: hr_softmax_backward_f32,
-    logSoftmax: hr_log_softmax_f32, logSoftmaxBackward: hr_log_softmax_backward_f32,
     unitRows: hr_unit_rows_f32, unitRowsBackward: hr_unit_rows_backward_f32,
-    binaryCrossEntropy: hr_binary_cross_entropy_f32,
-    binaryCrossEntropyBackward: hr_binary_cross_entropy_backward_f32,
-    crossEntropy: hr_cross_entropy_f32,
-    crossEntropyBackward: hr_cross_entropy_backward_f32, argMax: hr_arg_max_f32,
+    argMax: hr_arg_max_f32,
     gatherRows: hr_gather_rows_f32,
     segmentSum: hr_segment_sum_f32, segmentMeanBackward: hr_segment_mean_backward_f32,
     segmentWeightedSum: hr_segment_weighted_sum_f32, segmentDot: hr_segment_dot_f32,
@@ -35,16 +29,9 @@ extension Double: TensorScalar {
   public static let kernels = Kernels<Double>(
     fill: hr_fill_f64, add: hr_add_f64, scale: hr_scale_f64, unary: hr_unary_f64,
     unaryBackward: hr_unary_backward_f64, binary: hr_binary_f64, chosen: hr_chosen_f64,
-    relu: hr_relu_f64, reluBackward: hr_relu_backward_f64, dropout: hr_dropout_f64,
-    addBias: hr_add_bias_f64, addBiasRelu: hr_add_bias_relu_f64,
     columnSums: hr_column_sums_f64, sum: hr_sum_f64, uniform: hr_uniform_f64,
-    softmax: hr_softmax_f64, softmaxBackward: hr_softmax_backward_f64,
-    logSoftmax: hr_log_softmax_f64, logSoftmaxBackward: hr_log_softmax_backward_f64,
     unitRows: hr_unit_rows_f64, unitRowsBackward: hr_unit_rows_backward_f64,
-    binaryCrossEntropy: hr_binary_cross_entropy_f64,
-    binaryCrossEntropyBackward: hr_binary_cross_entropy_backward_f64,
-    crossEntropy: hr_cross_entropy_f64,
-    crossEntropyBackward: hr_cross_entropy_backward_f64, argMax: hr_arg_max_f64,
+    argMax: hr_arg_max_f64,
     gatherRows: hr_gather_rows_f64,
     segmentSum: hr_segment_sum_f64, segmentMeanBackward: hr_segment_mean_backward_f64,
     segmentWeightedSum: hr_segment_weighted_sum_f64, segmentDot: hr_segment_dot_f64,
@@ -70,25 +57,11 @@ public struct Kernels<Scalar>: Sendable {
   let unaryBackward: @Sendable (hr_unary, Output?, Input?, Input?, Input?, Scalar, Int) -> Void
   let binary: @Sendable (hr_binary, Output?, Input?, Int, Input?, Int, Int) -> Void
   let chosen: @Sendable (hr_binary, Output?, Input?, Input?, Input?, Int) -> Void
-  let relu: @Sendable (Output?, Input?, Int) -> Void
-  let reluBackward: @Sendable (Output?, Input?, Input?, Scalar, Int) -> Void
-  let dropout: @Sendable (Output?, Input?, Scalar, UInt32, UInt64, UInt64, Int) -> Void
-  let addBias: @Sendable (Output?, Input?, Int, Int) -> Void
-  let addBiasRelu: @Sendable (Output?, Input?, Int, Int) -> Void
   let columnSums: @Sendable (Output?, Input?, Int, Int) -> Void
   let sum: @Sendable (Input?, Int) -> Scalar
   let uniform: @Sendable (Output?, Scalar, Scalar, UInt64, UInt64, Int) -> Void
-  let softmax: @Sendable (Output?, Input?, Int, Int) -> Void
-  let softmaxBackward: @Sendable (Output?, Input?, Input?, Int, Int) -> Void
-  let logSoftmax: @Sendable (Output?, Input?, Int, Int) -> Void
-  let logSoftmaxBackward: @Sendable (Output?, Input?, Input?, Int, Int) -> Void
   let unitRows: @Sendable (Output?, Input?, Scalar, Int, Int) -> Void
   let unitRowsBackward: @Sendable (Output?, Input?, Input?, Scalar, Int, Int) -> Void
-  let binaryCrossEntropy: @Sendable (Output?, Input?, Input?, Int) -> Void
-  let binaryCrossEntropyBackward: @Sendable (Output?, Input?, Input?, Scalar, Int) -> Void
-  let crossEntropy: @Sendable (Output?, Input?, UnsafePointer<Int32>?, Int, Int) -> Void
-  let crossEntropyBackward:
-    @Sendable (Output?, Input?, UnsafePointer<Int32>?, Scalar, Int, Int) -> Void
   let argMax: @Sendable (UnsafeMutablePointer<Int32>?, Input?, Int, Int) -> Void
   let gatherRows: @Sendable (Output?, Input?, Rows?, Int, Int) -> Void
   let segmentSum: @Sendable (Output?, Input?, Rows?, Rows?, Bool, Int, Int, Int) -> Void
