@@ -84,7 +84,7 @@ public struct NDGradients<Scalar: TensorScalar>: Sendable {
 
   private var gradients: [ObjectIdentifier: Gradient] = [:]
   /// Kept, so that no other parameter takes the identity of one in `gradients`.
-  private var parameters: [NDParameter<Scalar>] = []
+  private(set) var parameters: [NDParameter<Scalar>] = []
 
   public init() {}
 
@@ -140,17 +140,22 @@ public struct NDGradients<Scalar: TensorScalar>: Sendable {
 
   /// Every gradient times one number.
   public static func * (factor: Scalar, gradients: NDGradients) -> NDGradients {
-    var scaled = gradients
-    for parameter in gradients.parameters {
-      switch gradients.gradient(of: parameter) {
-      case .dense(let gradient)?: scaled[parameter] = factor * gradient
+    gradients.mapValues { factor * $0 }
+  }
+
+  /// Every gradient transformed as it is kept: rows that were not taken stay zero.
+  func mapValues(_ transform: (NDTensor<Scalar>) -> NDTensor<Scalar>) -> NDGradients {
+    var result = self
+    for parameter in parameters {
+      switch gradient(of: parameter) {
+      case .dense(let gradient)?: result[parameter] = transform(gradient)
       case .rows(let gradient)?:
-        let piece = RowPiece(rows: gradient.rows, values: factor * gradient.values)
-        scaled.set(RowGradient([piece], shape: parameter.shape), of: parameter)
+        let piece = RowPiece(rows: gradient.rows, values: transform(gradient.values))
+        result.set(RowGradient([piece], shape: parameter.shape), of: parameter)
       case nil: break
       }
     }
-    return scaled
+    return result
   }
 }
 
