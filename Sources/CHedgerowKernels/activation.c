@@ -1,5 +1,5 @@
 #include "activation.h"
-#include "stream.h"
+#include "random.h"
 #include "vector_math.h"
 
 #define T float

@@ -18,6 +18,17 @@ HR_CLONES void NAME(hr_unary)(hr_unary function, T *y, const T *x, T p, size_t n
     case hr_reciprocal_square_root: EACH(1 / __builtin_elementwise_sqrt(v));
     case hr_exponential: EACH(NAME(exp)(v));
     case hr_logarithm: EACH(NAME(log)(v));
+    case hr_logarithm_of_one_plus: EACH(FUNCTION(log1p)(v));
+    case hr_exponential_minus_one: EACH(FUNCTION(expm1)(v));
+    case hr_sine: EACH(FUNCTION(sin)(v));
+    case hr_cosine: EACH(FUNCTION(cos)(v));
+    case hr_tangent: EACH(FUNCTION(tan)(v));
+    case hr_arc_tangent: EACH(FUNCTION(atan)(v));
+    case hr_error_function: EACH(FUNCTION(erf)(v));
+    case hr_floor: EACH(FUNCTION(floor)(v));
+    case hr_ceiling: EACH(FUNCTION(ceil)(v));
+    case hr_nearest: EACH(FUNCTION(rint)(v));
+    case hr_sign: EACH(v != v ? v : (T)(v > 0) - (T)(v < 0));
     case hr_power:
       if (p == 2) { EACH(v * v); }
       if (p == 3) { EACH(v * v * v); }
@@ -44,6 +55,17 @@ HR_CLONES void NAME(hr_unary_backward)(hr_unary function, T *dx, const T *dy, co
     case hr_reciprocal_square_root: EACH((T)-0.5 * f * f * f);
     case hr_exponential: EACH(f);
     case hr_logarithm: EACH(1 / v);
+    case hr_logarithm_of_one_plus: EACH(1 / (1 + v));
+    case hr_exponential_minus_one: EACH(1 + f);
+    case hr_sine: EACH(FUNCTION(cos)(v));
+    case hr_cosine: EACH(-FUNCTION(sin)(v));
+    case hr_tangent: EACH(1 + f * f);
+    case hr_arc_tangent: EACH(1 / (1 + v * v));
+    case hr_error_function: EACH((T)M_2_SQRTPI * NAME(exp)(-v * v));
+    case hr_floor:
+    case hr_ceiling:
+    case hr_nearest:
+    case hr_sign: EACH(0);
     case hr_power:
       if (p == 3) { EACH(p * (v * v)); }
       if (p == 4) { EACH(p * (v * v * v)); }
@@ -52,14 +74,16 @@ HR_CLONES void NAME(hr_unary_backward)(hr_unary function, T *dx, const T *dy, co
 #undef EACH
 }
 
-HR_CLONES void NAME(hr_binary)(hr_binary function, T *out, const T *a, size_t a_step, const T *b,
-                               size_t b_step, size_t n) {
+HR_CLONES void NAME(hr_binary)(hr_binary function, T *out, const T *a, ptrdiff_t a_row,
+                               size_t a_step, const T *b, ptrdiff_t b_row, size_t b_step,
+                               size_t rows, size_t n) {
   // The steps are constants in each loop, so that it vectorizes.
-#define LOOP(value, A, B)              \
-  for (size_t i = 0; i < n; i++) {     \
-    T u = a[A], v = b[B];              \
-    out[i] = (value);                  \
-  }
+#define LOOP(value, A, B)                                                         \
+  for (size_t r = 0; r < rows; r++, out += n, a += a_row, b += b_row)             \
+    for (size_t i = 0; i < n; i++) {                                              \
+      T u = a[A], v = b[B];                                                       \
+      out[i] = (value);                                                           \
+    }
 #define EACH(value)                                  \
   if (a_step && b_step) {                            \
     LOOP(value, i, i)                                \
@@ -78,6 +102,7 @@ HR_CLONES void NAME(hr_binary)(hr_binary function, T *out, const T *a, size_t a_
     case hr_divided: EACH(u / v);
     case hr_larger: EACH(u >= v || u != u ? u : v);
     case hr_smaller: EACH(u <= v || u != u ? u : v);
+    case hr_raised: EACH(FUNCTION(pow)(u, v));
   }
 #undef EACH
 #undef LOOP

@@ -15,6 +15,7 @@ extension NDGradients {
   /// The length of all gradients together. `NaN` and infinity show in it.
   ///
   /// Summed in double precision, parameter by parameter in one order.
+  @specialized(where Scalar == Float)
   public func norm(_ norm: GradientNorm = .euclidean) -> Double {
     var total = 0.0
     for parameter in parameters {
@@ -34,12 +35,14 @@ extension NDGradients {
   }
 
   /// The same direction with a length of at most `limit`, as `torch.nn.utils.clip_grad_norm_`.
+  @specialized(where Scalar == Float)
   public func clipped(toNorm limit: Double, _ norm: GradientNorm = .euclidean) -> NDGradients {
     let factor = limit / (self.norm(norm) + 1e-6)
     return factor < 1 ? Scalar(factor) * self : self
   }
 
   /// Each element in -limit...limit, as `torch.nn.utils.clip_grad_value_`.
+  @specialized(where Scalar == Float)
   public func clipped(toValue limit: Scalar) -> NDGradients {
     require(limit >= 0, "gradients cannot be clipped to \(limit)")
     return mapValues { minimum(maximum($0, NDTensor(-limit)), NDTensor(limit)) }

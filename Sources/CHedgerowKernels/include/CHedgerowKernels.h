@@ -1,6 +1,7 @@
 // Innermost loops in C, chosen at run time for the processor: one build runs everywhere and fast.
 #pragma once
 #include "activation.h"      // activations, dropout
+#include "arrays.h"          // comparisons, selection, cumulative sums, sorted rows, halves
 #include "checksum.h"        // CRC-32C
 #include "classification.h"  // softmax, cross-entropy
 #include "dense.h"           // fills, sums, uniform numbers
@@ -11,5 +12,6 @@
 #include "optimizer.h"       // steps of optimizers
 #include "sampling.h"        // extents, picks, neighbor reads, relabelling
 #include "sort.h"            // radix sorts of fixed-width records
+#include "strided.h"         // copies between views
 #include "table.h"           // a hash table of texts
 #include "text.h"            // delimited text and numbers

@@ -13,7 +13,18 @@ typedef enum {
   hr_reciprocal_square_root,
   hr_exponential,
   hr_logarithm,
-  hr_power,  // x^parameter
+  hr_logarithm_of_one_plus,   // log(1 + x)
+  hr_exponential_minus_one,   // e^x - 1
+  hr_sine,
+  hr_cosine,
+  hr_tangent,
+  hr_arc_tangent,
+  hr_error_function,
+  hr_floor,
+  hr_ceiling,
+  hr_nearest,  // of two equally near integers the even one
+  hr_sign,     // NaN of NaN
+  hr_power,    // x^parameter
 } hr_unary;
 
 typedef enum {
@@ -23,6 +34,7 @@ typedef enum {
   hr_divided,
   hr_larger,   // a >= b ? a : b, NaN if either is
   hr_smaller,  // a <= b ? a : b, NaN if either is
+  hr_raised,   // a^b
 } hr_binary;
 
 #define HR_DECLARE_ELEMENTWISE(T, S)                                                              \
@@ -31,9 +43,9 @@ typedef enum {
   /* dx[i] = dy[i] f'(x[i]), given y[i] = f(x[i]) */                                              \
   void hr_unary_backward_##S(hr_unary function, T *dx, const T *dy, const T *x, const T *y,       \
                              T parameter, size_t n);                                              \
-  /* out[i] = f(a[i a_step], b[i b_step]); a step is 0 or 1 */                                    \
-  void hr_binary_##S(hr_binary function, T *out, const T *a, size_t a_step, const T *b,           \
-                     size_t b_step, size_t n);                                                    \
+  /* out[r, i] = f(a[r a_row + i a_step], b[r b_row + i b_step]); a step is 0 or 1 */            \
+  void hr_binary_##S(hr_binary function, T *out, const T *a, ptrdiff_t a_row, size_t a_step,      \
+                     const T *b, ptrdiff_t b_row, size_t b_step, size_t rows, size_t n);          \
   /* out[i] = dy[i] where a took part in the larger (smaller) of a and b, else 0 */               \
   void hr_chosen_##S(hr_binary function, T *out, const T *dy, const T *a, const T *b, size_t n);  \
   /* Rows of y = x / max(length of x, least); NaN where the length overflows. */                  \

@@ -64,6 +64,7 @@ public enum Activation: Sendable, Equatable {
   case logSigmoid
 
   /// The function of each element.
+  @specialized(where Scalar == Float)
   public func callAsFunction<Scalar>(_ x: NDTensor<Scalar>) -> NDTensor<Scalar> {
     if self == .identity { return x }
     let (function, p, q) = kernel(Scalar.self)

@@ -4,6 +4,7 @@ import HedgerowCore
 extension NDTensor {
   /// Element by element. Shapes broadcast: aligned at their last extents, an extent of 1 or none
   /// stands for any other. Traps when shapes do not fit.
+  @specialized(where Scalar == Float)
   public static func + (a: NDTensor, b: NDTensor) -> NDTensor {
     let (aShape, bShape) = (a.shape, b.shape)
     return broadcast(hr_plus, a, b).recorded(from: [a, b]) { dy, isNeeded in
@@ -12,6 +13,7 @@ extension NDTensor {
   }
 
   /// Element by element, with broadcasting.
+  @specialized(where Scalar == Float)
   public static func - (a: NDTensor, b: NDTensor) -> NDTensor {
     let (aShape, bShape) = (a.shape, b.shape)
     return broadcast(hr_minus, a, b).recorded(from: [a, b]) { dy, isNeeded in
@@ -20,6 +22,7 @@ extension NDTensor {
   }
 
   /// Element by element, with broadcasting.
+  @specialized(where Scalar == Float)
   public static func * (a: NDTensor, b: NDTensor) -> NDTensor {
     let (x, y) = (a.detached, b.detached)
     return broadcast(hr_times, a, b).recorded(from: [a, b]) { dy, isNeeded in
@@ -31,6 +34,7 @@ extension NDTensor {
   }
 
   /// Element by element, with broadcasting.
+  @specialized(where Scalar == Float)
   public static func / (a: NDTensor, b: NDTensor) -> NDTensor {
     let (x, y) = (a.detached, b.detached)
     return broadcast(hr_divided, a, b).recorded(from: [a, b]) { dy, isNeeded in
@@ -43,6 +47,7 @@ extension NDTensor {
   }
 
   /// Every element times one number.
+  @specialized(where Scalar == Float)
   public static func * (factor: Scalar, x: NDTensor) -> NDTensor {
     let result = NDTensor(uninitialized: x.shape)
     forEachPart(of: x.count) {
@@ -64,28 +69,20 @@ extension NDTensor {
   fileprivate static func broadcast(
     _ function: hr_binary, _ a: NDTensor, _ b: NDTensor
   ) -> NDTensor {
-    let pairing = Pairing(a.shape, b.shape)
-    let result = NDTensor(uninitialized: pairing.shape)
-    let run = pairing.run
-    func apply(_ first: Int, _ aFirst: Int, _ bFirst: Int, _ length: Int) {
-      Scalar.kernels.binary(
-        function, result.storage.base + first, a.storage.base + aFirst, run.aStep,
-        b.storage.base + bFirst, run.bStep, length)
-    }
-    if pairing.outer.isEmpty {
-      forEachPart(of: result.count) { first, length in
-        apply(first, first * run.aStep, first * run.bStep, length)
-      }
-    } else if result.count > 0 {
-      let size = max(1, Compute.elementsPerPart / run.count)
-      Compute.forEachPart(of: result.count / run.count, size: size) { rows in
-        for row in rows {
-          let (aFirst, bFirst) = pairing.offsets(ofRun: row)
-          apply(row * run.count, aFirst, bFirst, run.count)
+    if a.shape == b.shape, let x = a.storage.presentBase, let y = b.storage.presentBase {
+      let result = NDTensor(uninitialized: a.shape)
+      withExtendedLifetime((a, b)) {
+        forEachPart(of: result.count) {
+          Scalar.kernels.binary(
+            function, result.storage.base + $0, x + $0, 0, 1, y + $0, 0, 1, 1, $1)
         }
       }
+      return result
     }
-    return result
+    return NDTensor(
+      pairwise(a.array, b.array) { out, x, xRow, xStep, y, yRow, yStep, rows, columns in
+        Scalar.kernels.binary(function, out, x, xRow, xStep, y, yRow, yStep, rows, columns)
+      })
   }
 
   /// The sum over what broadcasting repeated, back to `shape`; not recorded.
@@ -105,27 +102,31 @@ extension NDTensor {
       result = result.summed(over: begin..<end, keeping: .one)
       end = begin
     }
-    return NDTensor(sharing: result.storage, shape: shape)
+    return NDTensor(result.array.reshaped(to: shape))
   }
 }
 
 /// The larger of each pair of elements, with broadcasting; the gradient goes to the first of equals.
 ///
 /// `NaN` where either is.
+@specialized(where Scalar == Float)
 public func maximum<Scalar>(_ a: NDTensor<Scalar>, _ b: NDTensor<Scalar>) -> NDTensor<Scalar> {
   chosen(hr_larger, a, b)
 }
 
 /// The smaller of each pair of elements, as ``maximum(_:_:)``.
+@specialized(where Scalar == Float)
 public func minimum<Scalar>(_ a: NDTensor<Scalar>, _ b: NDTensor<Scalar>) -> NDTensor<Scalar> {
   chosen(hr_smaller, a, b)
 }
 
 private func chosen<Scalar>(
-  _ function: hr_binary, _ a: NDTensor<Scalar>, _ b: NDTensor<Scalar>
+  _ function: hr_binary, _ a: NDTensor<Scalar>, _ b: NDTensor<Scalar>,
+  operation: StaticString = #function
 ) -> NDTensor<Scalar> {
   let (x, y) = (a.detached, b.detached)
-  return NDTensor.broadcast(function, a, b).recorded(from: [a, b]) { dy, isNeeded in
+  return NDTensor.broadcast(function, a, b).recorded(from: [a, b], operation: operation) {
+    dy, isNeeded in
     // Where a was taken; what is left went to b.
     let (u, v) = (x.broadcast(to: dy.shape), y.broadcast(to: dy.shape))
     let da = NDTensor<Scalar>(uninitialized: dy.shape)
@@ -140,63 +141,27 @@ private func chosen<Scalar>(
   }
 }
 
-extension NDTensor {
-  /// The same numbers repeated up to `shape`, as arithmetic would.
-  public func broadcast(to shape: [Int]) -> NDTensor {
-    if shape == self.shape { return self }
-    require(
-      Pairing(self.shape, shape).shape == shape, "shape \(self.shape) does not extend to \(shape)")
-    let own = self.shape
-    return Self.broadcast(hr_plus, self, .zeros(shape)).recorded(from: self) { dy in
-      dy.summed(to: own)
-    }
+/// a^b, element by element with broadcasting.
+///
+/// The gradient of the exponent is zero where a is zero.
+@specialized(where Scalar == Float)
+public func pow<Scalar>(_ a: NDTensor<Scalar>, _ b: NDTensor<Scalar>) -> NDTensor<Scalar> {
+  let (x, y) = (a.detached, b.detached)
+  let result = NDTensor.broadcast(hr_raised, a, b)
+  return result.recorded(from: [a, b]) { dy, isNeeded in
+    let logarithm = isNeeded[1] ? select(x .== 0, NDTensor(0), otherwise: log(x)) : nil
+    return [
+      isNeeded[0] ? (dy * (y * pow(x, y - 1))).summed(to: x.shape) : nil,
+      logarithm.map { (dy * (result.detached * $0)).summed(to: y.shape) },
+    ]
   }
 }
 
-/// How two shapes meet element by element.
-private struct Pairing {
-  let shape: [Int]
-  /// The longest stretch of the result along which each operand advances by 0 or by 1.
-  private(set) var run = (count: 1, aStep: 1, bStep: 1)
-  /// The extents outside the run, innermost first, with the operands' strides.
-  private(set) var outer: [(count: Int, aStride: Int, bStride: Int)] = []
-
-  init(_ a: [Int], _ b: [Int]) {
-    let rank = max(a.count, b.count)
-    let a = [Int](repeating: 1, count: rank - a.count) + a
-    let b = [Int](repeating: 1, count: rank - b.count) + b
-    require(
-      zip(a, b).allSatisfy { $0 == $1 || $0 == 1 || $1 == 1 },
-      "shapes \(a) and \(b) do not fit element by element")
-    shape = zip(a, b).map { $0 == 1 ? $1 : $0 }
-    var groups: [(count: Int, aStride: Int, bStride: Int)] = []
-    var (aStride, bStride) = (1, 1)
-    for axis in (0..<rank).reversed() where shape[axis] != 1 {
-      let group = (shape[axis], a[axis] == 1 ? 0 : aStride, b[axis] == 1 ? 0 : bStride)
-      if let last = groups.last, group.1 == last.aStride * last.count,
-        group.2 == last.bStride * last.count
-      {
-        groups[groups.count - 1].count *= group.0
-      } else {
-        groups.append(group)
-      }
-      aStride *= a[axis]
-      bStride *= b[axis]
-    }
-    guard let first = groups.first else { return }
-    run = (first.count, first.aStride, first.bStride)
-    outer = Array(groups.dropFirst())
-  }
-
-  /// Where the operands begin in a run.
-  func offsets(ofRun index: Int) -> (Int, Int) {
-    var (rest, a, b) = (index, 0, 0)
-    for group in outer {
-      let position = rest % group.count
-      rest /= group.count
-      a += position * group.aStride
-      b += position * group.bStride
-    }
-    return (a, b)
-  }
+/// Numbers below a range as its lower bound, above it as its upper one; the gradient goes through where
+/// a number is in the range.
+@specialized(where Scalar == Float)
+public func clamped<Scalar>(
+  _ x: NDTensor<Scalar>, to range: ClosedRange<Scalar>
+) -> NDTensor<Scalar> {
+  minimum(maximum(x, NDTensor(range.lowerBound)), NDTensor(range.upperBound))
 }

@@ -5,6 +5,7 @@ private let rowsPerPart = 256
 
 /// exp(x) / sum of exp(x) along an axis, the last one unless another is named: the probabilities
 /// that logits stand for.
+@specialized(where Scalar == Float)
 public func softmax<Scalar>(_ x: NDTensor<Scalar>, along axis: Int = -1) -> NDTensor<Scalar> {
   alongLast(x, axis) { x in
     let y = rowwise(x, Scalar.layerKernels.softmax)
@@ -13,6 +14,7 @@ public func softmax<Scalar>(_ x: NDTensor<Scalar>, along axis: Int = -1) -> NDTe
 }
 
 /// x - log(sum of exp(x)) along an axis, the last one unless another is named.
+@specialized(where Scalar == Float)
 public func logSoftmax<Scalar>(_ x: NDTensor<Scalar>, along axis: Int = -1) -> NDTensor<Scalar> {
   alongLast(x, axis) { x in
     let y = rowwise(x, Scalar.layerKernels.logSoftmax)
@@ -67,6 +69,7 @@ private func rowwise<Scalar>(
 }
 
 /// The column of the largest element of each row, the first of equals.
+@specialized(where Scalar == Float)
 public func argMax<Scalar>(_ x: NDTensor<Scalar>) -> [Int32] {
   require(x.shape.count == 2 && x.shape[1] > 0, "no largest column in shape \(x.shape)")
   return [Int32](unsafeUninitializedCapacity: x.shape[0]) { buffer, count in

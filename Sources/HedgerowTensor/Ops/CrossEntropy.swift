@@ -16,6 +16,7 @@ private let rowsPerPart = 256
 ///     all classes. Source: Szegedy et al., Rethinking the Inception Architecture for Computer Vision,
 ///     CVPR 2016.
 ///   - ignored: the label of rows that are left out.
+@specialized(where Scalar == Float)
 public func crossEntropy<Scalar>(
   _ logits: NDTensor<Scalar>, _ labels: [Int32], weight: NDTensor<Scalar>? = nil,
   smoothing: Double = 0, ignoring ignored: Int32 = -1, reduction: LossReduction = .mean
@@ -65,6 +66,7 @@ public func crossEntropy<Scalar>(
 ///
 /// Shapes: both [rows, classes], or [rows, classes, ...], or [classes]; a mean is over all places but
 /// the classes'. Gradients flow to both. Smoothed, t is (1 - smoothing) t + smoothing / classes.
+@specialized(where Scalar == Float)
 public func crossEntropy<Scalar>(
   _ logits: NDTensor<Scalar>, probabilities: NDTensor<Scalar>, weight: NDTensor<Scalar>? = nil,
   smoothing: Double = 0, reduction: LossReduction = .mean
@@ -90,6 +92,7 @@ public func crossEntropy<Scalar>(
 
 /// -w_t x_t of logarithms x of probabilities, t the class that a row is labelled with: what
 /// ``crossEntropy(_:_:weight:smoothing:ignoring:reduction:)`` is of logits. Shapes and parameters as there.
+@specialized(where Scalar == Float)
 public func nllLoss<Scalar>(
   _ logarithms: NDTensor<Scalar>, _ labels: [Int32], weight: NDTensor<Scalar>? = nil,
   ignoring ignored: Int32 = -1, reduction: LossReduction = .mean

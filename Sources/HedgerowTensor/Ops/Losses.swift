@@ -52,11 +52,13 @@ private func pairwise<Scalar>(
 }
 
 /// |x - target|
+@specialized(where S == Float)
 public func l1Loss<S>(
   _ x: NDTensor<S>, _ target: NDTensor<S>, reduction: LossReduction = .mean
 ) -> NDTensor<S> { pairwise(hr_absolute_error, x, target, reduction) }
 
 /// (x - target)^2
+@specialized(where S == Float)
 public func mseLoss<S>(
   _ x: NDTensor<S>, _ target: NDTensor<S>, reduction: LossReduction = .mean
 ) -> NDTensor<S> { pairwise(hr_squared_error, x, target, reduction) }
@@ -64,6 +66,7 @@ public func mseLoss<S>(
 /// d^2 / (2 beta) where d = |x - target| < beta, else d - beta / 2.
 ///
 /// Source: Girshick, Fast R-CNN, ICCV 2015.
+@specialized(where S == Float)
 public func smoothL1Loss<S>(
   _ x: NDTensor<S>, _ target: NDTensor<S>, beta: S = 1, reduction: LossReduction = .mean
 ) -> NDTensor<S> { pairwise(hr_smooth_l1, x, target, parameter: beta, reduction) }
@@ -71,6 +74,7 @@ public func smoothL1Loss<S>(
 /// d^2 / 2 where d = |x - target| <= delta, else delta (d - delta / 2).
 ///
 /// Source: Huber, Robust Estimation of a Location Parameter, 1964.
+@specialized(where S == Float)
 public func huberLoss<S>(
   _ x: NDTensor<S>, _ target: NDTensor<S>, delta: S = 1, reduction: LossReduction = .mean
 ) -> NDTensor<S> { pairwise(hr_huber, x, target, parameter: delta, reduction) }
@@ -78,6 +82,7 @@ public func huberLoss<S>(
 /// -t log(p) - (1 - t) log(1 - p) of probabilities p, the logarithms at least -100.
 ///
 /// - Parameter weight: of each loss; broadcasts.
+@specialized(where S == Float)
 public func binaryCrossEntropy<S>(
   _ probabilities: NDTensor<S>, _ target: NDTensor<S>, weight: NDTensor<S>? = nil,
   reduction: LossReduction = .mean
@@ -90,6 +95,7 @@ public func binaryCrossEntropy<S>(
 /// - Parameters:
 ///   - weight: of each loss; broadcasts.
 ///   - positiveWeight: of the answer yes; broadcasts.
+@specialized(where S == Float)
 public func binaryCrossEntropyWithLogits<S>(
   _ logits: NDTensor<S>, _ target: NDTensor<S>, weight: NDTensor<S>? = nil,
   positiveWeight: NDTensor<S>? = nil, reduction: LossReduction = .mean
@@ -109,6 +115,7 @@ public enum DivergenceTarget: Sendable {
 
 /// t (log(t) - x): the Kullback-Leibler divergence of probabilities t from those whose logarithms are x.
 /// The divergence of distributions is the sum over a row: `.batchMean` over rows.
+@specialized(where S == Float)
 public func klDivLoss<S>(
   _ x: NDTensor<S>, _ target: NDTensor<S>, target form: DivergenceTarget = .probabilities,
   reduction: LossReduction = .mean
@@ -133,6 +140,7 @@ public enum LikelihoodTerms: Sendable {
 
 /// The negative log-likelihood of counts: e^x - t x, or x - t log(x + epsilon) of a predicted rate; with
 /// all terms also Stirling's approximation of log(t!) where t > 1.
+@specialized(where S == Float)
 public func poissonNLLLoss<S>(
   _ x: NDTensor<S>, _ target: NDTensor<S>, predicting prediction: PoissonPrediction = .logarithm,
   terms: LikelihoodTerms = .varying, reduction: LossReduction = .mean
@@ -157,6 +165,7 @@ public func poissonNLLLoss<S>(
 /// gradient passes epsilon as if it were not there.
 ///
 /// Source: Nix and Weigend, Estimating the Mean and Variance of the Target Probability Distribution, 1994.
+@specialized(where S == Float)
 public func gaussianNLLLoss<S>(
   _ x: NDTensor<S>, _ target: NDTensor<S>, variance: NDTensor<S>,
   terms: LikelihoodTerms = .varying, epsilon: S = 1e-6, reduction: LossReduction = .mean
@@ -169,11 +178,13 @@ public func gaussianNLLLoss<S>(
 }
 
 /// log(1 + e^(-t x)), t either -1 or 1.
+@specialized(where S == Float)
 public func softMarginLoss<S>(
   _ x: NDTensor<S>, _ target: NDTensor<S>, reduction: LossReduction = .mean
 ) -> NDTensor<S> { pairwise(hr_soft_margin, x, target, reduction) }
 
 /// x where the target is 1, max(0, margin - x) where it is -1: of distances of alike and unlike pairs.
+@specialized(where S == Float)
 public func hingeEmbeddingLoss<S>(
   _ x: NDTensor<S>, _ target: NDTensor<S>, margin: S = 1, reduction: LossReduction = .mean
 ) -> NDTensor<S> { pairwise(hr_hinge_embedding, x, target, parameter: margin, reduction) }
@@ -181,6 +192,7 @@ public func hingeEmbeddingLoss<S>(
 /// The mean over classes, the last axis, of ``binaryCrossEntropyWithLogits(_:_:weight:positiveWeight:reduction:)``.
 ///
 /// - Parameter weight: of each class.
+@specialized(where S == Float)
 public func multilabelSoftMarginLoss<S>(
   _ x: NDTensor<S>, _ target: NDTensor<S>, weight: NDTensor<S>? = nil,
   reduction: LossReduction = .mean

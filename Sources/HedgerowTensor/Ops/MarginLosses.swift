@@ -3,6 +3,7 @@ import HedgerowCore
 // Losses that ask one number to be larger than another by a margin, as in `torch.nn.functional`.
 
 /// max(0, margin - t (x1 - x2)): t is 1 where x1 should be larger, -1 where x2 should.
+@specialized(where S == Float)
 public func marginRankingLoss<S>(
   _ x1: NDTensor<S>, _ x2: NDTensor<S>, _ target: NDTensor<S>, margin: S = 0,
   reduction: LossReduction = .mean
@@ -11,6 +12,7 @@ public func marginRankingLoss<S>(
 /// 1 - cos(x1, x2) where the target is 1, max(0, cos(x1, x2) - margin) where it is -1.
 ///
 /// Shapes: x1 and x2 [..., width], target [...].
+@specialized(where S == Float)
 public func cosineEmbeddingLoss<S>(
   _ x1: NDTensor<S>, _ x2: NDTensor<S>, _ target: NDTensor<S>, margin: S = 0,
   reduction: LossReduction = .mean
@@ -24,6 +26,7 @@ public func cosineEmbeddingLoss<S>(
 }
 
 /// (sum over the last axis of |x1 - x2 + epsilon|^p)^(1 / p); p may be infinity.
+@specialized(where S == Float)
 public func pairwiseDistance<S>(
   _ x1: NDTensor<S>, _ x2: NDTensor<S>, p: S = 2, epsilon: S = 1e-6
 ) -> NDTensor<S> {
@@ -54,6 +57,7 @@ public struct TripletDistance: Sendable {
 /// Shapes: each [..., width].
 ///
 /// Source: Balntas et al., Learning Shallow Convolutional Feature Descriptors with Triplet Losses, BMVC 2016.
+@specialized(where S == Float)
 public func tripletMarginLoss<S>(
   _ anchor: NDTensor<S>, _ positive: NDTensor<S>, _ negative: NDTensor<S>,
   by measure: TripletDistance = TripletDistance(), reduction: LossReduction = .mean
@@ -70,6 +74,7 @@ public func tripletMarginLoss<S>(
 /// number of classes.
 ///
 /// Shapes: x [rows, classes], labels [rows], weight [classes]. Traps unless p is 1 or 2.
+@specialized(where S == Float)
 public func multiMarginLoss<S>(
   _ x: NDTensor<S>, _ labels: [Int32], p: Int = 1, margin: S = 1, weight: NDTensor<S>? = nil,
   reduction: LossReduction = .mean
@@ -97,6 +102,7 @@ public func multiMarginLoss<S>(
 /// by the number of classes.
 ///
 /// Shapes: x [rows, classes]; labels: those of each row.
+@specialized(where S == Float)
 public func multilabelMarginLoss<S>(
   _ x: NDTensor<S>, _ labels: [[Int32]], reduction: LossReduction = .mean
 ) -> NDTensor<S> {
