@@ -33,6 +33,17 @@ public struct LayerKernels<Scalar>: Sendable {
   let loss: @Sendable (hr_loss, Output?, Input?, Input?, Scalar, Int) -> Void
   let lossBackward:
     @Sendable (hr_loss, Output?, Output?, Input?, Int, Input?, Input?, Scalar, Int) -> Void
+  let layerNorm:
+    @Sendable (Output?, Output?, Output?, Input?, Input?, Input?, Scalar, Int, Int) -> Void
+  let layerNormBackward:
+    @Sendable (
+      Output?, Output?, Output?, Input?, Input?, Input?, Input?, Input?, Int, Int
+    ) -> Void
+  let columnSquares: @Sendable (Output?, Input?, Input?, Int, Int) -> Void
+  let columnProducts: @Sendable (Output?, Input?, Input?, Input?, Int, Int) -> Void
+  let scaleColumns: @Sendable (Output?, Input?, Input?, Input?, Input?, Int, Int) -> Void
+  let combineColumns:
+    @Sendable (Output?, Input?, Input?, Input?, Input?, Input?, Input?, Int, Int) -> Void
 }
 
 extension Float {
@@ -43,7 +54,10 @@ extension Float {
     softmax: hr_softmax_f32, softmaxBackward: hr_softmax_backward_f32,
     logSoftmax: hr_log_softmax_f32, logSoftmaxBackward: hr_log_softmax_backward_f32,
     crossEntropy: hr_cross_entropy_f32, crossEntropyBackward: hr_cross_entropy_backward_f32,
-    loss: hr_loss_f32, lossBackward: hr_loss_backward_f32)
+    loss: hr_loss_f32, lossBackward: hr_loss_backward_f32, layerNorm: hr_layer_norm_f32,
+    layerNormBackward: hr_layer_norm_backward_f32, columnSquares: hr_column_squares_f32,
+    columnProducts: hr_column_products_f32, scaleColumns: hr_scale_columns_f32,
+    combineColumns: hr_combine_columns_f32)
 }
 
 extension Double {
@@ -54,5 +68,8 @@ extension Double {
     softmax: hr_softmax_f64, softmaxBackward: hr_softmax_backward_f64,
     logSoftmax: hr_log_softmax_f64, logSoftmaxBackward: hr_log_softmax_backward_f64,
     crossEntropy: hr_cross_entropy_f64, crossEntropyBackward: hr_cross_entropy_backward_f64,
-    loss: hr_loss_f64, lossBackward: hr_loss_backward_f64)
+    loss: hr_loss_f64, lossBackward: hr_loss_backward_f64, layerNorm: hr_layer_norm_f64,
+    layerNormBackward: hr_layer_norm_backward_f64, columnSquares: hr_column_squares_f64,
+    columnProducts: hr_column_products_f64, scaleColumns: hr_scale_columns_f64,
+    combineColumns: hr_combine_columns_f64)
 }

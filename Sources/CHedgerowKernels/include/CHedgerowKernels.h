@@ -9,6 +9,7 @@
 #include "gather.h"          // rows of feature matrices to float32
 #include "graph.h"           // segment reduce over blocks
 #include "loss.h"            // losses of pairs of numbers
+#include "norm.h"            // normalization of rows and columns
 #include "optimizer.h"       // steps of optimizers
 #include "sampling.h"        // extents, picks, neighbor reads, relabelling
 #include "sort.h"            // radix sorts of fixed-width records
