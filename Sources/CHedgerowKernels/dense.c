@@ -1,7 +1,7 @@
 #include "dense.h"
 #include <string.h>
 #include "dispatch.h"
-#include "random.h"
+#include "stream.h"
 
 #define T float
 #define NAME(name) name##_f32

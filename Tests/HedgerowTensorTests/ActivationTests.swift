@@ -17,7 +17,8 @@ import Testing
     for (shape, scale) in [([3, 7], 1.0), ([5], 4), ([1], 4), ([0, 3], 1), ([], 2)] {
       let x = scale * NDTensor<Double>.random(shape, seed: seed)
       #expect(
-        GradientCheck.error(at: [x], seed: seed) { activation($0[0]) } < 1e-7, "\(activation)")
+        GradientCheck.error(at: [x], seed: seed) { activation.callAsFunction($0[0]) } < 1e-7,
+        "\(activation)")
     }
   }
 
