@@ -1,5 +1,5 @@
 #include "activation.h"
-#include "random.h"
+#include "stream.h"
 #include "vector_math.h"
 
 #define T float

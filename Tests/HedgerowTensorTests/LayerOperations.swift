@@ -6,6 +6,11 @@ extension OperationTableTests {
     typealias Row = Operation<S>
     func two(_ n: Int, _ m: Int) -> [[Int]] { [[n, m], [n, m]] }
     func three(_ n: Int, _ m: Int) -> [[Int]] { [[n, m], [n, m], [n, m]] }
+    func halves(_ n: Int, _ m: Int) -> [[Int]] { [[n, 2 * m]] }
+    func channels(_ n: Int, _ m: Int) -> [[Int]] { [[n, m, 2], [m]] }
+    func affine(_ n: Int, _ m: Int) -> [[Int]] { [[n, m], [m], [m]] }
+    func linear(_ n: Int, _ m: Int) -> [[Int]] { [[n, m], [4, m], [4]] }
+    func attention(_ n: Int, _ m: Int) -> [[Int]] { [[2, n, 3], [2, m, 3], [2, m, 4]] }
     func signs(_ n: Int, _ m: Int) -> NDTensor<S> {
       NDTensor((0..<n * m).map { $0 % 3 == 0 ? -1 : 1 }, shape: [n, m])
     }
@@ -23,8 +28,8 @@ extension OperationTableTests {
       Row("threshold") { x, _, _ in threshold(x[0], 0.2, value: -1) },
       Row("logSigmoid") { x, _, _ in logSigmoid(x[0]) },
       Row("softmin", needsElements: true) { x, _, _ in softmin(x[0], along: 0) },
-      Row("glu", { [[$0, 2 * $1]] }) { x, _, _ in glu(x[0]) },
-      Row("prelu", { [[$0, $1, 2], [$1]] }) { x, _, _ in prelu(x[0], slope: x[1]) },
+      Row("glu", halves) { x, _, _ in glu(x[0]) },
+      Row("prelu", channels) { x, _, _ in prelu(x[0], slope: x[1]) },
     ]
     let losses: [Row] = [
       Row("l1Loss", two, isOrdered: true) { x, _, _ in l1Loss(x[0], x[1]) },
@@ -80,17 +85,17 @@ extension OperationTableTests {
       },
     ]
     let layers: [Row] = [
-      Row("layerNorm", { [[$0, $1], [$1], [$1]] }) { x, _, _ in
+      Row("layerNorm", affine) { x, _, _ in
         layerNorm(x[0], weight: x[1], bias: x[2], epsilon: 0.1)
       },
-      Row("batchNorm", { [[$0, $1], [$1], [$1]] }) { x, _, _ in
+      Row("batchNorm", affine) { x, _, _ in
         batchNorm(x[0], weight: x[1], bias: x[2], epsilon: 0.1).y
       },
-      Row("evaluated", { [[$0, $1], [4, $1], [4]] }) { x, _, _ in
+      Row("evaluated", linear) { x, _, _ in
         AffineSum(x[0], weight: x[1], bias: x[2]).evaluated(activation: .silu, dropout: 0.3)
       },
       Row(
-        "scaledDotProductAttention", { [[2, $0, 3], [2, $1, 3], [2, $1, 4]] }, needsElements: true
+        "scaledDotProductAttention", attention, needsElements: true
       ) {
         x, n, m in
         scaledDotProductAttention(

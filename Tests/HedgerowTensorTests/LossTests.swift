@@ -47,32 +47,42 @@ import Testing
     let unit = 0.5 + 0.45 * Numbers.random(shape, seed: seed + 2)
     let other = 0.5 + 0.45 * Numbers.random(shape, seed: seed + 3)
     let signs = Numbers(t.scalars.map { $0 < 0 ? -1 : 1 }, shape: shape)
-    check(x, t, seed: seed, { l1Loss($0, $1, reduction: $2) }) { abs($0 - $1) }
-    check(x, t, seed: seed, { mseLoss($0, $1, reduction: $2) }) { ($0 - $1) * ($0 - $1) }
-    check(x, t, seed: seed, { smoothL1Loss($0, $1, beta: 1.7, reduction: $2) }) {
-      let d = abs($0 - $1)
-      return d < 1.7 ? d * d / 3.4 : d - 0.85
-    }
-    check(x, t, seed: seed, { huberLoss($0, $1, delta: 1.7, reduction: $2) }) {
-      let d = abs($0 - $1)
-      return d <= 1.7 ? d * d / 2 : 1.7 * (d - 0.85)
-    }
-    check(unit, other, seed: seed, { binaryCrossEntropy($0, $1, reduction: $2) }) {
-      -$1 * log($0) - (1 - $1) * log(1 - $0)
-    }
-    check(x, other, seed: seed, { binaryCrossEntropyWithLogits($0, $1, reduction: $2) }) {
-      let p = 1 / (1 + exp(-$0))
-      return -$1 * log(p) - (1 - $1) * log(1 - p)
-    }
-    check(x, unit, seed: seed, { klDivLoss($0, $1, reduction: $2) }) { $1 * (log($1) - $0) }
-    check(x, t, seed: seed, { klDivLoss($0, $1, target: .logarithms, reduction: $2) }) {
-      exp($1) * ($1 - $0)
-    }
-    check(x, t, seed: seed, { poissonNLLLoss($0, $1, reduction: $2) }) { exp($0) - $1 * $0 }
+    check(x, t, seed: seed, { l1Loss($0, $1, reduction: $2) }, { abs($0 - $1) })
+    check(x, t, seed: seed, { mseLoss($0, $1, reduction: $2) }, { ($0 - $1) * ($0 - $1) })
+    check(
+      x, t, seed: seed, { smoothL1Loss($0, $1, beta: 1.7, reduction: $2) },
+      {
+        let d = abs($0 - $1)
+        return d < 1.7 ? d * d / 3.4 : d - 0.85
+      })
+    check(
+      x, t, seed: seed, { huberLoss($0, $1, delta: 1.7, reduction: $2) },
+      {
+        let d = abs($0 - $1)
+        return d <= 1.7 ? d * d / 2 : 1.7 * (d - 0.85)
+      })
+    check(
+      unit, other, seed: seed, { binaryCrossEntropy($0, $1, reduction: $2) },
+      {
+        -$1 * log($0) - (1 - $1) * log(1 - $0)
+      })
+    check(
+      x, other, seed: seed, { binaryCrossEntropyWithLogits($0, $1, reduction: $2) },
+      {
+        let p = 1 / (1 + exp(-$0))
+        return -$1 * log(p) - (1 - $1) * log(1 - p)
+      })
+    check(x, unit, seed: seed, { klDivLoss($0, $1, reduction: $2) }, { $1 * (log($1) - $0) })
+    check(
+      x, t, seed: seed, { klDivLoss($0, $1, target: .logarithms, reduction: $2) },
+      {
+        exp($1) * ($1 - $0)
+      })
+    check(x, t, seed: seed, { poissonNLLLoss($0, $1, reduction: $2) }, { exp($0) - $1 * $0 })
     check(
       unit, t, seed: seed,
-      { poissonNLLLoss($0, $1, predicting: .rate(epsilon: 0.1), reduction: $2) }
-    ) { $0 - $1 * log($0 + 0.1) }
+      { poissonNLLLoss($0, $1, predicting: .rate(epsilon: 0.1), reduction: $2) },
+      { $0 - $1 * log($0 + 0.1) })
     check([unit], seed: seed) { softMarginLoss(3 * $0[0], signs, reduction: .none) }
     check([x], seed: seed) { hingeEmbeddingLoss($0[0], signs, margin: 0.8, reduction: .none) }
     #expect(
