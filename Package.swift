@@ -110,8 +110,8 @@ let modules: [Module] = [
   Module(
     name: "HedgerowTestSupport", kind: .testSupport,
     imports: [
-      "HedgerowStore", "HedgerowIngest", "HedgerowGraph", "HedgerowTensor", "HedgerowMapped",
-      "HedgerowRoaring", "HedgerowCore",
+      "HedgerowStore", "HedgerowIngest", "HedgerowGraph", "HedgerowNN", "HedgerowTensor",
+      "HedgerowMapped", "HedgerowRoaring", "HedgerowCore",
     ]),
   // rank 10
   Module(

@@ -1,6 +1,5 @@
 #include "elementwise.h"
-#include <math.h>
-#include "dispatch.h"
+#include "vector_math.h"
 
 #define T float
 #define NAME(name) name##_f32

@@ -86,7 +86,7 @@ public struct ModelState: Sendable {
             : try Safetensors.Entry(
               name: array.name, kind: array.kind, shape: array.shape,
               bytes: next(array.byteCount)[...]
-            ).parameter
+            ).numbers
           return (array.name, value)
         }
         return ModelState(tensors: tensors, metadata: head.metadata)
@@ -97,33 +97,29 @@ public struct ModelState: Sendable {
     }
   }
 
-  /// Reads a safetensors file, of any floating-point kind.
+  /// Reads a safetensors file, of numbers of any kind; integers, as PyTorch counts batches with, become
+  /// the nearest numbers of single precision.
   ///
-  /// - Throws: `damaged` when the bytes are no such file; `badData` when an array is not of
-  ///   floating-point numbers.
+  /// - Throws: `damaged` when the bytes are no such file.
   public init(decoding bytes: [UInt8]) throws {
     let file = try Safetensors(decoding: bytes)
     metadata = file.metadata
-    tensors = try file.entries.map { ($0.name, try $0.parameter) }
+    tensors = file.entries.map { ($0.name, $0.numbers) }
   }
 }
 
 extension Safetensors.Entry {
-  fileprivate var parameter: Tensor {
-    get throws {
-      guard let tensor else {
-        throw HedgerowError(
-          .badData, "a parameter is of floating-point numbers, not \(kind.rawValue)", at: name)
-      }
-      return tensor
-    }
+  fileprivate var numbers: Tensor {
+    tensor ?? Tensor(integers!.map { Float($0) }, shape: shape)
   }
 }
 
 extension Module {
-  /// The numbers of all parameters now; traps when one has none yet.
+  /// The numbers of all parameters and buffers now; traps when a parameter has none yet.
   public var state: ModelState {
-    ModelState(tensors: namedParameters.map { ($0.path, $0.parameter.value) })
+    ModelState(
+      tensors: namedParameters.map { ($0.path, $0.parameter.value) }
+        + namedBuffers.map { ($0.path, $0.buffer.value) })
   }
 
   /// Takes the numbers of a state, all of them or, when something does not fit, none.
@@ -132,19 +128,23 @@ extension Module {
   ///   that the model does not.
   public func load(_ state: ModelState) throws {
     let values = Dictionary(state.tensors.map { ($0.name, $0.value) }) { $1 }
-    let parameters = namedParameters
-    for (path, parameter) in parameters {
+    let (parameters, buffers) = (namedParameters, namedBuffers)
+    func check(_ path: String, _ shape: [Int], _ fits: ([Int]) -> Bool) throws {
       guard let value = values[path] else {
         throw HedgerowError(.badData, "the state lacks this parameter of the model", at: path)
       }
-      guard value.shape == parameter.shape else {
+      guard fits(value.shape) else {
         throw HedgerowError(
-          .badData, "the state has shape \(value.shape), the model \(parameter.shape)", at: path)
+          .badData, "the state has shape \(value.shape), the model \(shape)", at: path)
       }
     }
-    if let name = Set(values.keys).subtracting(parameters.map(\.path)).min() {
+    for (path, parameter) in parameters { try check(path, parameter.shape, parameter.fits) }
+    for (path, buffer) in buffers { try check(path, buffer.shape) { $0 == buffer.shape } }
+    let names = parameters.map(\.path) + buffers.map(\.path)
+    if let name = Set(values.keys).subtracting(names).min() {
       throw HedgerowError(.badData, "the model has no parameter of this name", at: name)
     }
     for (path, parameter) in parameters { parameter.value = values[path]! }
+    for (path, buffer) in buffers { buffer.value = values[path]! }
   }
 }

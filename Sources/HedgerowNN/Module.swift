@@ -5,7 +5,7 @@ public import HedgerowTensor
 ///
 /// Parameters are found by reflection, in declaration order, and named by the path of properties
 /// that leads to them, as `conv1.lin_l.weight`: the names that PyTorch and PyTorch Geometric save.
-/// Found are properties that are a ``Parameter`` or a module, optional ones, arrays of them (by
+/// Found are properties that are a ``Parameter``, a ``Buffer`` or a module, optional ones, arrays of them (by
 /// index), and `PerNode` and `PerEdge` of them, by the type's name as `<user___rates___item>`.
 /// ```swift
 /// struct Classifier: Module {
@@ -17,7 +17,8 @@ public import HedgerowTensor
 /// ```
 /// Parameters are shared by all copies of a module.
 public protocol Module: Sendable, CustomStringConvertible {
-  /// Names in paths, for properties whose Swift name is another.
+  /// Names in paths, for properties whose Swift name is another; an empty one for a property whose
+  /// contents are named as if they were the module's own.
   static var pathNames: [String: String] { get }
 }
 
@@ -26,15 +27,29 @@ extension Module {
 
   /// Every parameter with its dotted path, in declaration order; a shared one once.
   public var namedParameters: [(path: String, parameter: Parameter)] {
-    var found: [(path: String, parameter: Parameter)] = []
+    named { if case .parameter(let parameter) = $0 { parameter } else { nil } }
+      .map { (path: $0, parameter: $1) }
+  }
+
+  /// Every buffer with its dotted path, in declaration order; a shared one once.
+  public var namedBuffers: [(path: String, buffer: Buffer)] {
+    named { if case .buffer(let buffer) = $0 { buffer } else { nil } }
+      .map { (path: $0, buffer: $1) }
+  }
+
+  /// What is found of one kind, each object once.
+  private func named<Value: AnyObject>(
+    _ kind: (ModuleChild.Content) -> Value?
+  ) -> [(String, Value)] {
+    var found: [(String, Value)] = []
     var seen: Set<ObjectIdentifier> = []
     func visit(_ children: [ModuleChild], under prefix: String) {
       for child in children {
-        let path = prefix.isEmpty ? child.name : "\(prefix).\(child.name)"
-        switch child.content {
-        case .parameter(let parameter):
-          if seen.insert(ObjectIdentifier(parameter)).inserted { found.append((path, parameter)) }
-        case .module(let module): visit(ModuleChild.children(of: module), under: path)
+        let path = joined(prefix, child.name)
+        if let value = kind(child.content) {
+          if seen.insert(ObjectIdentifier(value)).inserted { found.append((path, value)) }
+        } else if case .module(let module) = child.content {
+          visit(ModuleChild.children(of: module), under: path)
         }
       }
     }
@@ -47,11 +62,12 @@ extension Module {
 
   /// This module, each of its parameters drawn anew from (seed, its dotted path).
   ///
-  /// A parameter's numbers do not depend on what else the model holds. Copies share parameters, so
-  /// they are initialized too.
+  /// A parameter's numbers do not depend on what else the model holds; buffers become what they began as.
+  /// Copies share parameters and buffers, so they are initialized too.
   public func initialized(seed: UInt64) -> Self {
     let root = RandomStream(seed: seed).derive("init")
     for (path, parameter) in namedParameters { parameter.initialize(from: root.derive(path)) }
+    for (_, buffer) in namedBuffers { buffer.reset() }
     return self
   }
 
@@ -63,6 +79,7 @@ extension Module {
       for child in children {
         switch child.content {
         case .parameter(let parameter): lines.append("\(indent)\(child.name) \(parameter.shape)")
+        case .buffer: break
         case .module(let module):
           lines.append("\(indent)\(child.name): \(type(of: module))")
           append(ModuleChild.children(of: module), indent: indent + "  ")
@@ -83,10 +100,11 @@ public func valueWithGradients(
   try valueWithGradients(at: model.parameters, randomness: randomness, body)
 }
 
-/// A parameter or module that is a property of a module.
+/// A parameter, buffer or module that is a property of a module.
 struct ModuleChild {
   enum Content {
     case parameter(Parameter)
+    case buffer(Buffer)
     case module(any Module)
   }
   let name: String
@@ -103,33 +121,41 @@ struct ModuleChild {
     switch value {
     case let parameter as Parameter:
       return [ModuleChild(name: name, content: .parameter(parameter))]
+    case let buffer as Buffer: return [ModuleChild(name: name, content: .buffer(buffer))]
     case let module as any Module: return [ModuleChild(name: name, content: .module(module))]
     case let values as any NamedValues:
-      return values.namedValues.flatMap { found(in: $0.value, named: "\(name).\($0.name)") }
+      return values.namedValues.flatMap { found(in: $0.value, named: joined(name, $0.name)) }
     default:
       let mirror = Mirror(reflecting: value)
       switch mirror.displayStyle {
       case .optional: return mirror.children.flatMap { found(in: $0.value, named: name) }
       case .collection:
-        return mirror.children.enumerated().flatMap { found(in: $1.value, named: "\(name).\($0)") }
+        return mirror.children.enumerated().flatMap {
+          found(in: $1.value, named: joined(name, "\($0)"))
+        }
       default: return []
       }
     }
   }
 }
 
+/// A path of two; an empty name adds nothing to it.
+private func joined(_ prefix: String, _ name: String) -> String {
+  prefix.isEmpty ? name : name.isEmpty ? prefix : "\(prefix).\(name)"
+}
+
 /// Values under names of their own.
-private protocol NamedValues {
+protocol NamedValues {
   var namedValues: [(name: String, value: Any)] { get }
 }
 
 extension PerNode: NamedValues {
-  fileprivate var namedValues: [(name: String, value: Any)] { map { ($0.name, $1) } }
+  var namedValues: [(name: String, value: Any)] { map { ($0.name, $1) } }
 }
 
 extension PerEdge: NamedValues {
   /// As PyTorch Geometric names the modules of a `HeteroConv`.
-  fileprivate var namedValues: [(name: String, value: Any)] {
+  var namedValues: [(name: String, value: Any)] {
     map { ("<\($0.source)___\($0.relation)___\($0.target)>", $1) }
   }
 }

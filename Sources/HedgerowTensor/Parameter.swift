@@ -3,7 +3,8 @@ public import HedgerowCore
 /// Numbers that training changes: a weight, a bias, a table of embeddings.
 ///
 /// A parameter is made with a shape and the distribution that it begins from, and holds no numbers
-/// until a model is `initialized(seed:)` or loads a state. Layers read ``value`` whenever they
+/// until a model is `initialized(seed:)` or loads a state. An extent of -1 is open until a state or the
+/// first input of a layer says it (``resolve(_:)``). Layers read ``value`` whenever they
 /// run, so that a step of the optimizer shows everywhere at once.
 ///
 /// `@unchecked Sendable`: only an optimizer, an initializer or a loader of states writes, and its
@@ -14,25 +15,54 @@ public final class NDParameter<Scalar: TensorScalar>: @unchecked Sendable {
     case constant(Scalar)
     /// Uniform in -bound..<bound.
     case uniform(bound: Scalar)
+    /// Uniform in plus or minus 1 / sqrt(in), of this weight [out, in] or of another.
+    case fanIn(of: NDParameter? = nil)
+    /// Uniform in plus or minus sqrt(6 / (in + out)), of this weight [out, in].
+    case glorot
   }
 
-  public let shape: [Int]
+  /// Extents; -1 for an open one.
+  public private(set) var shape: [Int]
   public let distribution: Distribution
+  /// A row that begins as zeros whatever the distribution; `nil` for none.
+  public let zeroRow: Int?
   var stored: NDTensor<Scalar>?
+  /// What it is drawn from as soon as no extent is open.
+  private var pendingStream: RandomStream?
 
-  public init(shape: [Int], from distribution: Distribution) {
+  public init(shape: [Int], from distribution: Distribution, zeroRow: Int? = nil) {
     self.shape = shape
     self.distribution = distribution
+    self.zeroRow = zeroRow
   }
 
   /// A parameter that begins as these numbers.
   public init(_ value: NDTensor<Scalar>) {
     shape = value.shape
     distribution = .constant(0)
+    zeroRow = nil
     stored = value.detached.contiguous
   }
 
-  public var count: Int { shape.reduce(1, *) }
+  /// Elements in all; 0 while an extent is open.
+  public var count: Int { isOpen ? 0 : shape.reduce(1, *) }
+  public var isOpen: Bool { shape.contains(-1) }
+
+  /// Whether numbers of this shape can be its own.
+  public func fits(_ shape: [Int]) -> Bool {
+    self.shape.count == shape.count
+      && zip(self.shape, shape).allSatisfy { $0 == $1 || $0 == -1 }
+  }
+
+  /// Says the open extents, and draws what was waiting for them. Does nothing when none is open.
+  ///
+  /// Nobody may read the parameter meanwhile. Traps when the shape does not fit.
+  public func resolve(_ shape: [Int]) {
+    guard isOpen else { return }
+    require(fits(shape), "a parameter of shape \(self.shape) cannot become \(shape)")
+    self.shape = shape
+    drawWhenPossible()
+  }
 
   /// The numbers now; inside `valueWithGradients(at:)` of this parameter, gradients flow to it.
   ///
@@ -48,8 +78,10 @@ public final class NDParameter<Scalar: TensorScalar>: @unchecked Sendable {
     }
     set {
       require(
-        newValue.shape == shape, "a parameter of shape \(shape) cannot hold \(newValue.shape)")
+        fits(newValue.shape), "a parameter of shape \(shape) cannot hold \(newValue.shape)")
+      shape = newValue.shape
       stored = newValue.detached.contiguous
+      pendingStream = nil
     }
   }
 
@@ -61,12 +93,39 @@ public final class NDParameter<Scalar: TensorScalar>: @unchecked Sendable {
     return try stored!.withUnsafeMutableBufferPointer(body)
   }
 
-  /// Draws the numbers that the parameter begins from.
+  /// Draws the numbers that the parameter begins from, as soon as no extent is open.
   public func initialize(from stream: RandomStream) {
+    pendingStream = stream
+    drawWhenPossible()
+  }
+
+  /// Draws what is waiting, if the extents that it depends on are known.
+  public func drawWhenPossible() {
+    guard let stream = pendingStream, !isOpen else { return }
     switch distribution {
     case .constant(let value): stored = NDTensor(repeating: value, shape: shape)
-    case .uniform(let bound): stored = .random(shape, in: -bound..<bound, from: stream)
+    case .uniform(let bound): draw(from: stream, within: bound)
+    case .fanIn(let other):
+      let weight = other ?? self
+      if weight.isOpen { return }
+      let inputs = weight.shape.count > 1 ? weight.shape[1] : 0
+      draw(from: stream, within: inputs > 0 ? 1 / Scalar(inputs).squareRoot() : 0)
+    case .glorot:
+      let extents = shape.prefix(2).reduce(0, +)
+      draw(from: stream, within: (6 / Scalar(max(1, extents))).squareRoot())
     }
+    pendingStream = nil
+  }
+
+  private func draw(from stream: RandomStream, within bound: Scalar) {
+    var numbers = NDTensor<Scalar>.random(shape, in: -bound..<bound, from: stream)
+    if let zeroRow {
+      let width = numbers.width
+      numbers.withUnsafeMutableBufferPointer {
+        $0[zeroRow * width..<(zeroRow + 1) * width].update(repeating: 0)
+      }
+    }
+    stored = numbers
   }
 }
 
@@ -84,7 +143,7 @@ public struct NDGradients<Scalar: TensorScalar>: Sendable {
 
   private var gradients: [ObjectIdentifier: Gradient] = [:]
   /// Kept, so that no other parameter takes the identity of one in `gradients`.
-  private var parameters: [NDParameter<Scalar>] = []
+  private(set) var parameters: [NDParameter<Scalar>] = []
 
   public init() {}
 
@@ -142,17 +201,22 @@ public struct NDGradients<Scalar: TensorScalar>: Sendable {
   /// Every gradient times one number.
   @specialized(where Scalar == Float)
   public static func * (factor: Scalar, gradients: NDGradients) -> NDGradients {
-    var scaled = gradients
-    for parameter in gradients.parameters {
-      switch gradients.gradient(of: parameter) {
-      case .dense(let gradient)?: scaled[parameter] = factor * gradient
+    gradients.mapValues { factor * $0 }
+  }
+
+  /// Every gradient transformed as it is kept: rows that were not taken stay zero.
+  func mapValues(_ transform: (NDTensor<Scalar>) -> NDTensor<Scalar>) -> NDGradients {
+    var result = self
+    for parameter in parameters {
+      switch gradient(of: parameter) {
+      case .dense(let gradient)?: result[parameter] = transform(gradient)
       case .rows(let gradient)?:
-        let piece = RowPiece(rows: gradient.rows, values: factor * gradient.values)
-        scaled.set(RowGradient([piece], shape: parameter.shape), of: parameter)
+        let piece = RowPiece(rows: gradient.rows, values: transform(gradient.values))
+        result.set(RowGradient([piece], shape: parameter.shape), of: parameter)
       case nil: break
       }
     }
-    return scaled
+    return result
   }
 }
 

@@ -22,6 +22,7 @@ public func recomputed<Scalar>(_ body: @escaping () -> NDTensor<Scalar>) -> NDTe
   return outer.record(value.detached, from: leaves, "recomputed(_:)") {
     [unowned outer] cotangent, _ in
     let again = Tape(inside: outer, leaves: leaves, streamCount: streamCount)
+    again.isRepetition = true
     let value = again.record(body)
     return again.cotangentsOfOuterLeaves(of: value, .dense(cotangent))
   }

@@ -29,6 +29,15 @@ public func valueWithGradients<Scalar>(
 public enum Training {
   /// The stream of the next random choice of a layer; `nil` outside training.
   public static func nextStream() -> RandomStream? { Recording.ofThread?.nextStream() }
+
+  /// Whether this is training, and not for a second time on the way back (``recomputed(_:)``): where
+  /// running statistics move.
+  public static var movesStatistics: Bool {
+    Recording.ofThread.map { $0.randomness != nil && !$0.isRepetition } ?? false
+  }
+
+  /// Whether this is training.
+  public static var isActive: Bool { Recording.ofThread?.randomness != nil }
 }
 
 extension NDTensor {
@@ -90,6 +99,8 @@ class Recording {
   let randomness: RandomStream?
   /// Random choices so far.
   var streamCount: UInt64
+  /// Whether what runs has run before.
+  var isRepetition = false
 
   init(randomness: RandomStream?, streamCount: UInt64 = 0) {
     self.randomness = randomness

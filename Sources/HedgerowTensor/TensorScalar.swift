@@ -4,6 +4,7 @@ import CHedgerowKernels
 /// An element type that tensors compute in: `Float`, and `Double` to check gradients in.
 public protocol TensorScalar: BinaryFloatingPoint, ComparableElement {
   static var kernels: Kernels<Self> { get }
+  static var layerKernels: LayerKernels<Self> { get }
 }
 
 extension Float: TensorScalar {
@@ -15,16 +16,9 @@ extension Float: TensorScalar {
     logSumExpBackward: hr_log_sum_exp_backward_f32, product: hr_product_f32,
     productBackward: hr_product_backward_f32, cumulativeSum: hr_cumulative_sum_f32,
     sortRows: hr_sort_rows_f32, normal: hr_normal_f32, firstNotFinite: hr_first_not_finite_f32,
-    relu: hr_relu_f32, reluBackward: hr_relu_backward_f32, dropout: hr_dropout_f32,
-    addBias: hr_add_bias_f32, addBiasRelu: hr_add_bias_relu_f32,
     columnSums: hr_column_sums_f32, sum: hr_sum_f32, uniform: hr_uniform_f32,
-    softmax: hr_softmax_f32, softmaxBackward: hr_softmax_backward_f32,
-    logSoftmax: hr_log_softmax_f32, logSoftmaxBackward: hr_log_softmax_backward_f32,
     unitRows: hr_unit_rows_f32, unitRowsBackward: hr_unit_rows_backward_f32,
-    binaryCrossEntropy: hr_binary_cross_entropy_f32,
-    binaryCrossEntropyBackward: hr_binary_cross_entropy_backward_f32,
-    crossEntropy: hr_cross_entropy_f32,
-    crossEntropyBackward: hr_cross_entropy_backward_f32, argMax: hr_arg_max_f32,
+    argMax: hr_arg_max_f32,
     gatherRows: hr_gather_rows_f32,
     segmentSum: hr_segment_sum_f32, segmentMeanBackward: hr_segment_mean_backward_f32,
     segmentWeightedSum: hr_segment_weighted_sum_f32, segmentDot: hr_segment_dot_f32,
@@ -45,16 +39,9 @@ extension Double: TensorScalar {
     logSumExpBackward: hr_log_sum_exp_backward_f64, product: hr_product_f64,
     productBackward: hr_product_backward_f64, cumulativeSum: hr_cumulative_sum_f64,
     sortRows: hr_sort_rows_f64, normal: hr_normal_f64, firstNotFinite: hr_first_not_finite_f64,
-    relu: hr_relu_f64, reluBackward: hr_relu_backward_f64, dropout: hr_dropout_f64,
-    addBias: hr_add_bias_f64, addBiasRelu: hr_add_bias_relu_f64,
     columnSums: hr_column_sums_f64, sum: hr_sum_f64, uniform: hr_uniform_f64,
-    softmax: hr_softmax_f64, softmaxBackward: hr_softmax_backward_f64,
-    logSoftmax: hr_log_softmax_f64, logSoftmaxBackward: hr_log_softmax_backward_f64,
     unitRows: hr_unit_rows_f64, unitRowsBackward: hr_unit_rows_backward_f64,
-    binaryCrossEntropy: hr_binary_cross_entropy_f64,
-    binaryCrossEntropyBackward: hr_binary_cross_entropy_backward_f64,
-    crossEntropy: hr_cross_entropy_f64,
-    crossEntropyBackward: hr_cross_entropy_backward_f64, argMax: hr_arg_max_f64,
+    argMax: hr_arg_max_f64,
     gatherRows: hr_gather_rows_f64,
     segmentSum: hr_segment_sum_f64, segmentMeanBackward: hr_segment_mean_backward_f64,
     segmentWeightedSum: hr_segment_weighted_sum_f64, segmentDot: hr_segment_dot_f64,
@@ -93,25 +80,11 @@ public struct Kernels<Scalar>: Sendable {
     ) -> Void
   let normal: @Sendable (Output?, Scalar, Scalar, UInt64, UInt64, Int) -> Void
   let firstNotFinite: @Sendable (Input?, Int) -> Int
-  let relu: @Sendable (Output?, Input?, Int) -> Void
-  let reluBackward: @Sendable (Output?, Input?, Input?, Scalar, Int) -> Void
-  let dropout: @Sendable (Output?, Input?, Scalar, UInt32, UInt64, UInt64, Int) -> Void
-  let addBias: @Sendable (Output?, Input?, Int, Int) -> Void
-  let addBiasRelu: @Sendable (Output?, Input?, Int, Int) -> Void
   let columnSums: @Sendable (Output?, Input?, Int, Int) -> Void
   let sum: @Sendable (Input?, Int) -> Scalar
   let uniform: @Sendable (Output?, Scalar, Scalar, UInt64, UInt64, Int) -> Void
-  let softmax: @Sendable (Output?, Input?, Int, Int) -> Void
-  let softmaxBackward: @Sendable (Output?, Input?, Input?, Int, Int) -> Void
-  let logSoftmax: @Sendable (Output?, Input?, Int, Int) -> Void
-  let logSoftmaxBackward: @Sendable (Output?, Input?, Input?, Int, Int) -> Void
   let unitRows: @Sendable (Output?, Input?, Scalar, Int, Int) -> Void
   let unitRowsBackward: @Sendable (Output?, Input?, Input?, Scalar, Int, Int) -> Void
-  let binaryCrossEntropy: @Sendable (Output?, Input?, Input?, Int) -> Void
-  let binaryCrossEntropyBackward: @Sendable (Output?, Input?, Input?, Scalar, Int) -> Void
-  let crossEntropy: @Sendable (Output?, Input?, UnsafePointer<Int32>?, Int, Int) -> Void
-  let crossEntropyBackward:
-    @Sendable (Output?, Input?, UnsafePointer<Int32>?, Scalar, Int, Int) -> Void
   let argMax: @Sendable (UnsafeMutablePointer<Int32>?, Input?, Int, Int) -> Void
   let gatherRows: @Sendable (Output?, Input?, Rows?, Int, Int) -> Void
   let segmentSum: @Sendable (Output?, Input?, Rows?, Rows?, Bool, Int, Int, Int) -> Void

@@ -130,7 +130,8 @@ private final class TrainingRun {
     source = try NodeBatches(
       model, graph, batchSize: trainer.options.batchSize, resources: trainer.resources)
     optimizer = Adam(
-      learningRate: trainer.options.learningRate, weightDecay: trainer.options.weightDecay)
+      learningRate: Double(trainer.options.learningRate),
+      weightDecay: Double(trainer.options.weightDecay))
     lastCheckpoint = clock.now
     dataIdentity = trainer.checkpointName == nil ? "" : graph.dataIdentity
     if let checkpoint {

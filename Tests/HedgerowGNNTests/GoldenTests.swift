@@ -1,30 +1,27 @@
-import FoundationEssentials
-import Glibc
 import HedgerowCore
 import HedgerowGNN
 import HedgerowGraph
 import HedgerowNN
 import HedgerowTensor
+import HedgerowTestSupport
 import Testing
 
-/// Results and gradients of PyTorch Geometric and PyTorch, read from the folder `HEDGEROW_GOLDEN`.
+/// Results and gradients of PyTorch Geometric, read from the folder `HEDGEROW_GOLDEN`. What is of PyTorch
+/// alone is compared where it is tested.
 @Suite struct GoldenTests {
-  static let folder = getenv("HEDGEROW_GOLDEN").map { String(cString: $0) }
-
-  static var files: [String] {
-    guard let folder, let names = try? FileManager.default.contentsOfDirectory(atPath: folder)
-    else { return [] }
-    return names.filter { $0.hasSuffix(".safetensors") }.sorted()
+  static let files = GoldenFile.names.filter { name in
+    !["Activation_", "Loss_", "Optimizer_"].contains(where: name.hasPrefix)
   }
 
   @Test(
-    .enabled(if: folder != nil, "HEDGEROW_GOLDEN is not set: no reference values to compare with"))
+    .enabled(
+      if: GoldenFile.folder != nil,
+      "HEDGEROW_GOLDEN is not set: no reference values to compare with"))
   func everySupportedOperationAgrees() throws {
     #expect(!Self.files.isEmpty, "no reference values in HEDGEROW_GOLDEN")
     var (checked, others): ([String], [String]) = ([], [])
     for name in Self.files {
-      let bytes = try Data(contentsOf: URL(filePath: "\(Self.folder!)/\(name)"))
-      let file = try GoldenFile(name: name, Safetensors(decoding: [UInt8](bytes)))
+      let file = try GoldenFile(named: name)
       let isChecked = Self.operations.contains(file.op) ? try check(file) : false
       isChecked ? checked.append(name) : others.append(name)
     }
@@ -33,14 +30,10 @@ import Testing
     #expect(!checked.isEmpty, "no file is of an operation that there is")
   }
 
-  /// The operations that there are so far, as PyTorch Geometric and PyTorch name them.
+  /// The operations that there are so far, as PyTorch Geometric names them.
   static let operations: Set = [
     "SAGEConv", "GATConv", "GCNConv", "HeteroConv",
     "SumAggregation", "MeanAggregation", "MaxAggregation", "MinAggregation",
-    "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "sigmoid", "tanh", "softplus", "softmax",
-    "log_softmax",
-    "cross_entropy", "binary_cross_entropy_with_logits",
-    "SGD", "Adam", "AdamW",
   ]
 
   /// Compares, and says whether the operation is one that there is.
@@ -54,21 +47,17 @@ import Testing
     case "MeanAggregation": checkAggregation(file, .mean)
     case "MaxAggregation": checkAggregation(file, .max)
     case "MinAggregation": checkAggregation(file, .min)
-    case "cross_entropy": checkCrossEntropy(file)
-    case "binary_cross_entropy_with_logits": checkBinaryCrossEntropy(file)
-    case "SGD": checkSGD(file)
-    case "Adam": checkAdam(file, Adam())
-    case "AdamW": checkAdam(file, .adamW)
-    default:
-      if let activation = file.activation { checkActivation(file, activation) } else { false }
+    default: false
     }
   }
 
   /// A layer that takes nothing but features and edges.
   func checkConvolution(_ file: GoldenFile, _ layer: (some Convolution)?) throws -> Bool {
-    guard let layer, !file.isGiven("edge_attr"), !file.isGiven("edge_weight") else { return false }
+    guard let layer, !file.isGiven("in.edge_attr"), !file.isGiven("in.edge_weight") else {
+      return false
+    }
     try layer.load(file.state)
-    if file.isGiven("x") {
+    if file.isGiven("in.x") {
       let x = file.input("x")
       let block = file.block("edge_index", sources: x.shape[0], targets: x.shape[0])
       file.compare(layer, ["x": x], "y") { layer(x.value, block) }
@@ -112,8 +101,7 @@ import Testing
     let block = HeteroBlock(blocks: blocks, sourceCounts: counts, targetCounts: counts)
     for type in file.names(under: "out.") {
       // The gradient of all outputs together is compared once, below.
-      file.expectClose(
-        conv(file.features(x), block)[NodeType(type)], file["out.\(type)"], "out.\(type)")
+      file.expectClose(conv(file.features(x), block)[NodeType(type)], "out.\(type)")
     }
     file.compareGradients(conv, x) {
       let result = conv(file.features(x), block)
@@ -126,17 +114,17 @@ import Testing
 
   func checkGATConv(_ file: GoldenFile) throws -> Bool {
     guard let layer = GATConv(golden: file.settings) else { return false }
-    if file.isGiven("x_src"), file.input("x_src").shape[0] < file.input("x_dst").shape[0],
+    if file.isGiven("in.x_src"), file.input("x_src").shape[0] < file.input("x_dst").shape[0],
       case .object(let named)? = file.settings["kwargs"], named["add_self_loops"] != .bool(false)
     {
       // Self-loops of some targets only.
       return false
     }
-    guard file.isGiven("edge_attr") else { return try checkConvolution(file, layer) }
+    guard file.isGiven("in.edge_attr") else { return try checkConvolution(file, layer) }
     try layer.load(file.state)
     let edges = file.input("edge_attr")
     func rows(_ block: Block) -> Tensor { edges.value.gathered(rows: block.edges) }
-    if file.isGiven("x") {
+    if file.isGiven("in.x") {
       let x = file.input("x")
       let block = file.block("edge_index", sources: x.shape[0], targets: x.shape[0])
       file.compare(layer, ["x": x, "edge_attr": edges], "y") {
@@ -157,7 +145,7 @@ import Testing
     try layer.load(file.state)
     let x = file.input("x")
     let block = file.block("edge_index", sources: x.shape[0], targets: x.shape[0])
-    if file.isGiven("edge_weight") {
+    if file.isGiven("in.edge_weight") {
       let weights = file.input("edge_weight")
       file.compare(layer, ["x": x, "edge_weight": weights], "y") {
         layer(x.value, block, weights: weights.value.gathered(rows: block.edges))
@@ -178,110 +166,9 @@ import Testing
     return true
   }
 
-  func checkCrossEntropy(_ file: GoldenFile) -> Bool {
-    guard
-      file.settings.keys.allSatisfy({
-        ["label_smoothing", "reduction", "ignore_index"].contains($0)
-      }), !file.isGiven("weight"),
-      case .number(let smoothing) = file.settings["label_smoothing"] ?? .number(0),
-      case .number(let ignored) = file.settings["ignore_index"] ?? .number(-100),
-      let isSum = file.isSum
-    else { return false }
-    let x = file.input("x")
-    let labels = file.integers("in.target").map { $0 == Int64(ignored) ? -1 : Int32($0) }
-    let factor = isSum ? Float(labels.count { $0 >= 0 }) : 1
-    file.compare(Nothing(), ["x": x], "y") {
-      factor * crossEntropy(x.value, labels, smoothing: smoothing)
-    }
-    return true
-  }
-
-  func checkBinaryCrossEntropy(_ file: GoldenFile) -> Bool {
-    guard file.settings.keys.allSatisfy({ $0 == "reduction" }), let isSum = file.isSum,
-      !file.isGiven("weight"), !file.isGiven("pos_weight")
-    else { return false }
-    let x = file.input("x")
-    let factor = isSum ? Float(x.count) : 1
-    file.compare(Nothing(), ["x": x], "y") {
-      factor * binaryCrossEntropy(x.value, file["in.target"])
-    }
-    return true
-  }
-
-  func checkActivation(_ file: GoldenFile, _ activation: (Tensor) -> Tensor) -> Bool {
-    let x = file.input("x")
-    file.compare(Nothing(), ["x": x], "y") { activation(x.value) }
-    return true
-  }
-
-  func checkSGD(_ file: GoldenFile) -> Bool {
-    var optimizer = SGD(learningRate: 0)
-    var (momentum, isNesterov): (Float, Bool) = (0, false)
-    for (name, value) in file.settings {
-      switch (name, value) {
-      case ("lr", .number(let rate)): optimizer.learningRate = Float(rate)
-      case ("momentum", .number(let factor)): momentum = Float(factor)
-      case ("nesterov", .bool(let value)): isNesterov = value
-      case ("dampening", .number(let dampening)): optimizer.dampening = Float(dampening)
-      case ("weight_decay", .number(let decay)): optimizer.weightDecay = Float(decay)
-      case ("maximize", .bool(false)): break
-      default: return false
-      }
-    }
-    if momentum != 0 { optimizer.momentum = isNesterov ? .nesterov(momentum) : .plain(momentum) }
-    checkTrajectory(file, optimizer)
-    return true
-  }
-
-  func checkAdam(_ file: GoldenFile, _ start: Adam) -> Bool {
-    var optimizer = start
-    for (name, value) in file.settings {
-      switch (name, value) {
-      case ("lr", .number(let rate)): optimizer.learningRate = Float(rate)
-      case ("eps", .number(let epsilon)): optimizer.epsilon = Float(epsilon)
-      case ("weight_decay", .number(let decay)): optimizer.weightDecay = Float(decay)
-      case ("betas", .array(let betas)):
-        guard case .number(let beta1) = betas[0], case .number(let beta2) = betas[1] else {
-          return false
-        }
-        (optimizer.beta1, optimizer.beta2) = (Float(beta1), Float(beta2))
-      case ("amsgrad", .bool(let isLargest)):
-        optimizer.normalization = isLargest ? .largestRunningMean : .runningMean
-      case ("maximize", .bool(false)): break
-      default: return false
-      }
-    }
-    checkTrajectory(file, optimizer)
-    return true
-  }
-
-  func checkTrajectory(_ file: GoldenFile, _ start: some Optimizer) {
-    var optimizer = start
-    let model = One(w: file.input("w0"))
-    let (c, t) = (file["in.c"], file["in.t"])
-    let trajectory = file["out.trajectory"]
-    for step in 0..<trajectory.shape[0] {
-      let (_, gradients) = valueWithGradients(at: model) {
-        let w = model.w.value
-        return sum(c * square(w - t)) + 0.1 * sum(pow(w, 4))
-      }
-      optimizer.update(model, along: gradients)
-      let row = trajectory.gathered(rows: [UInt32(step)]).scalars
-      file.expectClose(model.w.value, Tensor(row, shape: t.shape), "w after step \(step + 1)")
-    }
-  }
-}
-
-extension Adam {
-  fileprivate static var adamW: Adam {
-    var adam = Adam(weightDecay: 0.01)
-    adam.decay = .decoupled
-    return adam
-  }
 }
 
 private struct Nothing: Module {}
-private struct One: Module { let w: Parameter }
 
 /// A layer's constructor arguments in PyTorch Geometric.
 private struct LayerArguments {
@@ -380,41 +267,7 @@ extension GATConv {
   }
 }
 
-/// One file of reference values.
-struct GoldenFile {
-  let name: String
-  let op: String
-  let settings: [String: JSON]
-  private let file: Safetensors
-
-  init(name: String, _ file: Safetensors) throws {
-    self.name = name
-    self.file = file
-    op = file.metadata["op"] ?? ""
-    settings = try JSONDecoder().decode(
-      [String: JSON].self, from: Data((file.metadata["settings"] ?? "{}").utf8))
-  }
-
-  subscript(path: String) -> Tensor { file[path]!.tensor! }
-  func integers(_ path: String) -> [Int64] { file[path]!.integers! }
-  func isGiven(_ input: String) -> Bool { file["in.\(input)"] != nil }
-  func input(_ name: String) -> Parameter { Parameter(self["in.\(name)"]) }
-
-  func names(under prefix: String) -> [String] {
-    file.entries.map(\.name).filter { $0.hasPrefix(prefix) }.map {
-      String($0.dropFirst(prefix.count))
-    }
-  }
-
-  /// Whether a loss is a sum instead of a mean; `nil` when it is neither.
-  var isSum: Bool? {
-    switch settings["reduction"] ?? .string("mean") {
-    case .string("mean"): false
-    case .string("sum"): true
-    default: nil
-    }
-  }
-
+extension GoldenFile {
   /// The layer that a nested one's parameters are of.
   func convolution(under path: String) -> any Convolution {
     let names = Set(names(under: path))
@@ -449,42 +302,6 @@ struct GoldenFile {
     return GCNConv(shape("lin.weight")[1], shape("lin.weight")[0], options: options)
   }
 
-  var state: ModelState {
-    ModelState(tensors: names(under: "param.").map { ($0, self["param.\($0)"]) })
-  }
-
-  /// The function of one tensor that the file is of, if there is one.
-  var activation: ((Tensor) -> Tensor)? {
-    func number(_ name: String, or standard: Double) -> Double? {
-      switch settings[name] {
-      case nil: standard
-      case .number(let value)?: value
-      default: nil
-      }
-    }
-    let plain: [String: @Sendable (Tensor) -> Tensor] = [
-      "relu": { relu($0) }, "selu": { selu($0) }, "sigmoid": { sigmoid($0) },
-      "silu": { silu($0) }, "tanh": { tanh($0) },
-    ]
-    switch (op, settings.count) {
-    case ("elu", _): return number("alpha", or: 1).map { alpha in { elu($0, alpha: Float(alpha)) } }
-    case ("leaky_relu", _):
-      return number("negative_slope", or: 0.01).map { slope in
-        { leakyRelu($0, slope: Float(slope)) }
-      }
-    case ("gelu", _): return settings["approximate"] == .string("tanh") ? geluTanh : gelu
-    case ("softmax", _):
-      return number("dim", or: -1).map { axis in { softmax($0, along: Int(axis)) } }
-    case ("log_softmax", _):
-      return number("dim", or: -1).map { axis in { logSoftmax($0, along: Int(axis)) } }
-    case ("softplus", _):
-      guard let beta = number("beta", or: 1), settings["threshold"] == nil else { return nil }
-      return { softplus(Float(beta) * $0) / Float(beta) }
-    case (_, 0): return plain[op]
-    default: return nil
-    }
-  }
-
   func features(_ x: [String: Parameter]) -> PerNode<Tensor> {
     var features = PerNode<Tensor>()
     for (name, parameter) in x { features[NodeType(String(name.dropFirst(2)))] = parameter.value }
@@ -498,58 +315,22 @@ struct GoldenFile {
       sourceCount: sources, targetCount: targets)
   }
 
-  /// The output, and the gradients that it sends back to inputs and parameters.
+  /// Compares the output, and the gradients that it sends back to inputs and parameters.
   func compare(
     _ module: some Module, _ inputs: [String: Parameter], _ output: String, _ body: () -> Tensor
   ) {
-    expectClose(body(), self["out.\(output)"], "out.\(output)")
-    compareGradients(module, inputs) { sum(body() * self["cotangent.\(output)"]) }
+    expectNone(differences(of: module, inputs, output, body))
   }
 
   func compareGradients(
     _ module: some Module, _ inputs: [String: Parameter], _ body: () -> Tensor
   ) {
-    let (_, gradients) = valueWithGradients(
-      at: module.parameters + inputs.values, body)
-    let named =
-      module.namedParameters.map { ("param.\($0.path)", $0.parameter) }
-      + inputs.map { ("in.\($0)", $1) }
-    for (path, parameter) in named where file["grad.\(path)"] != nil {
-      let gradient = gradients[parameter] ?? .zeros(parameter.shape)
-      expectClose(gradient, self["grad.\(path)"], "grad.\(path)")
-    }
+    expectNone(gradientDifferences(of: module, inputs, body))
   }
 
-  func expectClose(_ a: Tensor, _ b: Tensor, _ what: String) {
-    let isClose =
-      a.shape == b.shape
-      && zip(a.scalars, b.scalars).allSatisfy { abs($0 - $1) <= 1e-5 + 1e-4 * abs($1) }
-    #expect(isClose, "\(name): \(what) is \(a), not \(b)")
-  }
-}
+  func expectClose(_ a: Tensor, _ path: String) { expectNone(difference(a, from: path)) }
 
-enum JSON: Equatable, Decodable {
-  case null
-  case bool(Bool)
-  case number(Double)
-  case string(String)
-  case array([JSON])
-  case object([String: JSON])
-
-  init(from decoder: any Decoder) throws {
-    let container = try decoder.singleValueContainer()
-    if container.decodeNil() {
-      self = .null
-    } else if let value = try? container.decode(Bool.self) {
-      self = .bool(value)
-    } else if let value = try? container.decode(Double.self) {
-      self = .number(value)
-    } else if let value = try? container.decode(String.self) {
-      self = .string(value)
-    } else if let value = try? container.decode([JSON].self) {
-      self = .array(value)
-    } else {
-      self = .object(try container.decode([String: JSON].self))
-    }
+  private func expectNone(_ differences: [String]) {
+    #expect(differences.isEmpty, "\(differences.joined(separator: "\n"))")
   }
 }

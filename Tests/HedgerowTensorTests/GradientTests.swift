@@ -73,8 +73,7 @@ import Testing
     let x = draw.tensor(draw.extent(), draw.extent(), 3)
     let positive = abs(x) + 0.1
     for function in [
-      relu, abs, square, exp, sigmoid, tanh, selu, gelu, geluTanh, silu, softplus,
-      { leakyRelu($0, slope: 0.2) }, { elu($0, alpha: 1.5) }, { pow($0, 3) },
+      abs, square, exp, { pow($0, 3) },
     ] as [(NDTensor<Double>) -> NDTensor<Double>] {
       check([x], draw) { function($0[0]) }
       check([4 * x], draw) { function($0[0]) }
@@ -242,7 +241,7 @@ import Testing
     check([x], draw) { crossEntropy($0[0], labels) }
     check([x], draw) { crossEntropy($0[0], labels, smoothing: 0.2) }
     let answers = 0.5 * (draw.tensor(n, classes) + 1)
-    if n > 0 { check([3 * x], draw) { binaryCrossEntropy($0[0], answers) } }
+    if n > 0 { check([3 * x], draw) { binaryCrossEntropyWithLogits($0[0], answers) } }
     check([x], draw) { crossEntropy($0[0], [Int32](repeating: -1, count: n)) }
   }
 }

@@ -25,15 +25,6 @@ typedef enum {
   hr_nearest,  // of two equally near integers the even one
   hr_sign,     // NaN of NaN
   hr_power,    // x^parameter
-  hr_sigmoid,
-  hr_hyperbolic_tangent,
-  hr_leaky_relu,  // x > 0 ? x : parameter x
-  hr_elu,         // x > 0 ? x : parameter (exp(x) - 1)
-  hr_selu,
-  hr_gelu,       // x Phi(x)
-  hr_gelu_tanh,  // its approximation by tanh
-  hr_silu,       // x sigmoid(x)
-  hr_softplus,   // log(1 + exp(x))
 } hr_unary;
 
 typedef enum {
@@ -57,26 +48,11 @@ typedef enum {
                      const T *b, ptrdiff_t b_row, size_t b_step, size_t rows, size_t n);          \
   /* out[i] = dy[i] where a took part in the larger (smaller) of a and b, else 0 */               \
   void hr_chosen_##S(hr_binary function, T *out, const T *dy, const T *a, const T *b, size_t n);  \
-  /* Rows of x - max - log(sum of exp(x - max)). */                                               \
-  void hr_log_softmax_##S(T *y, const T *x, size_t rows, size_t columns);                         \
-  /* Rows of dx = y (dy - sum of y dy). */                                                        \
-  void hr_softmax_backward_##S(T *dx, const T *dy, const T *y, size_t rows, size_t columns);      \
-  /* Rows of dx = dy - exp(y) (sum of dy). */                                                     \
-  void hr_log_softmax_backward_##S(T *dx, const T *dy, const T *y, size_t rows, size_t columns);  \
   /* Rows of y = x / max(length of x, least); NaN where the length overflows. */                  \
   void hr_unit_rows_##S(T *y, const T *x, T least, size_t rows, size_t columns);                  \
   /* Rows of dx = (dy - y (sum of y dy)) / length of x, or dy / least where the length is less. */ \
   void hr_unit_rows_backward_##S(T *dx, const T *dy, const T *x, T least, size_t rows,            \
-                                 size_t columns);                                                 \
-  /* losses[i] = max(x, 0) - x t + log(1 + exp(-|x|)): binary cross-entropy of logits */          \
-  void hr_binary_cross_entropy_##S(T *losses, const T *x, const T *targets, size_t n);            \
-  /* dx[i] = factor (sigmoid(x[i]) - targets[i]) */                                               \
-  void hr_binary_cross_entropy_backward_##S(T *dx, const T *x, const T *targets, T factor,        \
-                                            size_t n);                                            \
-  /* One step of torch.optim.SGD: g' = g + decay w; m = momentum m + (1 - dampening) g' (m = g'   \
-     when first); w -= rate (nesterov ? g' + momentum m : m). `m` is null without momentum. */    \
-  void hr_sgd_##S(T *w, T *m, const T *g, size_t n, T rate, T momentum, T dampening, T decay,     \
-                  int nesterov, int first);
+                                 size_t columns);
 
 HR_DECLARE_ELEMENTWISE(float, f32)
 HR_DECLARE_ELEMENTWISE(double, f64)

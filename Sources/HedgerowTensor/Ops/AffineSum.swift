@@ -127,7 +127,7 @@ public struct AffineSum<Scalar: TensorScalar>: Sendable {
     let factors = products.map {
       Product(x: $0.x.detached, weights: [total($0.weights)], rows: $0.rows)
     }
-    let y = forward(factors, activation, mask)
+    let (y, z) = forward(factors, activation, mask)
     let inputs = products.flatMap { [$0.x] + $0.weights } + biases + addends.map(\.x)
     let addedRows = addends.map(\.rows)
     let (weightCounts, biasCount) = (products.map(\.weights.count), biases.count)
@@ -137,6 +137,7 @@ public struct AffineSum<Scalar: TensorScalar>: Sendable {
       case (.relu, let mask): dz = reluPullback(dy, y: y, factor: mask?.factor ?? 1)
       case (.identity, let mask?): dz = mask.applied(to: dy)
       case (.identity, nil): dz = dy
+      case (_, let mask): dz = activation.pullback(dy, z: z, y: y, mask)
       }
       var gradients: [NDTensor<Scalar>?] = []
       for (factor, weightCount) in zip(factors, weightCounts) {
@@ -163,17 +164,20 @@ public struct AffineSum<Scalar: TensorScalar>: Sendable {
     }
   }
 
+  /// The result, and the sum before the activation: the same where the way back needs only the result.
   private func forward(
     _ factors: [Product], _ activation: Activation, _ mask: DropoutMask<Scalar>?
-  ) -> NDTensor<Scalar> {
+  ) -> (y: NDTensor<Scalar>, z: NDTensor<Scalar>) {
     let y = NDTensor<Scalar>(uninitialized: shape)
+    let isSumKept = activation != .identity && activation != .relu
+    let z = isSumKept ? NDTensor<Scalar>(uninitialized: shape) : y
     let width = shape[1]
     let bias = biases.isEmpty ? nil : total(biases)
     let addends = self.addends
     let matrices = factors.map { (x: Matrix($0.x), weight: Matrix($0.weights[0]).transposed) }
     Compute.forEachPart(of: shape[0], size: rowsPerProduct) { rows in
       let (first, count) = (rows.lowerBound * width, rows.count * width)
-      let part = y.storage.base + first
+      let part = z.storage.base + first
       // Terms of all rows come first, so that those of some rows find something to be added to.
       var isAdded = false
       for (factor, matrix) in zip(factors, matrices) where factor.rows == nil {
@@ -203,18 +207,13 @@ public struct AffineSum<Scalar: TensorScalar>: Sendable {
           addend.x.storage.base + places.lowerBound * width, to: part, addend.rows!, places,
           rows.lowerBound)
       }
-      switch (bias, activation) {
-      case (let bias?, .identity):
-        Scalar.kernels.addBias(part, bias.storage.base, rows.count, width)
-      case (let bias?, .relu):
-        Scalar.kernels.addBiasRelu(part, bias.storage.base, rows.count, width)
-      case (nil, .relu): Scalar.kernels.relu(part, part, count)
-      case (nil, .identity): break
-      }
       // `first` is even: a part begins at a multiple of `rowsPerProduct` rows.
-      mask?.apply(to: part, into: part, first: first, count: count)
+      if bias == nil && activation == .identity && mask == nil { return }
+      activation.apply(
+        to: part, bias: bias?.storage.base, into: y.storage.base + first, mask, first: first,
+        rows: rows.count, columns: width)
     }
-    return y
+    return (y, z)
   }
 }
 
@@ -245,13 +244,6 @@ extension [UInt32] {
     }
     return place(of: range.lowerBound)..<place(of: range.upperBound)
   }
-}
-
-/// What a layer applies to each element of its result.
-public enum Activation: Sendable {
-  case identity
-  /// max(x, 0)
-  case relu
 }
 
 extension NDTensor {

@@ -8,8 +8,8 @@ private let rowsPerPart = 256
 @specialized(where Scalar == Float)
 public func softmax<Scalar>(_ x: NDTensor<Scalar>, along axis: Int = -1) -> NDTensor<Scalar> {
   alongLast(x, axis) { x in
-    let y = rowwise(x, Scalar.kernels.softmax)
-    return y.recorded(from: x) { dy in rowwise(dy, y, Scalar.kernels.softmaxBackward) }
+    let y = rowwise(x, Scalar.layerKernels.softmax)
+    return y.recorded(from: x) { dy in rowwise(dy, y, Scalar.layerKernels.softmaxBackward) }
   }
 }
 
@@ -17,9 +17,14 @@ public func softmax<Scalar>(_ x: NDTensor<Scalar>, along axis: Int = -1) -> NDTe
 @specialized(where Scalar == Float)
 public func logSoftmax<Scalar>(_ x: NDTensor<Scalar>, along axis: Int = -1) -> NDTensor<Scalar> {
   alongLast(x, axis) { x in
-    let y = rowwise(x, Scalar.kernels.logSoftmax)
-    return y.recorded(from: x) { dy in rowwise(dy, y, Scalar.kernels.logSoftmaxBackward) }
+    let y = rowwise(x, Scalar.layerKernels.logSoftmax)
+    return y.recorded(from: x) { dy in rowwise(dy, y, Scalar.layerKernels.logSoftmaxBackward) }
   }
+}
+
+/// exp(-x) / sum of exp(-x) along an axis, the last one unless another is named.
+public func softmin<Scalar>(_ x: NDTensor<Scalar>, along axis: Int = -1) -> NDTensor<Scalar> {
+  softmax(-x, along: axis)
 }
 
 /// The function of the last axis, applied along another.
@@ -76,94 +81,5 @@ public func argMax<Scalar>(_ x: NDTensor<Scalar>) -> [Int32] {
         x.shape[1])
     }
     count = x.shape[0]
-  }
-}
-
-/// The mean over labelled rows of log(sum over c of exp(x_c)) - x_label: the negative logarithm of
-/// the probability that the logits give to the label. Zero when no row is labelled.
-///
-/// Shapes: `logits` [rows, classes], `labels` [rows]; a label of -1 leaves its row out. Traps on
-/// any other label outside the classes.
-@specialized(where Scalar == Float)
-public func crossEntropy<Scalar>(
-  _ logits: NDTensor<Scalar>, _ labels: [Int32]
-) -> NDTensor<Scalar> {
-  require(
-    logits.shape.count == 2 && logits.shape[0] == labels.count,
-    "\(labels.count) labels do not fit logits of shape \(logits.shape)")
-  let (rowCount, width) = (logits.shape[0], logits.shape[1])
-  var labelled = 0
-  for label in labels {
-    require(
-      -1 <= label && Int(label) < width, "label \(label) is none of \(width) classes, nor -1")
-    if label >= 0 { labelled += 1 }
-  }
-  let losses = NDTensor<Scalar>(uninitialized: [rowCount])
-  let x = logits.detached
-  Compute.forEachPart(of: rowCount, size: rowsPerPart) { rows in
-    labels.withUnsafeBufferPointer { labels in
-      Scalar.kernels.crossEntropy(
-        losses.storage.base + rows.lowerBound, x.storage.base + rows.lowerBound * width,
-        labels.baseAddress! + rows.lowerBound, rows.count, width)
-    }
-  }
-  let share = 1 / Scalar(max(labelled, 1))
-  return NDTensor(share * sumOfElements(losses)).recorded(from: logits) { dy in
-    let dx = NDTensor<Scalar>(uninitialized: x.shape)
-    let factor = share * dy.scalar
-    Compute.forEachPart(of: rowCount, size: rowsPerPart) { rows in
-      let first = rows.lowerBound * width
-      labels.withUnsafeBufferPointer { labels in
-        Scalar.kernels.crossEntropyBackward(
-          dx.storage.base + first, x.storage.base + first, labels.baseAddress! + rows.lowerBound,
-          factor, rows.count, width)
-      }
-    }
-    return dx
-  }
-}
-
-/// ``crossEntropy(_:_:)`` against labels that are softened: the label's class has probability
-/// 1 - smoothing, and smoothing is spread evenly over all classes.
-///
-/// Source: Szegedy et al., Rethinking the Inception Architecture for Computer Vision, CVPR 2016.
-@specialized(where Scalar == Float)
-public func crossEntropy<Scalar>(
-  _ logits: NDTensor<Scalar>, _ labels: [Int32], smoothing: Double
-) -> NDTensor<Scalar> {
-  require(0 <= smoothing && smoothing <= 1, "smoothing is in 0...1, not \(smoothing)")
-  let hard = crossEntropy(logits, labels)
-  let labelled = labels.indices.filter { labels[$0] >= 0 }.map { UInt32($0) }
-  if smoothing == 0 || labelled.isEmpty { return hard }
-  let even = mean(logSoftmax(logits.gathered(rows: labelled)))
-  return Scalar(1 - smoothing) * hard - Scalar(smoothing) * even
-}
-
-/// The mean over all elements of -t log(p) - (1 - t) log(1 - p), p = sigmoid(logit): cross-entropy of
-/// independent yes-or-no answers. Traps when there are none.
-///
-/// Shapes: logits and targets alike; targets are in 0...1 and constants.
-@specialized(where Scalar == Float)
-public func binaryCrossEntropy<Scalar>(
-  _ logits: NDTensor<Scalar>, _ targets: NDTensor<Scalar>
-) -> NDTensor<Scalar> {
-  require(
-    logits.shape == targets.shape && logits.count > 0,
-    "targets of shape \(targets.shape) do not fit logits of shape \(logits.shape)")
-  let losses = NDTensor<Scalar>(uninitialized: logits.shape)
-  let (x, t) = (logits.detached, targets.detached)
-  forEachPart(of: x.count) {
-    Scalar.kernels.binaryCrossEntropy(
-      losses.storage.base + $0, x.storage.base + $0, t.storage.base + $0, $1)
-  }
-  let share = 1 / Scalar(x.count)
-  return NDTensor(share * sumOfElements(losses)).recorded(from: logits) { dy in
-    let dx = NDTensor<Scalar>(uninitialized: x.shape)
-    let factor = share * dy.scalar
-    forEachPart(of: x.count) {
-      Scalar.kernels.binaryCrossEntropyBackward(
-        dx.storage.base + $0, x.storage.base + $0, t.storage.base + $0, factor, $1)
-    }
-    return dx
   }
 }

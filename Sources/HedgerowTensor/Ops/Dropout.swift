@@ -1,3 +1,4 @@
+import CHedgerowKernels
 import HedgerowCore
 
 /// In training, x with each element zeroed with probability `rate` and the others divided by
@@ -16,31 +17,25 @@ public func dropout<Scalar>(_ x: NDTensor<Scalar>, rate: Double) -> NDTensor<Sca
 
 /// Which elements a dropout keeps: recomputed from a key where it is needed, never stored.
 struct DropoutMask<Scalar: TensorScalar> {
-  private let key: UInt64
-  private let threshold: UInt32
+  /// As the kernels take it.
+  let kernelMask: hr_mask
   /// 1 / (1 - rate).
-  let factor: Scalar
+  var factor: Scalar { Scalar(kernelMask.factor) }
 
   /// The mask of the next random layer; `nil` outside training or when nothing is dropped.
   init?(rate: Double) {
     require(0 <= rate && rate < 1, "a dropout rate is in 0..<1, not \(rate)")
     guard rate > 0, let stream = Training.nextStream() else { return nil }
-    key = stream.key
-    threshold = UInt32(rate * 0x1p32)
-    factor = Scalar(1 / (1 - rate))
-  }
-
-  /// Masks the elements from index `first` on, which is even.
-  func apply(
-    to x: UnsafePointer<Scalar>, into y: UnsafeMutablePointer<Scalar>, first: Int, count: Int
-  ) {
-    Scalar.kernels.dropout(y, x, factor, threshold, key, UInt64(first), count)
+    kernelMask = hr_mask(
+      factor: 1 / (1 - rate), threshold: UInt32(rate * 0x1p32), key: stream.key)
   }
 
   func applied(to x: NDTensor<Scalar>) -> NDTensor<Scalar> {
     let y = NDTensor<Scalar>(uninitialized: x.shape)
     forEachPart(of: x.count) {
-      apply(to: x.storage.base + $0, into: y.storage.base + $0, first: $0, count: $1)
+      Scalar.layerKernels.dropout(
+        y.storage.base + $0, x.storage.base + $0, factor, kernelMask.threshold, kernelMask.key,
+        UInt64($0), $1)
     }
     return y
   }

@@ -39,6 +39,18 @@ extension NDTensor {
   }
 }
 
+extension NDTensor {
+  /// ``gathered(rows:)``, but no gradient goes to one row of the table.
+  @specialized(where Scalar == Float)
+  public func gathered(rows: [UInt32], freezing frozen: UInt32) -> NDTensor {
+    let places = rows.indices.filter { rows[$0] != frozen }.map { UInt32($0) }
+    if places.count == rows.count { return gathered(rows: rows) }
+    return detached.gathered(rows: rows).recordedCotangents(from: [self]) { dy, _ in
+      [.rows([RowPiece(rows: places.map { rows[Int($0)] }, values: dy.gathered(rows: places))])]
+    }
+  }
+}
+
 /// Each row x of a matrix as x / max(length of x, `least`), the length in the Euclidean sense.
 @specialized(where Scalar == Float)
 public func rowsOfLengthOne<Scalar>(

@@ -25,14 +25,19 @@ public struct Linear: Module {
     _ inputWidth: Int, _ outputWidth: Int, bias: Bias = .learned,
     from initialization: Initialization = .fanIn
   ) {
-    let fanIn = inputWidth > 0 ? 1 / Float(inputWidth).squareRoot() : 0
-    let bound =
-      initialization == .fanIn ? fanIn : (6 / Float(max(1, inputWidth + outputWidth))).squareRoot()
-    weight = Parameter(shape: [outputWidth, inputWidth], from: .uniform(bound: bound))
-    self.bias =
-      bias == .learned ? Parameter(shape: [outputWidth], from: .uniform(bound: fanIn)) : nil
+    weight = Parameter(
+      shape: [outputWidth, inputWidth], from: initialization == .fanIn ? .fanIn() : .glorot)
+    self.bias = bias == .learned ? Parameter(shape: [outputWidth], from: .fanIn(of: weight)) : nil
   }
 
+  /// A layer whose input is as wide as the first that it sees, or as the state that it loads.
+  public init(
+    to outputWidth: Int, bias: Bias = .learned, from initialization: Initialization = .fanIn
+  ) {
+    self.init(-1, outputWidth, bias: bias, from: initialization)
+  }
+
+  /// -1 while it is open.
   public var inputWidth: Int { weight.shape[1] }
   public var outputWidth: Int { weight.shape[0] }
 
@@ -40,6 +45,12 @@ public struct Linear: Module {
 
   /// The same, not computed yet: to be added to other terms, or followed by an activation.
   public func terms(_ x: Tensor) -> AffineSum<Float> {
-    AffineSum(x, weight: weight.value, bias: bias?.value)
+    if weight.isOpen { resolve(x) }
+    return AffineSum(x, weight: weight.value, bias: bias?.value)
+  }
+
+  private func resolve(_ x: Tensor) {
+    weight.resolve([outputWidth, x.shape.last ?? 0])
+    bias?.drawWhenPossible()
   }
 }

@@ -1,33 +1,4 @@
-import HedgerowCore
-public import HedgerowTensor
-
-/// Changes a model's parameters along gradients.
-public protocol Optimizer: Sendable {
-  /// One step. Parameters without a gradient stay as they are.
-  ///
-  /// Nobody may read the parameters meanwhile.
-  mutating func update(_ model: some Module, along gradients: Gradients)
-
-  /// What it remembers between steps, under names that begin with parameters' paths.
-  var state: ModelState { get }
-
-  /// Goes on from a state, as if it had taken the steps of this model itself.
-  ///
-  /// - Throws: `badData` when the state is not whole or of another model.
-  mutating func load(_ state: ModelState, for model: some Module) throws
-}
-
-/// Throws `badData` unless every tensor remembered is of a parameter's shape.
-func check(_ memories: [(path: String, tensor: Tensor)], against model: some Module) throws {
-  let shapes = Dictionary(
-    uniqueKeysWithValues: model.namedParameters.map { ($0.path, $0.parameter.shape) })
-  for (path, tensor) in memories where shapes[path] != tensor.shape {
-    throw HedgerowError(
-      .badData,
-      "the optimizer remembers shape \(tensor.shape), the model has "
-        + (shapes[path].map { "\($0)" } ?? "no such parameter"), at: path)
-  }
-}
+import HedgerowTensor
 
 extension Parameter {
   /// Calls `body` for stretches that a gradient reaches, side by side on the pool: with the weights,

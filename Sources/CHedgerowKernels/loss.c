@@ -1,0 +1,12 @@
+#include "loss.h"
+#include "vector_math.h"
+
+#define T float
+#define NAME(name) name##_f32
+#include "loss_template.h"
+#undef T
+#undef NAME
+
+#define T double
+#define NAME(name) name##_f64
+#include "loss_template.h"

@@ -1,0 +1,24 @@
+public import HedgerowTensor
+
+/// A module that makes one tensor of one tensor.
+public protocol Layer: Module {
+  func callAsFunction(_ x: Tensor) -> Tensor
+}
+
+extension Activation: Layer {}
+extension Linear: Layer {}
+extension Dropout: Layer {}
+
+/// Layers one after the other, named by their places: `0.weight`.
+/// ```swift
+/// let model = Sequential(Linear(64, 32), Activation.relu, Linear(32, 10))
+/// ```
+public struct Sequential: Layer {
+  public let layers: [any Layer]
+  public static let pathNames = ["layers": ""]
+
+  public init(_ layers: any Layer...) { self.layers = layers }
+  public init(_ layers: [any Layer]) { self.layers = layers }
+
+  public func callAsFunction(_ x: Tensor) -> Tensor { layers.reduce(x) { $1($0) } }
+}
