@@ -82,14 +82,16 @@ HR_CLONES void NAME(hr_unary_backward)(hr_unary function, T *dx, const T *dy, co
 #undef EACH
 }
 
-HR_CLONES void NAME(hr_binary)(hr_binary function, T *out, const T *a, size_t a_step, const T *b,
-                               size_t b_step, size_t n) {
+HR_CLONES void NAME(hr_binary)(hr_binary function, T *out, const T *a, ptrdiff_t a_row,
+                               size_t a_step, const T *b, ptrdiff_t b_row, size_t b_step,
+                               size_t rows, size_t n) {
   // The steps are constants in each loop, so that it vectorizes.
-#define LOOP(value, A, B)              \
-  for (size_t i = 0; i < n; i++) {     \
-    T u = a[A], v = b[B];              \
-    out[i] = (value);                  \
-  }
+#define LOOP(value, A, B)                                                         \
+  for (size_t r = 0; r < rows; r++, out += n, a += a_row, b += b_row)             \
+    for (size_t i = 0; i < n; i++) {                                              \
+      T u = a[A], v = b[B];                                                       \
+      out[i] = (value);                                                           \
+    }
 #define EACH(value)                                  \
   if (a_step && b_step) {                            \
     LOOP(value, i, i)                                \

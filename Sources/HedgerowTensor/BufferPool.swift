@@ -52,6 +52,16 @@ public enum BufferPool {
   struct Buffer: @unchecked Sendable {
     let base: UnsafeMutableRawPointer
     let sizeClass: Int
+
+    fileprivate init(base: UnsafeMutableRawPointer, sizeClass: Int) {
+      self.base = base
+      self.sizeClass = sizeClass
+    }
+
+    /// One that was taken for `byteCount`.
+    init(base: UnsafeMutableRawPointer, byteCount: Int) {
+      self.init(base: base, sizeClass: SizeClass.holding(byteCount))
+    }
   }
 
   static func take(byteCount: Int) -> Buffer {
@@ -150,22 +160,4 @@ public enum BufferPool {
       ((sizeClass % 4 + 4) << (sizeClass / 4)) * 64
     }
   }
-}
-
-/// The elements of one tensor or of several that share them; never changed while shared.
-///
-/// `@unchecked`: whoever writes holds the only reference (see `NDTensor.mutate`). Ops take `base`
-/// of tensors that they hold in a variable, an argument or a capture; a class reference held so is
-/// not released before a call that follows in its scope, which keeps the elements in place.
-final class Storage<Scalar: TensorScalar>: @unchecked Sendable {
-  let base: UnsafeMutablePointer<Scalar>
-  private let buffer: BufferPool.Buffer
-
-  /// Room for `count` elements, not initialized.
-  init(count: Int) {
-    buffer = BufferPool.take(byteCount: count * MemoryLayout<Scalar>.stride)
-    base = buffer.base.bindMemory(to: Scalar.self, capacity: count)
-  }
-
-  deinit { BufferPool.give(buffer) }
 }

@@ -1,9 +1,9 @@
 import HedgerowCore
 
-/// A dense array of numbers with a shape, rows first.
+/// A dense array of numbers that gradients flow through, rows first.
 ///
-/// A value: copies share their elements until one is changed. Made in one piece, contiguous and in
-/// row-major order, in memory that the process reuses (``BufferPool``).
+/// A value, as ``NDArray`` is, which it has its elements in: slices, transposed and broadcast tensors
+/// are views that share them.
 /// ```swift
 /// let x = Tensor([1, 2, 3, 4, 5, 6], shape: [2, 3])
 /// x[1, 0]                                  // 4
@@ -12,38 +12,33 @@ import HedgerowCore
 /// Operations are free functions and methods; inside `valueWithGradients` they are recorded when
 /// they depend on a parameter. A shape that does not fit traps, naming both shapes.
 public struct NDTensor<Scalar: TensorScalar>: Sendable {
-  /// Extents, outermost first; `[]` for a single number.
-  public let shape: [Int]
-  var storage: Storage<Scalar>
+  /// The elements, which depend on no parameter.
+  public internal(set) var array: NDArray<Scalar>
   /// The recorded operation that made it.
   var origin: TapeIndex?
 
-  /// Elements that the caller fills before anybody reads them.
-  init(uninitialized shape: [Int]) {
-    require(shape.allSatisfy { $0 >= 0 }, "a shape has no negative extent: \(shape)")
-    self.shape = shape
-    storage = Storage(count: shape.reduce(1, *))
-  }
+  /// A constant.
+  public init(_ array: NDArray<Scalar>) { self.array = array }
 
+  /// Elements that the caller fills before anybody reads them.
+  init(uninitialized shape: [Int]) { array = NDArray(uninitialized: shape) }
+
+  /// As many elements of a storage as the shape has, one behind the other.
   init(sharing storage: Storage<Scalar>, shape: [Int]) {
-    self.storage = storage
-    self.shape = shape
+    array = NDArray(sharing: storage, shape: shape)
   }
 
   /// Elements written in place by `body`, which must initialize all of them.
+  @specialized(where Scalar == Float)
   public init(
     shape: [Int], initializingWith body: (UnsafeMutableBufferPointer<Scalar>) throws -> Void
   ) rethrows {
-    self.init(uninitialized: shape)
-    try body(UnsafeMutableBufferPointer(start: storage.base, count: count))
+    array = try NDArray(shape: shape, initializingWith: body)
   }
 
   /// Elements in row-major order.
-  public init(_ scalars: [Scalar], shape: [Int]) {
-    require(
-      scalars.count == shape.reduce(1, *), "\(scalars.count) numbers do not fill shape \(shape)")
-    self.init(shape: shape) { _ = $0.initialize(from: scalars) }
-  }
+  @specialized(where Scalar == Float)
+  public init(_ scalars: [Scalar], shape: [Int]) { array = NDArray(scalars, shape: shape) }
 
   /// A vector.
   public init(_ scalars: [Scalar]) { self.init(scalars, shape: [scalars.count]) }
@@ -56,9 +51,14 @@ public struct NDTensor<Scalar: TensorScalar>: Sendable {
   }
 
   /// A single number, of shape `[]`.
-  public init(_ scalar: Scalar) { self.init([scalar], shape: []) }
+  @specialized(where Scalar == Float)
+  public init(_ scalar: Scalar) {
+    self.init(uninitialized: [])
+    storage.base[0] = scalar
+  }
 
   /// The same number everywhere.
+  @specialized(where Scalar == Float)
   public init(repeating value: Scalar, shape: [Int]) {
     self.init(uninitialized: shape)
     let base = storage.base
@@ -70,36 +70,30 @@ public struct NDTensor<Scalar: TensorScalar>: Sendable {
   public static func zeros(_ shape: [Int]) -> NDTensor { NDTensor(repeating: 0, shape: shape) }
   public static func ones(_ shape: [Int]) -> NDTensor { NDTensor(repeating: 1, shape: shape) }
 
+  /// Extents, outermost first; `[]` for a single number.
+  public var shape: [Int] { array.shape }
+  var storage: Storage<Scalar> { array.storage }
   /// Elements in all.
-  public var count: Int { shape.reduce(1, *) }
+  public var count: Int { array.count }
   /// Extent of the first dimension; 1 for a single number.
-  public var rowCount: Int { shape.first ?? 1 }
+  public var rowCount: Int { array.rowCount }
   /// Elements in each row.
-  public var width: Int { shape.dropFirst().reduce(1, *) }
+  public var width: Int { array.width }
+  /// Whether the elements lie one behind the other, in row-major order.
+  public var isContiguous: Bool { array.isContiguous }
 
   /// The elements in row-major order, as a new array.
-  public var scalars: [Scalar] { withUnsafeBufferPointer(Array.init) }
-
+  public var scalars: [Scalar] { array.scalars }
   /// The number of a tensor with one element.
-  public var scalar: Scalar {
-    require(count == 1, "shape \(shape) is no single number")
-    return storage.base[0]
-  }
+  public var scalar: Scalar { array.scalar }
+  public subscript(index: Int...) -> Scalar { array.element(at: index) }
 
-  public subscript(index: Int...) -> Scalar {
-    require(
-      index.count == shape.count && zip(index, shape).allSatisfy { 0 <= $0 && $0 < $1 },
-      "index \(index) is outside shape \(shape)")
-    return storage.base[zip(index, shape).reduce(0) { $0 * $1.1 + $1.0 }]
-  }
-
-  /// The elements in row-major order, for the length of `body`.
+  /// The elements in row-major order, for the length of `body`; those of a view are copied for this
+  /// when they are not one behind the other.
   public func withUnsafeBufferPointer<Result>(
     _ body: (UnsafeBufferPointer<Scalar>) throws -> Result
   ) rethrows -> Result {
-    try withExtendedLifetime(storage) {
-      try body(UnsafeBufferPointer(start: storage.base, count: count))
-    }
+    try array.withUnsafeBufferPointer(body)
   }
 
   /// The elements for changing, copied first when another tensor shares them.
@@ -108,24 +102,29 @@ public struct NDTensor<Scalar: TensorScalar>: Sendable {
   public mutating func withUnsafeMutableBufferPointer<Result>(
     _ body: (UnsafeMutableBufferPointer<Scalar>) throws -> Result
   ) rethrows -> Result {
-    let base = mutate()
-    defer { withExtendedLifetime(storage) {} }
-    return try body(UnsafeMutableBufferPointer(start: base, count: count))
+    origin = nil
+    return try array.withUnsafeMutableBufferPointer(body)
   }
 
   /// The elements, of which this tensor is the only owner from now until it is next copied.
   mutating func mutate() -> UnsafeMutablePointer<Scalar> {
-    if !isKnownUniquelyReferenced(&storage) {
-      let copy = Storage<Scalar>(count: count)
-      copy.base.initialize(from: storage.base, count: count)
-      storage = copy
-    }
     origin = nil
-    return storage.base
+    return array.mutate()
   }
 
   /// The same numbers, which depend on no parameter.
-  public var detached: NDTensor { NDTensor(sharing: storage, shape: shape) }
+  public var detached: NDTensor { NDTensor(array) }
+
+  /// The same tensor in memory of its own, or this one if it has that: for what is kept of a view of
+  /// much more.
+  public var contiguous: NDTensor {
+    var result = self
+    result.array = array.contiguous
+    return result
+  }
+
+  /// The axis counted from the front; traps when there is none such.
+  func checked(axis: Int) -> Int { array.checked(axis: axis) }
 }
 
 /// A tensor of single precision, which models compute in.
@@ -133,8 +132,5 @@ public typealias Tensor = NDTensor<Float>
 
 extension NDTensor: Equatable {
   /// Whether shapes and elements are equal; `NaN` equals nothing.
-  public static func == (a: NDTensor, b: NDTensor) -> Bool {
-    a.shape == b.shape
-      && a.withUnsafeBufferPointer { a in b.withUnsafeBufferPointer { a.elementsEqual($0) } }
-  }
+  public static func == (a: NDTensor, b: NDTensor) -> Bool { a.array == b.array }
 }

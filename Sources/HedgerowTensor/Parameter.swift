@@ -124,6 +124,7 @@ public struct NDGradients<Scalar: TensorScalar>: Sendable {
   }
 
   /// Parameter by parameter; one that is missing counts as zero.
+  @specialized(where Scalar == Float)
   public static func + (a: NDGradients, b: NDGradients) -> NDGradients {
     var sum = a
     for parameter in b.parameters {
@@ -139,6 +140,7 @@ public struct NDGradients<Scalar: TensorScalar>: Sendable {
   }
 
   /// Every gradient times one number.
+  @specialized(where Scalar == Float)
   public static func * (factor: Scalar, gradients: NDGradients) -> NDGradients {
     var scaled = gradients
     for parameter in gradients.parameters {

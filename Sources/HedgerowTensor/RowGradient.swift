@@ -73,38 +73,49 @@ struct RowPiece<Scalar: TensorScalar>: Sendable {
   var order = Order.any
 }
 
+/// The gradient of a window of a tensor.
+struct WindowPiece<Scalar: TensorScalar>: Sendable {
+  let window: Window
+  let values: NDTensor<Scalar>
+}
+
 /// What flows back to one tensor.
 enum Cotangent<Scalar: TensorScalar> {
   /// Of the tensor's shape, or of its first rows.
   case dense(NDTensor<Scalar>)
   case rows([RowPiece<Scalar>])
+  case windows([WindowPiece<Scalar>])
 
   mutating func accumulate(_ other: Cotangent, shape: [Int]) {
-    if case .rows(let a) = self, case .rows(let b) = other {
-      self = .rows(a + b)
-      return
-    }
-    if case .rows = self, case .dense(let tensor) = other {
+    switch (self, other) {
+    case (.rows(let a), .rows(let b)): self = .rows(a + b)
+    case (.windows(let a), .windows(let b)): self = .windows(a + b)
+    case (.rows, .dense(let tensor)), (.windows, .dense(let tensor)):
       // The addition is the same in either order.
       let pieces = self
       self = .dense(tensor)
-      return accumulate(pieces, shape: shape)
+      accumulate(pieces, shape: shape)
+    default:
+      var sum = takeDense(shape: shape)
+      switch other {
+      case .dense(let addend): sum.accumulate(addend)
+      case .rows(let pieces):
+        if sum.shape != shape { sum = sum.padded(to: shape) }
+        sum.add(pieces)
+      case .windows(let pieces):
+        if sum.shape != shape { sum = sum.padded(to: shape) }
+        sum.add(pieces)
+      }
+      self = .dense(sum)
     }
-    var sum = takeDense()
-    switch other {
-    case .dense(let addend): sum.accumulate(addend)
-    case .rows(let pieces):
-      if sum.shape != shape { sum = sum.padded(to: shape) }
-      sum.add(pieces)
-    }
-    self = .dense(sum)
   }
 
-  /// The tensor, which this lets go of: a sum that has one owner is changed in place.
-  private mutating func takeDense() -> NDTensor<Scalar> {
-    guard case .dense(let tensor) = self else { fatalError("rows are no whole gradient") }
-    self = .rows([])
-    return tensor
+  /// The gradient of the whole or of its first rows, which this lets go of: a sum that has one owner is
+  /// changed in place.
+  private mutating func takeDense(shape: [Int]) -> NDTensor<Scalar> {
+    defer { self = .rows([]) }
+    if case .dense(let tensor) = self { return tensor }
+    return dense(shape: shape)
   }
 
   /// The whole gradient.
@@ -112,6 +123,10 @@ enum Cotangent<Scalar: TensorScalar> {
     switch self {
     case .dense(let tensor): return tensor.padded(to: shape)
     case .rows(let pieces):
+      var sum = NDTensor<Scalar>.zeros(shape)
+      sum.add(pieces)
+      return sum
+    case .windows(let pieces):
       var sum = NDTensor<Scalar>.zeros(shape)
       sum.add(pieces)
       return sum
@@ -152,6 +167,14 @@ extension NDTensor {
           Scalar.kernels.add(row, row, base + index * width, width)
         }
       }
+    }
+  }
+
+  /// Adds to the windows that the pieces are of, piece by piece.
+  fileprivate mutating func add(_ pieces: [WindowPiece<Scalar>]) {
+    let sum = mutate()
+    for piece in pieces {
+      piece.values.array.layout.add(to: piece.window.layout(in: sum, shape: shape))
     }
   }
 

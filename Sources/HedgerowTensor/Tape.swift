@@ -14,6 +14,7 @@ import Synchronization
 /// ```
 /// - Parameter randomness: what dropout and its like draw from; they act only when it is given.
 ///   The k-th of them draws from a stream of (randomness, k).
+@specialized(where Scalar == Float)
 public func valueWithGradients<Scalar>(
   at parameters: [NDParameter<Scalar>], randomness: RandomStream? = nil,
   _ body: () throws -> NDTensor<Scalar>
@@ -37,6 +38,7 @@ extension NDTensor {
   /// the gradient with respect to this tensor to those with respect to the inputs, in their order,
   /// and may leave out what is not needed. Where only the first rows of an input mattered it may
   /// return these rows' gradient; the others' is zero.
+  @specialized(where Scalar == Float)
   public func recorded(
     from inputs: [NDTensor],
     pullback: @escaping (_ cotangent: NDTensor, _ isNeeded: [Bool]) -> [NDTensor?]
@@ -62,6 +64,7 @@ extension NDTensor {
   }
 
   /// This tensor as the result of an operation on one input.
+  @specialized(where Scalar == Float)
   public func recorded(
     from input: NDTensor, pullback: @escaping (_ cotangent: NDTensor) -> NDTensor
   ) -> NDTensor {
@@ -170,7 +173,9 @@ final class Tape<Scalar: TensorScalar>: Recording {
     var result = NDGradients<Scalar>()
     for (parameter, cotangent) in zip(parameters, cotangents) {
       switch cotangent {
-      case .dense?: result[parameter] = cotangent!.dense(shape: parameter.shape)
+      case .dense?, .windows?:
+        // What stays must not keep the tensor that it may be a view of.
+        result[parameter] = cotangent!.dense(shape: parameter.shape).contiguous
       case .rows(let pieces)?:
         result.set(RowGradient(pieces, shape: parameter.shape), of: parameter)
       case nil: break

@@ -2,13 +2,14 @@ import CHedgerowBLAS
 import CHedgerowKernels
 
 /// An element type that tensors compute in: `Float`, and `Double` to check gradients in.
-public protocol TensorScalar: BinaryFloatingPoint, Sendable {
+public protocol TensorScalar: BinaryFloatingPoint, ArrayElement {
   static var kernels: Kernels<Self> { get }
 }
 
 extension Float: TensorScalar {
   public static let kernels = Kernels<Float>(
-    fill: hr_fill_f32, add: hr_add_f32, scale: hr_scale_f32, unary: hr_unary_f32,
+    fill: hr_fill_f32, add: hr_add_f32, addPlane: hr_add_plane_f32, scale: hr_scale_f32,
+    unary: hr_unary_f32,
     unaryBackward: hr_unary_backward_f32, binary: hr_binary_f32, chosen: hr_chosen_f32,
     relu: hr_relu_f32, reluBackward: hr_relu_backward_f32, dropout: hr_dropout_f32,
     addBias: hr_add_bias_f32, addBiasRelu: hr_add_bias_relu_f32,
@@ -33,7 +34,8 @@ extension Float: TensorScalar {
 
 extension Double: TensorScalar {
   public static let kernels = Kernels<Double>(
-    fill: hr_fill_f64, add: hr_add_f64, scale: hr_scale_f64, unary: hr_unary_f64,
+    fill: hr_fill_f64, add: hr_add_f64, addPlane: hr_add_plane_f64, scale: hr_scale_f64,
+    unary: hr_unary_f64,
     unaryBackward: hr_unary_backward_f64, binary: hr_binary_f64, chosen: hr_chosen_f64,
     relu: hr_relu_f64, reluBackward: hr_relu_backward_f64, dropout: hr_dropout_f64,
     addBias: hr_add_bias_f64, addBiasRelu: hr_add_bias_relu_f64,
@@ -65,10 +67,11 @@ public struct Kernels<Scalar>: Sendable {
 
   let fill: @Sendable (Output?, Scalar, Int) -> Void
   let add: @Sendable (Output?, Input?, Input?, Int) -> Void
+  let addPlane: @Sendable (Output?, Input?, hr_plane) -> Void
   let scale: @Sendable (Output?, Input?, Scalar, Int) -> Void
   let unary: @Sendable (hr_unary, Output?, Input?, Scalar, Int) -> Void
   let unaryBackward: @Sendable (hr_unary, Output?, Input?, Input?, Input?, Scalar, Int) -> Void
-  let binary: @Sendable (hr_binary, Output?, Input?, Int, Input?, Int, Int) -> Void
+  let binary: @Sendable (hr_binary, Output?, Input?, Int, Int, Input?, Int, Int, Int, Int) -> Void
   let chosen: @Sendable (hr_binary, Output?, Input?, Input?, Input?, Int) -> Void
   let relu: @Sendable (Output?, Input?, Int) -> Void
   let reluBackward: @Sendable (Output?, Input?, Input?, Scalar, Int) -> Void

@@ -7,5 +7,6 @@
 #include "graph.h"     // segment reduce over blocks
 #include "sampling.h"  // extents, picks, neighbor reads, relabelling
 #include "sort.h"      // radix sorts of fixed-width records
+#include "strided.h"   // copies between views
 #include "table.h"     // a hash table of texts
 #include "text.h"      // delimited text and numbers

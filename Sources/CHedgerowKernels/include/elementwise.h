@@ -40,9 +40,9 @@ typedef enum {
   /* dx[i] = dy[i] f'(x[i]), given y[i] = f(x[i]) */                                              \
   void hr_unary_backward_##S(hr_unary function, T *dx, const T *dy, const T *x, const T *y,       \
                              T parameter, size_t n);                                              \
-  /* out[i] = f(a[i a_step], b[i b_step]); a step is 0 or 1 */                                    \
-  void hr_binary_##S(hr_binary function, T *out, const T *a, size_t a_step, const T *b,           \
-                     size_t b_step, size_t n);                                                    \
+  /* out[r, i] = f(a[r a_row + i a_step], b[r b_row + i b_step]); a step is 0 or 1 */            \
+  void hr_binary_##S(hr_binary function, T *out, const T *a, ptrdiff_t a_row, size_t a_step,      \
+                     const T *b, ptrdiff_t b_row, size_t b_step, size_t rows, size_t n);          \
   /* out[i] = dy[i] where a took part in the larger (smaller) of a and b, else 0 */               \
   void hr_chosen_##S(hr_binary function, T *out, const T *dy, const T *a, const T *b, size_t n);  \
   /* Rows of x - max - log(sum of exp(x - max)). */                                               \

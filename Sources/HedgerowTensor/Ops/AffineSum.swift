@@ -33,11 +33,13 @@ public struct AffineSum<Scalar: TensorScalar>: Sendable {
   public let shape: [Int]
 
   /// x W^T + b.
+  @specialized(where Scalar == Float)
   public init(_ x: NDTensor<Scalar>, weight: NDTensor<Scalar>, bias: NDTensor<Scalar>? = nil) {
     self.init(x, weight: weight, bias: bias, rows: nil, count: x.rowCount)
   }
 
   /// x W^T + b in `rows`, which rise, and b in the others of `count`.
+  @specialized(where Scalar == Float)
   public init(
     _ x: NDTensor<Scalar>, weight: NDTensor<Scalar>, bias: NDTensor<Scalar>? = nil,
     addedTo rows: [UInt32], of count: Int
@@ -64,11 +66,13 @@ public struct AffineSum<Scalar: TensorScalar>: Sendable {
   }
 
   /// A matrix that is there already.
+  @specialized(where Scalar == Float)
   public init(_ addend: NDTensor<Scalar>) {
     self.init(addend, rows: nil, count: addend.rowCount)
   }
 
   /// A matrix that is there already in `rows`, which rise, and zero in the others of `count`.
+  @specialized(where Scalar == Float)
   public init(_ addend: NDTensor<Scalar>, addedTo rows: [UInt32], of count: Int) {
     self.init(addend, rows: rows, count: count)
   }
@@ -88,12 +92,14 @@ public struct AffineSum<Scalar: TensorScalar>: Sendable {
   }
 
   /// Adds a vector to every row.
+  @specialized(where Scalar == Float)
   public mutating func add(bias: NDTensor<Scalar>) {
     require(
       bias.shape == [shape[1]], "a bias of shape \(bias.shape) for rows of shape \(shape)")
     biases.append(bias)
   }
 
+  @specialized(where Scalar == Float)
   public static func + (a: AffineSum, b: AffineSum) -> AffineSum {
     require(a.shape == b.shape, "cannot add shapes \(a.shape) and \(b.shape)")
     var sum = a
@@ -113,6 +119,7 @@ public struct AffineSum<Scalar: TensorScalar>: Sendable {
   }
 
   /// The sum, through an activation, then through dropout as ``dropout(_:rate:)``.
+  @specialized(where Scalar == Float)
   public func evaluated(
     activation: Activation = .identity, dropout rate: Double = 0
   ) -> NDTensor<Scalar> {
@@ -163,13 +170,14 @@ public struct AffineSum<Scalar: TensorScalar>: Sendable {
     let width = shape[1]
     let bias = biases.isEmpty ? nil : total(biases)
     let addends = self.addends
+    let matrices = factors.map { (x: Matrix($0.x), weight: Matrix($0.weights[0]).transposed) }
     Compute.forEachPart(of: shape[0], size: rowsPerProduct) { rows in
       let (first, count) = (rows.lowerBound * width, rows.count * width)
       let part = y.storage.base + first
       // Terms of all rows come first, so that those of some rows find something to be added to.
       var isAdded = false
-      for factor in factors where factor.rows == nil {
-        multiplyRows(rows, of: factor.x, factor.weights[0], into: part, isAdded: isAdded)
+      for (factor, matrix) in zip(factors, matrices) where factor.rows == nil {
+        multiply(matrix.x.rows(rows), matrix.weight, into: part, isAdded: isAdded)
         isAdded = true
       }
       for addend in addends where addend.rows == nil {
@@ -182,11 +190,11 @@ public struct AffineSum<Scalar: TensorScalar>: Sendable {
         isAdded = true
       }
       if !isAdded { Scalar.kernels.fill(part, 0, count) }
-      for factor in factors {
+      for (factor, matrix) in zip(factors, matrices) {
         guard let places = factor.rows?.stretch(in: rows), !places.isEmpty else { continue }
         let product = NDTensor<Scalar>(uninitialized: [places.count, width])
-        multiplyRows(
-          places, of: factor.x, factor.weights[0], into: product.storage.base, isAdded: false)
+        multiply(
+          matrix.x.rows(places), matrix.weight, into: product.storage.base, isAdded: false)
         add(product.storage.base, to: part, factor.rows!, places, rows.lowerBound)
       }
       for addend in addends {

@@ -4,6 +4,7 @@ import HedgerowCore
 extension NDTensor {
   /// Element by element. Shapes broadcast: aligned at their last extents, an extent of 1 or none
   /// stands for any other. Traps when shapes do not fit.
+  @specialized(where Scalar == Float)
   public static func + (a: NDTensor, b: NDTensor) -> NDTensor {
     let (aShape, bShape) = (a.shape, b.shape)
     return broadcast(hr_plus, a, b).recorded(from: [a, b]) { dy, isNeeded in
@@ -12,6 +13,7 @@ extension NDTensor {
   }
 
   /// Element by element, with broadcasting.
+  @specialized(where Scalar == Float)
   public static func - (a: NDTensor, b: NDTensor) -> NDTensor {
     let (aShape, bShape) = (a.shape, b.shape)
     return broadcast(hr_minus, a, b).recorded(from: [a, b]) { dy, isNeeded in
@@ -20,6 +22,7 @@ extension NDTensor {
   }
 
   /// Element by element, with broadcasting.
+  @specialized(where Scalar == Float)
   public static func * (a: NDTensor, b: NDTensor) -> NDTensor {
     let (x, y) = (a.detached, b.detached)
     return broadcast(hr_times, a, b).recorded(from: [a, b]) { dy, isNeeded in
@@ -31,6 +34,7 @@ extension NDTensor {
   }
 
   /// Element by element, with broadcasting.
+  @specialized(where Scalar == Float)
   public static func / (a: NDTensor, b: NDTensor) -> NDTensor {
     let (x, y) = (a.detached, b.detached)
     return broadcast(hr_divided, a, b).recorded(from: [a, b]) { dy, isNeeded in
@@ -43,6 +47,7 @@ extension NDTensor {
   }
 
   /// Every element times one number.
+  @specialized(where Scalar == Float)
   public static func * (factor: Scalar, x: NDTensor) -> NDTensor {
     let result = NDTensor(uninitialized: x.shape)
     forEachPart(of: x.count) {
@@ -64,28 +69,61 @@ extension NDTensor {
   fileprivate static func broadcast(
     _ function: hr_binary, _ a: NDTensor, _ b: NDTensor
   ) -> NDTensor {
-    let pairing = Pairing(a.shape, b.shape)
-    let result = NDTensor(uninitialized: pairing.shape)
-    let run = pairing.run
-    func apply(_ first: Int, _ aFirst: Int, _ bFirst: Int, _ length: Int) {
-      Scalar.kernels.binary(
-        function, result.storage.base + first, a.storage.base + aFirst, run.aStep,
-        b.storage.base + bFirst, run.bStep, length)
-    }
-    if pairing.outer.isEmpty {
-      forEachPart(of: result.count) { first, length in
-        apply(first, first * run.aStep, first * run.bStep, length)
+    if a.shape == b.shape, let x = a.storage.presentBase, let y = b.storage.presentBase {
+      let result = NDTensor(uninitialized: a.shape)
+      withExtendedLifetime((a, b)) {
+        forEachPart(of: result.count) {
+          Scalar.kernels.binary(
+            function, result.storage.base + $0, x + $0, 0, 1, y + $0, 0, 1, 1, $1)
+        }
       }
-    } else if result.count > 0 {
-      let size = max(1, Compute.elementsPerPart / run.count)
-      Compute.forEachPart(of: result.count / run.count, size: size) { rows in
-        for row in rows {
-          let (aFirst, bFirst) = pairing.offsets(ofRun: row)
-          apply(row * run.count, aFirst, bFirst, run.count)
+      return result
+    }
+    let shape = broadcastShape(a.shape, b.shape)
+    let result = NDTensor(uninitialized: shape)
+    if result.count == 0 { return result }
+    let (x, y) = (a.stretched(to: shape), b.stretched(to: shape))
+    let walk = PairWalk(shape, x.strides, y.strides)
+    func apply(_ first: Int, _ xFirst: Int, _ yFirst: Int, _ rows: Int, _ columns: Int) {
+      Scalar.kernels.binary(
+        function, result.storage.base + first, x.first + xFirst, walk.row.a, walk.run.a,
+        y.first + yFirst, walk.row.b, walk.run.b, rows, columns)
+    }
+    withExtendedLifetime((a, b)) {
+      if walk.rowCount == 1 {
+        forEachPart(of: result.count) { first, length in
+          apply(first, first * walk.run.a, first * walk.run.b, 1, length)
+        }
+      } else {
+        let columns = walk.run.count
+        let size = max(1, Compute.elementsPerPart / columns)
+        Compute.forEachPart(of: walk.rowCount, size: size) { rows in
+          walk.forEachPlane(of: rows) { row, count, xFirst, yFirst in
+            apply(row * columns, xFirst, yFirst, count, columns)
+          }
         }
       }
     }
     return result
+  }
+
+  /// Where the elements are when the tensor is broadcast to `shape`, so that along the innermost axis
+  /// they are one behind the other or one and the same.
+  private func stretched(to shape: [Int]) -> Layout<Scalar> {
+    func stretched(_ layout: Layout<Scalar>) -> Layout<Scalar> {
+      let missing = shape.count - layout.shape.count
+      let strides = shape.indices.map { axis in
+        axis < missing || layout.shape[axis - missing] == 1 ? 0 : layout.strides[axis - missing]
+      }
+      return Layout(first: layout.first, shape: shape, strides: strides)
+    }
+    let layout = stretched(array.layout)
+    let last = shape.lastIndex { $0 != 1 }
+    if last.map({ layout.strides[$0] == 0 || layout.strides[$0] == 1 }) ?? true { return layout }
+    // Copied once, and kept for whoever needs it next.
+    return stretched(
+      Layout(
+        first: storage.base, shape: self.shape, strides: rowMajorStrides(self.shape)))
   }
 
   /// The sum over what broadcasting repeated, back to `shape`; not recorded.
@@ -105,18 +143,20 @@ extension NDTensor {
       result = result.summed(over: begin..<end, keeping: .one)
       end = begin
     }
-    return NDTensor(sharing: result.storage, shape: shape)
+    return NDTensor(result.array.reshaped(to: shape))
   }
 }
 
 /// The larger of each pair of elements, with broadcasting; the gradient goes to the first of equals.
 ///
 /// `NaN` where either is.
+@specialized(where Scalar == Float)
 public func maximum<Scalar>(_ a: NDTensor<Scalar>, _ b: NDTensor<Scalar>) -> NDTensor<Scalar> {
   chosen(hr_larger, a, b)
 }
 
 /// The smaller of each pair of elements, as ``maximum(_:_:)``.
+@specialized(where Scalar == Float)
 public func minimum<Scalar>(_ a: NDTensor<Scalar>, _ b: NDTensor<Scalar>) -> NDTensor<Scalar> {
   chosen(hr_smaller, a, b)
 }
@@ -140,63 +180,64 @@ private func chosen<Scalar>(
   }
 }
 
-extension NDTensor {
-  /// The same numbers repeated up to `shape`, as arithmetic would.
-  public func broadcast(to shape: [Int]) -> NDTensor {
-    if shape == self.shape { return self }
-    require(
-      Pairing(self.shape, shape).shape == shape, "shape \(self.shape) does not extend to \(shape)")
-    let own = self.shape
-    return Self.broadcast(hr_plus, self, .zeros(shape)).recorded(from: self) { dy in
-      dy.summed(to: own)
-    }
-  }
+/// The shape of what broadcasting makes of two.
+func broadcastShape(_ a: [Int], _ b: [Int]) -> [Int] {
+  let rank = max(a.count, b.count)
+  let x = [Int](repeating: 1, count: rank - a.count) + a
+  let y = [Int](repeating: 1, count: rank - b.count) + b
+  require(
+    zip(x, y).allSatisfy { $0 == $1 || $0 == 1 || $1 == 1 },
+    "shapes \(a) and \(b) do not fit element by element")
+  return zip(x, y).map { $0 == 1 ? $1 : $0 }
 }
 
-/// How two shapes meet element by element.
-private struct Pairing {
-  let shape: [Int]
-  /// The longest stretch of the result along which each operand advances by 0 or by 1.
-  private(set) var run = (count: 1, aStep: 1, bStep: 1)
-  /// The extents outside the run, innermost first, with the operands' strides.
-  private(set) var outer: [(count: Int, aStride: Int, bStride: Int)] = []
+/// A walk through two operands of one shape: runs along which each advances by 0 or by 1, rows of
+/// runs, and what is outside of them.
+private struct PairWalk {
+  typealias Axis = (count: Int, a: Int, b: Int)
+  /// The longest stretch of the result along which each operand has one step.
+  private(set) var run: Axis = (1, 1, 1)
+  /// The axis around the runs.
+  private(set) var row: Axis = (1, 0, 0)
+  /// Runs in all.
+  private(set) var rowCount = 1
+  /// The axes around the rows, innermost first.
+  private var outer: ArraySlice<Axis> = []
 
-  init(_ a: [Int], _ b: [Int]) {
-    let rank = max(a.count, b.count)
-    let a = [Int](repeating: 1, count: rank - a.count) + a
-    let b = [Int](repeating: 1, count: rank - b.count) + b
-    require(
-      zip(a, b).allSatisfy { $0 == $1 || $0 == 1 || $1 == 1 },
-      "shapes \(a) and \(b) do not fit element by element")
-    shape = zip(a, b).map { $0 == 1 ? $1 : $0 }
-    var groups: [(count: Int, aStride: Int, bStride: Int)] = []
-    var (aStride, bStride) = (1, 1)
-    for axis in (0..<rank).reversed() where shape[axis] != 1 {
-      let group = (shape[axis], a[axis] == 1 ? 0 : aStride, b[axis] == 1 ? 0 : bStride)
-      if let last = groups.last, group.1 == last.aStride * last.count,
-        group.2 == last.bStride * last.count
-      {
-        groups[groups.count - 1].count *= group.0
+  init(_ shape: [Int], _ a: [Int], _ b: [Int]) {
+    var axes: [Axis] = []
+    for axis in shape.indices.reversed() where shape[axis] != 1 {
+      let next = (shape[axis], a[axis], b[axis])
+      if let last = axes.last, next.1 == last.a * last.count, next.2 == last.b * last.count {
+        axes[axes.count - 1].count *= next.0
       } else {
-        groups.append(group)
+        axes.append(next)
       }
-      aStride *= a[axis]
-      bStride *= b[axis]
     }
-    guard let first = groups.first else { return }
-    run = (first.count, first.aStride, first.bStride)
-    outer = Array(groups.dropFirst())
+    guard let first = axes.first else { return }
+    run = first
+    if axes.count > 1 { row = axes[1] }
+    outer = axes.dropFirst(2)
+    rowCount = axes.dropFirst().reduce(1) { $0 * $1.count }
   }
 
-  /// Where the operands begin in a run.
-  func offsets(ofRun index: Int) -> (Int, Int) {
-    var (rest, a, b) = (index, 0, 0)
-    for group in outer {
-      let position = rest % group.count
-      rest /= group.count
-      a += position * group.aStride
-      b += position * group.bStride
+  /// Calls `body` with stretches of the runs `rows` that lie in one row: the first, how many, and where
+  /// the operands begin.
+  func forEachPlane(
+    of rows: Range<Int>, _ body: (_ first: Int, _ count: Int, _ a: Int, _ b: Int) -> Void
+  ) {
+    var begin = rows.lowerBound
+    while begin < rows.upperBound {
+      var (rest, place) = begin.quotientAndRemainder(dividingBy: row.count)
+      let count = min(row.count - place, rows.upperBound - begin)
+      var (a, b) = (place * row.a, place * row.b)
+      for axis in outer {
+        (rest, place) = rest.quotientAndRemainder(dividingBy: axis.count)
+        a += place * axis.a
+        b += place * axis.b
+      }
+      body(begin, count, a, b)
+      begin += count
     }
-    return (a, b)
   }
 }

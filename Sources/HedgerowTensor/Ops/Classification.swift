@@ -5,6 +5,7 @@ private let rowsPerPart = 256
 
 /// exp(x) / sum of exp(x) along an axis, the last one unless another is named: the probabilities
 /// that logits stand for.
+@specialized(where Scalar == Float)
 public func softmax<Scalar>(_ x: NDTensor<Scalar>, along axis: Int = -1) -> NDTensor<Scalar> {
   alongLast(x, axis) { x in
     let y = rowwise(x, Scalar.kernels.softmax)
@@ -13,6 +14,7 @@ public func softmax<Scalar>(_ x: NDTensor<Scalar>, along axis: Int = -1) -> NDTe
 }
 
 /// x - log(sum of exp(x)) along an axis, the last one unless another is named.
+@specialized(where Scalar == Float)
 public func logSoftmax<Scalar>(_ x: NDTensor<Scalar>, along axis: Int = -1) -> NDTensor<Scalar> {
   alongLast(x, axis) { x in
     let y = rowwise(x, Scalar.kernels.logSoftmax)
@@ -62,6 +64,7 @@ private func rowwise<Scalar>(
 }
 
 /// The column of the largest element of each row, the first of equals.
+@specialized(where Scalar == Float)
 public func argMax<Scalar>(_ x: NDTensor<Scalar>) -> [Int32] {
   require(x.shape.count == 2 && x.shape[1] > 0, "no largest column in shape \(x.shape)")
   return [Int32](unsafeUninitializedCapacity: x.shape[0]) { buffer, count in
@@ -80,6 +83,7 @@ public func argMax<Scalar>(_ x: NDTensor<Scalar>) -> [Int32] {
 ///
 /// Shapes: `logits` [rows, classes], `labels` [rows]; a label of -1 leaves its row out. Traps on
 /// any other label outside the classes.
+@specialized(where Scalar == Float)
 public func crossEntropy<Scalar>(
   _ logits: NDTensor<Scalar>, _ labels: [Int32]
 ) -> NDTensor<Scalar> {
@@ -122,6 +126,7 @@ public func crossEntropy<Scalar>(
 /// 1 - smoothing, and smoothing is spread evenly over all classes.
 ///
 /// Source: Szegedy et al., Rethinking the Inception Architecture for Computer Vision, CVPR 2016.
+@specialized(where Scalar == Float)
 public func crossEntropy<Scalar>(
   _ logits: NDTensor<Scalar>, _ labels: [Int32], smoothing: Double
 ) -> NDTensor<Scalar> {
@@ -137,6 +142,7 @@ public func crossEntropy<Scalar>(
 /// independent yes-or-no answers. Traps when there are none.
 ///
 /// Shapes: logits and targets alike; targets are in 0...1 and constants.
+@specialized(where Scalar == Float)
 public func binaryCrossEntropy<Scalar>(
   _ logits: NDTensor<Scalar>, _ targets: NDTensor<Scalar>
 ) -> NDTensor<Scalar> {

@@ -8,6 +8,7 @@ import HedgerowCore
 ///
 /// Source: Srivastava et al., Dropout: A Simple Way to Prevent Neural Networks from Overfitting,
 /// JMLR 2014; scaled in training, as in PyTorch.
+@specialized(where Scalar == Float)
 public func dropout<Scalar>(_ x: NDTensor<Scalar>, rate: Double) -> NDTensor<Scalar> {
   guard let mask = DropoutMask<Scalar>(rate: rate) else { return x }
   return mask.applied(to: x).recorded(from: x) { dy in mask.applied(to: dy) }

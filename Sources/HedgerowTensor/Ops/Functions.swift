@@ -27,53 +27,71 @@ private func apply<Scalar>(
 }
 
 /// 1 / x
+@specialized(where S == Float)
 public func reciprocal<S>(_ x: NDTensor<S>) -> NDTensor<S> { apply(hr_reciprocal, x) }
 /// |x|; its derivative at 0 is 0.
+@specialized(where S == Float)
 public func abs<S>(_ x: NDTensor<S>) -> NDTensor<S> { apply(hr_absolute, x) }
 /// x^2
+@specialized(where S == Float)
 public func square<S>(_ x: NDTensor<S>) -> NDTensor<S> { apply(hr_square, x) }
 /// The square root.
+@specialized(where S == Float)
 public func sqrt<S>(_ x: NDTensor<S>) -> NDTensor<S> { apply(hr_square_root, x) }
 /// 1 / sqrt(x)
+@specialized(where S == Float)
 public func rsqrt<S>(_ x: NDTensor<S>) -> NDTensor<S> { apply(hr_reciprocal_square_root, x) }
 /// e^x
+@specialized(where S == Float)
 public func exp<S>(_ x: NDTensor<S>) -> NDTensor<S> { apply(hr_exponential, x) }
 /// The natural logarithm.
+@specialized(where S == Float)
 public func log<S>(_ x: NDTensor<S>) -> NDTensor<S> { apply(hr_logarithm, x) }
 /// x^exponent
+@specialized(where S == Float)
 public func pow<S>(_ x: NDTensor<S>, _ exponent: S) -> NDTensor<S> {
   apply(hr_power, x, parameter: exponent)
 }
 /// 1 / (1 + e^-x)
+@specialized(where S == Float)
 public func sigmoid<S>(_ x: NDTensor<S>) -> NDTensor<S> { apply(hr_sigmoid, x) }
 /// The hyperbolic tangent.
+@specialized(where S == Float)
 public func tanh<S>(_ x: NDTensor<S>) -> NDTensor<S> { apply(hr_hyperbolic_tangent, x) }
 /// x where x > 0, else slope x.
+@specialized(where S == Float)
 public func leakyRelu<S>(_ x: NDTensor<S>, slope: S = 0.01) -> NDTensor<S> {
   apply(hr_leaky_relu, x, parameter: slope)
 }
 /// x where x > 0, else alpha (e^x - 1).
 ///
 /// Source: Clevert et al., Fast and Accurate Deep Network Learning by Exponential Linear Units, 2015.
+@specialized(where S == Float)
 public func elu<S>(_ x: NDTensor<S>, alpha: S = 1) -> NDTensor<S> {
   apply(hr_elu, x, parameter: alpha)
 }
 /// 1.0507 x where x > 0, else 1.0507 * 1.6733 (e^x - 1).
 ///
 /// Source: Klambauer et al., Self-Normalizing Neural Networks, NIPS 2017.
+@specialized(where S == Float)
 public func selu<S>(_ x: NDTensor<S>) -> NDTensor<S> { apply(hr_selu, x) }
 /// x Phi(x), Phi the normal distribution.
 ///
 /// Source: Hendrycks and Gimpel, Gaussian Error Linear Units, 2016.
+@specialized(where S == Float)
 public func gelu<S>(_ x: NDTensor<S>) -> NDTensor<S> { apply(hr_gelu, x) }
 /// ``gelu(_:)`` approximated by 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))).
+@specialized(where S == Float)
 public func geluTanh<S>(_ x: NDTensor<S>) -> NDTensor<S> { apply(hr_gelu_tanh, x) }
 /// x sigmoid(x)
+@specialized(where S == Float)
 public func silu<S>(_ x: NDTensor<S>) -> NDTensor<S> { apply(hr_silu, x) }
 /// log(1 + e^x)
+@specialized(where S == Float)
 public func softplus<S>(_ x: NDTensor<S>) -> NDTensor<S> { apply(hr_softplus, x) }
 
 /// max(x, 0), element by element; its derivative at 0 is 0.
+@specialized(where Scalar == Float)
 public func relu<Scalar>(_ x: NDTensor<Scalar>) -> NDTensor<Scalar> {
   let y = NDTensor<Scalar>(uninitialized: x.shape)
   forEachPart(of: x.count) {

@@ -1,59 +1,57 @@
-import CHedgerowBLAS
 import HedgerowCore
 
-/// The matrix product: [..., n, k] by [k, m], or by [..., k, m] with the same extents in front, gives
-/// [..., n, m].
+/// The matrix product: [..., n, k] by [..., k, m] gives [..., n, m]; extents in front broadcast. A vector
+/// on the left is a row, on the right a column, and its axis is gone from the result.
+///
+/// Transposed operands, and slices of matrices, are multiplied where they are.
+@specialized(where Scalar == Float)
 public func matmul<Scalar>(
   _ a: NDTensor<Scalar>, _ b: NDTensor<Scalar>
 ) -> NDTensor<Scalar> {
   let (rank, inner) = (a.shape.count, a.shape.last ?? 0)
   require(
-    rank >= 2 && b.shape.count >= 2 && b.shape[b.shape.count - 2] == inner
-      && (b.shape.count == 2 || b.shape.dropLast(2) == a.shape.dropLast(2)),
+    rank >= 1 && b.shape.count >= 1 && b.shape[max(0, b.shape.count - 2)] == inner,
     "cannot multiply matrices of shapes \(a.shape) and \(b.shape)")
-  if b.shape.count > 2 { return batchedProduct(a, b) }
-  if rank > 2 {
+  if rank == 1 { return matmul(a.unsqueezed(0), b).squeezed(b.shape.count == 1 ? 0 : -2) }
+  if b.shape.count == 1 { return matmul(a, b.unsqueezed(1)).squeezed(-1) }
+  if rank > 2 && b.shape.count == 2 {
     return matmul(a.reshaped(to: [a.shape.dropLast().reduce(1, *), inner]), b)
       .reshaped(to: a.shape.dropLast() + [b.shape[1]])
   }
   let (x, w) = (a.detached, b.detached)
-  return product(x, w).recorded(from: [a, b]) { dy, isNeeded in
+  if rank == 2 && b.shape.count == 2 {
+    return product(x, w).recorded(from: [a, b]) { dy, isNeeded in
+      [
+        isNeeded[0] ? product(dy, w, isTransposed: true) : nil,
+        isNeeded[1] ? transposedProduct(x, dy) : nil,
+      ]
+    }
+  }
+  return batchedProduct(x, w).recorded(from: [a, b]) { dy, isNeeded in
     [
-      isNeeded[0] ? product(dy, w, isTransposed: true) : nil,
-      isNeeded[1] ? transposedProduct(x, dy) : nil,
+      isNeeded[0] ? batchedProduct(dy, w.swapped(-1, -2)).summed(to: x.shape) : nil,
+      isNeeded[1] ? batchedProduct(x.swapped(-1, -2), dy).summed(to: w.shape) : nil,
     ]
   }
 }
 
-/// One product for each place of the extents in front; not cut into rows.
+/// One product for each place of the extents in front, cut into rows; not recorded.
 private func batchedProduct<Scalar>(
   _ a: NDTensor<Scalar>, _ b: NDTensor<Scalar>
 ) -> NDTensor<Scalar> {
-  let (x, w) = (a.detached, b.detached)
-  return batched(x, w, .none).recorded(from: [a, b]) { dy, isNeeded in
-    [isNeeded[0] ? batched(dy, w, .second) : nil, isNeeded[1] ? batched(x, dy, .first) : nil]
-  }
-}
-
-private enum TransposedOperand { case none, first, second }
-
-private func batched<Scalar>(
-  _ a: NDTensor<Scalar>, _ b: NDTensor<Scalar>, _ transposed: TransposedOperand
-) -> NDTensor<Scalar> {
-  let (aRows, aColumns) = (a.shape[a.shape.count - 2], a.shape[a.shape.count - 1])
-  let (bRows, bColumns) = (b.shape[b.shape.count - 2], b.shape[b.shape.count - 1])
-  let (m, k) = transposed == .first ? (aColumns, aRows) : (aRows, aColumns)
-  let n = transposed == .second ? bRows : bColumns
-  let c = NDTensor<Scalar>(uninitialized: a.shape.dropLast(2) + [m, n])
-  let size = max(1, Compute.elementsPerPart / max(1, m * max(n, k)))
-  Compute.forEachPart(of: a.shape.dropLast(2).reduce(1, *), size: size) {
-    for place in $0 {
-      gemm(
-        transposed == .first ? CblasTrans : CblasNoTrans,
-        transposed == .second ? CblasTrans : CblasNoTrans, m, n, k,
-        a.storage.base + place * aRows * aColumns, aColumns,
-        b.storage.base + place * bRows * bColumns, bColumns, isAdded: false,
-        c.storage.base + place * m * n, n)
+  let shape = broadcastShape(a.shape.dropLast(2), b.shape.dropLast(2))
+  let (x, y) = (MatrixBatch(a, shape), MatrixBatch(b, shape))
+  let (m, n, k) = (x.first.rowCount, y.first.columnCount, x.first.columnCount)
+  let c = NDTensor<Scalar>(uninitialized: shape + [m, n])
+  let blocks = max(1, Compute.partCount(of: m, size: rowsPerProduct))
+  let size = blocks > 1 ? 1 : max(1, Compute.elementsPerPart / max(1, m * max(n, k)))
+  Compute.forEachPart(of: shape.reduce(1, *) * blocks, size: size) {
+    for index in $0 {
+      let (place, block) = index.quotientAndRemainder(dividingBy: blocks)
+      let first = block * rowsPerProduct
+      multiply(
+        x[place].rows(first..<min(m, first + rowsPerProduct)), y[place],
+        into: c.storage.base + (place * m + first) * n, isAdded: false)
     }
   }
   return c
@@ -67,27 +65,14 @@ let rowsPerProduct = 512
 func product<Scalar>(
   _ x: NDTensor<Scalar>, _ w: NDTensor<Scalar>, isTransposed: Bool = false
 ) -> NDTensor<Scalar> {
-  let y = NDTensor<Scalar>(uninitialized: [x.shape[0], w.shape[isTransposed ? 0 : 1]])
-  Compute.forEachPart(of: x.shape[0], size: rowsPerProduct) { rows in
-    let (inner, outer) = (x.shape[1], y.shape[1])
-    gemm(
-      CblasNoTrans, isTransposed ? CblasTrans : CblasNoTrans, rows.count, outer, inner,
-      x.storage.base + rows.lowerBound * inner, inner, w.storage.base, w.shape[1],
-      isAdded: false, y.storage.base + rows.lowerBound * outer, outer)
+  let a = Matrix(x)
+  let b = isTransposed ? Matrix(w).transposed : Matrix(w)
+  let y = NDTensor<Scalar>(uninitialized: [a.rowCount, b.columnCount])
+  Compute.forEachPart(of: a.rowCount, size: rowsPerProduct) { rows in
+    multiply(
+      a.rows(rows), b, into: y.storage.base + rows.lowerBound * b.columnCount, isAdded: false)
   }
   return y
-}
-
-/// Rows of x w^T, into `y` or onto it.
-func multiplyRows<Scalar>(
-  _ rows: Range<Int>, of x: NDTensor<Scalar>, _ w: NDTensor<Scalar>,
-  into y: UnsafeMutablePointer<Scalar>, isAdded: Bool
-) {
-  let (inner, outer) = (x.shape[1], w.shape[0])
-  gemm(
-    CblasNoTrans, CblasTrans, rows.count, outer, inner,
-    x.storage.base + rows.lowerBound * inner, inner, w.storage.base, inner, isAdded: isAdded, y,
-    outer)
 }
 
 /// x^T y, the gradient of a weight; not recorded.
@@ -96,12 +81,9 @@ func multiplyRows<Scalar>(
 func transposedProduct<Scalar>(
   _ x: NDTensor<Scalar>, _ y: NDTensor<Scalar>
 ) -> NDTensor<Scalar> {
-  let shape = [x.shape[1], y.shape[1]]
-  return sumOverRowParts(of: x.shape[0], shape: shape) { rows, sum in
-    gemm(
-      CblasTrans, CblasNoTrans, shape[0], shape[1], rows.count,
-      x.storage.base + rows.lowerBound * shape[0], shape[0],
-      y.storage.base + rows.lowerBound * shape[1], shape[1], isAdded: false, sum, shape[1])
+  let (a, b) = (Matrix(x), Matrix(y))
+  return sumOverRowParts(of: a.rowCount, shape: [a.columnCount, b.columnCount]) { rows, sum in
+    multiply(a.rows(rows).transposed, b.rows(rows), into: sum, isAdded: false)
   }
 }
 
@@ -129,21 +111,4 @@ func sumOverRowParts<Scalar>(
     }
   }
   return NDTensor(sharing: partials.storage, shape: shape)
-}
-
-/// c = a b, or c += a b, of row-major matrices: c is [m, n], the inner extent is k.
-private func gemm<Scalar: TensorScalar>(
-  _ transposeA: CBLAS_TRANSPOSE, _ transposeB: CBLAS_TRANSPOSE, _ m: Int, _ n: Int, _ k: Int,
-  _ a: UnsafePointer<Scalar>, _ strideA: Int, _ b: UnsafePointer<Scalar>, _ strideB: Int,
-  isAdded: Bool, _ c: UnsafeMutablePointer<Scalar>, _ strideC: Int
-) {
-  if m == 0 || n == 0 { return }
-  if k == 0 {
-    if !isAdded { Scalar.kernels.fill(c, 0, m * n) }
-    return
-  }
-  Compute.singleThreadedBLAS
-  Scalar.kernels.gemm(
-    transposeA, transposeB, Int32(m), Int32(n), Int32(k), a, Int32(strideA), b, Int32(strideB),
-    isAdded ? 1 : 0, c, Int32(strideC))
 }

@@ -10,20 +10,23 @@ public enum ReducedAxis: Sendable {
 /// The sum of all elements, of shape `[]`.
 ///
 /// Parts are summed apart, then added in their order.
+@specialized(where Scalar == Float)
 public func sum<Scalar>(_ x: NDTensor<Scalar>) -> NDTensor<Scalar> {
   let shape = x.shape
   return NDTensor(sumOfElements(x)).recorded(from: x) { dy in
-    NDTensor(repeating: dy.scalar, shape: shape)
+    dy.detached.broadcast(to: shape)
   }
 }
 
 /// The mean of all elements, of shape `[]`; traps when there are none.
+@specialized(where Scalar == Float)
 public func mean<Scalar>(_ x: NDTensor<Scalar>) -> NDTensor<Scalar> {
   require(x.count > 0, "no mean of shape \(x.shape)")
   return (1 / Scalar(x.count)) * sum(x)
 }
 
 /// Sums along one axis; a negative axis counts from the end.
+@specialized(where Scalar == Float)
 public func sum<Scalar>(
   _ x: NDTensor<Scalar>, along axis: Int, keeping axisLeft: ReducedAxis = .dropped
 ) -> NDTensor<Scalar> {
@@ -31,11 +34,12 @@ public func sum<Scalar>(
   let result = x.summed(over: axis..<axis + 1, keeping: axisLeft)
   let (shape, kept) = (x.shape, x.shape(reducing: axis, keeping: .one))
   return result.recorded(from: x) { dy in
-    NDTensor(sharing: dy.storage, shape: kept).broadcast(to: shape)
+    NDTensor(dy.array.reshaped(to: kept).broadcast(to: shape))
   }
 }
 
 /// Means along one axis; traps when it has no extent.
+@specialized(where Scalar == Float)
 public func mean<Scalar>(
   _ x: NDTensor<Scalar>, along axis: Int, keeping axisLeft: ReducedAxis = .dropped
 ) -> NDTensor<Scalar> {
@@ -47,6 +51,7 @@ public func mean<Scalar>(
 /// The largest numbers along one axis; the gradient goes to the first of equals.
 ///
 /// `NaN` where there is one. Traps when the axis has no extent.
+@specialized(where Scalar == Float)
 public func max<Scalar>(
   _ x: NDTensor<Scalar>, along axis: Int, keeping axisLeft: ReducedAxis = .dropped
 ) -> NDTensor<Scalar> {
@@ -62,13 +67,6 @@ public func max<Scalar>(
 }
 
 extension NDTensor {
-  /// The axis counted from the front; traps when there is none such.
-  func checked(axis: Int) -> Int {
-    let fromFront = axis < 0 ? axis + shape.count : axis
-    require(shape.indices.contains(fromFront), "no axis \(axis) in shape \(shape)")
-    return fromFront
-  }
-
   func shape(reducing axis: Int, keeping axisLeft: ReducedAxis) -> [Int] {
     shape[..<axis] + (axisLeft == .one ? [1] : []) + shape[(axis + 1)...]
   }

@@ -3,11 +3,12 @@ import HedgerowCore
 
 extension NDTensor {
   /// The first `count` rows, sharing the elements: the targets of a block among its sources.
+  @specialized(where Scalar == Float)
   public func prefix(rows count: Int) -> NDTensor {
     require(
       !shape.isEmpty && 0 <= count && count <= rowCount, "no first \(count) rows in shape \(shape)")
     if count == rowCount { return self }
-    let result = NDTensor(sharing: storage, shape: [count] + shape.dropFirst())
+    let result = NDTensor(array.sliced(0..<count, along: 0))
     // The gradient of the first rows alone: the others' is zero.
     return result.recorded(from: self) { dy in dy }
   }
@@ -16,6 +17,7 @@ extension NDTensor {
   ///
   /// Traps when a row is not below ``rowCount``. The gradient is that of the rows taken; those of a
   /// row that was taken several times are added in rising order of i.
+  @specialized(where Scalar == Float)
   public func gathered(rows: [UInt32]) -> NDTensor {
     require(!shape.isEmpty, "a single number has no rows")
     require(
@@ -38,6 +40,7 @@ extension NDTensor {
 }
 
 /// Each row x of a matrix as x / max(length of x, `least`), the length in the Euclidean sense.
+@specialized(where Scalar == Float)
 public func rowsOfLengthOne<Scalar>(
   _ x: NDTensor<Scalar>, least: Scalar = 1e-12
 ) -> NDTensor<Scalar> {

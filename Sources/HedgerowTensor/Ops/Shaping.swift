@@ -1,105 +1,84 @@
 import HedgerowCore
 
+// Other shapes, orders and parts of a tensor: views, which cost the same however many elements there
+// are, and whose gradients go back the same way.
+
 extension NDTensor {
   /// The same elements in the same order under another shape; one extent may be -1, which stands
-  /// for what is left. Shares the elements. Traps when the counts differ.
+  /// for what is left. Shares the elements; those of a view are copied, later and once, where no steps
+  /// lead through them in the other shape. Traps when the counts differ.
+  @specialized(where Scalar == Float)
   public func reshaped(to shape: [Int]) -> NDTensor {
-    var target = shape
-    if let open = target.firstIndex(of: -1) {
-      let others = target.enumerated().reduce(1) { $1.offset == open ? $0 : $0 * $1.element }
-      require(
-        others > 0 && count.isMultiple(of: others), "shape \(self.shape) does not become \(shape)")
-      target[open] = count / others
-    }
-    require(
-      target.allSatisfy { $0 >= 0 } && target.reduce(1, *) == count,
-      "shape \(self.shape) does not become \(shape)")
-    if target == self.shape { return self }
+    let result = NDTensor(array.reshaped(to: shape))
     let own = self.shape
-    return NDTensor(sharing: storage, shape: target).recorded(from: self) { dy in
-      NDTensor(sharing: dy.storage, shape: own)
-    }
+    if result.shape == own { return self }
+    return result.recorded(from: self) { dy in NDTensor(dy.array.reshaped(to: own)) }
   }
 
-  /// Axis `axes[k]` becomes axis k. Time O(elements).
+  /// Axis `axes[k]` becomes axis k.
+  @specialized(where Scalar == Float)
   public func transposed(by axes: [Int]) -> NDTensor {
-    require(
-      axes.sorted() == Array(shape.indices), "axes \(axes) are no order of those of shape \(shape)")
-    var strides = [Int](repeating: 1, count: shape.count)
-    for axis in shape.indices.dropLast().reversed() {
-      strides[axis] = strides[axis + 1] * shape[axis + 1]
+    NDTensor(array.transposed(by: axes)).recorded(from: self) { dy in
+      var inverse = axes
+      for (axis, from) in axes.enumerated() { inverse[from] = axis }
+      return NDTensor(dy.array.transposed(by: inverse))
     }
-    let result = NDTensor(uninitialized: axes.map { shape[$0] })
-    let extents = result.shape
-    let steps = axes.map { strides[$0] }
-    let (width, step) = (extents.last ?? 1, steps.last ?? 1)
-    let (from, to) = (storage.base, result.storage.base)
-    let rowCount = result.count / max(width, 1)
-    Compute.forEachPart(of: rowCount, size: max(1, Compute.elementsPerPart / max(width, 1))) {
-      for row in $0 {
-        var (rest, first) = (row, 0)
-        for axis in extents.indices.dropLast().reversed() {
-          first += rest % extents[axis] * steps[axis]
-          rest /= extents[axis]
-        }
-        let out = to + row * width
-        for column in 0..<width { out[column] = from[first + column * step] }
-      }
-    }
-    var inverse = axes
-    for (axis, from) in axes.enumerated() { inverse[from] = axis }
-    return result.recorded(from: self) { $0.transposed(by: inverse) }
   }
 
   /// Rows of a matrix become columns.
+  @specialized(where Scalar == Float)
   public func transposed() -> NDTensor {
-    require(shape.count == 2, "shape \(shape) is no matrix")
-    return transposed(by: [1, 0])
+    NDTensor(array.transposed()).recorded(from: self) { dy in NDTensor(dy.array.transposed()) }
   }
 
-  /// A stretch of one axis; a negative axis counts from the end. Time O(elements taken).
+  /// Two axes change places; negative ones count from the end.
+  @specialized(where Scalar == Float)
+  public func swapped(_ a: Int, _ b: Int) -> NDTensor {
+    var axes = Array(shape.indices)
+    axes.swapAt(checked(axis: a), checked(axis: b))
+    return transposed(by: axes)
+  }
+
+  /// The same numbers repeated up to `shape`, as arithmetic would; they take no memory.
+  @specialized(where Scalar == Float)
+  public func broadcast(to shape: [Int]) -> NDTensor {
+    let own = self.shape
+    if shape == own { return self }
+    return NDTensor(array.broadcast(to: shape)).recorded(from: self) { dy in dy.summed(to: own) }
+  }
+
+  /// A stretch of one axis; a negative axis counts from the end.
+  @specialized(where Scalar == Float)
   public func sliced(_ range: Range<Int>, along axis: Int) -> NDTensor {
-    let axis = checked(axis: axis)
-    require(
-      range.lowerBound >= 0 && range.upperBound <= shape[axis],
-      "no \(range) along axis \(axis) of shape \(shape)")
-    let result = NDTensor(uninitialized: shape[..<axis] + [range.count] + shape[(axis + 1)...])
-    copy(from: range, of: axis, into: result)
-    let own = shape
-    return result.recorded(from: self) { dy in
-      let dx = NDTensor.zeros(own)
-      dx.paste(dy, at: range, of: axis)
-      return dx
+    window(Window(range, along: checked(axis: axis), of: shape))
+  }
+
+  /// Some places of each axis, as a view; axes that are not named are taken whole.
+  public subscript(selections: any AxisSelection...) -> NDTensor {
+    window(Window(selections, of: shape))
+  }
+
+  /// The gradient is that of the window alone; those of several windows of one tensor are added where
+  /// they belong, so that cutting it up costs no more than its size.
+  @specialized(where Scalar == Float)
+  private func window(_ window: Window) -> NDTensor {
+    NDTensor(array.window(window)).recordedCotangents(from: [self]) { dy, _ in
+      [.windows([WindowPiece(window: window, values: dy)])]
     }
   }
 
-  private func copy(from range: Range<Int>, of axis: Int, into result: NDTensor) {
-    let inner = shape[(axis + 1)...].reduce(1, *)
-    let (own, taken) = (shape[axis] * inner, range.count * inner)
-    guard taken > 0 else { return }
-    let (from, to) = (storage.base + range.lowerBound * inner, result.storage.base)
-    Compute.forEachPart(
-      of: result.count / taken, size: max(1, Compute.elementsPerPart / taken)
-    ) {
-      for row in $0 { (to + row * taken).update(from: from + row * own, count: taken) }
-    }
-  }
+  /// Without an axis of extent 1.
+  public func squeezed(_ axis: Int) -> NDTensor { reshaped(to: array.shape(squeezing: axis)) }
 
-  /// Writes into elements that nobody else holds yet.
-  fileprivate func paste(_ part: NDTensor, at range: Range<Int>, of axis: Int) {
-    let inner = shape[(axis + 1)...].reduce(1, *)
-    let (own, taken) = (shape[axis] * inner, range.count * inner)
-    guard taken > 0 else { return }
-    let (from, to) = (part.storage.base, storage.base + range.lowerBound * inner)
-    Compute.forEachPart(of: part.count / taken, size: max(1, Compute.elementsPerPart / taken)) {
-      for row in $0 { (to + row * own).update(from: from + row * taken, count: taken) }
-    }
-  }
+  /// With an axis of extent 1 more, which becomes axis `axis`; a negative one counts from the end of
+  /// the new shape.
+  public func unsqueezed(_ axis: Int) -> NDTensor { reshaped(to: array.shape(unsqueezing: axis)) }
 }
 
 /// Tensors one behind the other along an axis, the last one unless another is named.
 ///
 /// Traps when they differ in another extent.
+@specialized(where Scalar == Float)
 public func concatenated<Scalar>(_ parts: NDTensor<Scalar>..., along axis: Int = -1)
   -> NDTensor<Scalar>
 {
@@ -107,6 +86,7 @@ public func concatenated<Scalar>(_ parts: NDTensor<Scalar>..., along axis: Int =
 }
 
 /// Tensors one behind the other along an axis, the last one unless another is named.
+@specialized(where Scalar == Float)
 public func concatenated<Scalar>(_ parts: [NDTensor<Scalar>], along axis: Int = -1)
   -> NDTensor<Scalar>
 {
@@ -125,7 +105,10 @@ public func concatenated<Scalar>(_ parts: [NDTensor<Scalar>], along axis: Int = 
   var shape = first.shape
   shape[axis] = ranges.last!.upperBound
   let result = NDTensor<Scalar>(uninitialized: shape)
-  for (part, range) in zip(parts, ranges) { result.paste(part, at: range, of: axis) }
+  for (part, range) in zip(parts, ranges) {
+    let place = Window(range, along: axis, of: shape).layout(in: result.storage.base, shape: shape)
+    part.array.layout.copy(to: place)
+  }
   return result.recorded(from: parts) { dy, isNeeded in
     zip(ranges, isNeeded).map { $1 ? dy.sliced($0, along: axis) : nil }
   }

@@ -1,0 +1,79 @@
+import HedgerowCore
+import Synchronization
+
+/// The elements of one array or of several that share them; never changed while shared.
+///
+/// They lie in a buffer of their own, or are a view of another storage's: a stretch of it, or elements
+/// that are steps apart (``layout``). Either way ``base`` has them one behind the other, in row-major
+/// order of the array: that is all that most kernels know. The elements of a view that are steps apart
+/// are copied there when somebody asks for the first time, and then kept; who can read them where they
+/// are asks for `NDArray.layout`, and copies nothing.
+///
+/// `@unchecked`: whoever writes holds the only reference (see `NDArray.mutate`). Ops take `base`
+/// of tensors that they hold in a variable, an argument or a capture; a class reference held so is
+/// not released before a call that follows in its scope, which keeps the elements in place.
+final class Storage<Element: ArrayElement>: @unchecked Sendable {
+  let count: Int
+  /// Whose buffer a view is of.
+  let source: Storage?
+  /// Where the elements of a view are that are steps apart.
+  let layout: Layout<Element>?
+  private let contiguous: Atomic<UnsafeMutablePointer<Element>?>
+
+  /// Room for `count` elements, not initialized.
+  init(count: Int) {
+    self.count = count
+    source = nil
+    layout = nil
+    contiguous = Atomic(Self.take(count))
+  }
+
+  /// A view of the elements of `source`, which has a buffer.
+  init(_ layout: Layout<Element>, of source: Storage) {
+    count = layout.shape.reduce(1, *)
+    self.source = source
+    let isContiguous = isRowMajor(layout.shape, layout.strides)
+    self.layout = isContiguous ? nil : layout
+    contiguous = Atomic(isContiguous ? layout.first : nil)
+  }
+
+  deinit {
+    if source != nil && layout == nil { return }
+    if let base = contiguous.load(ordering: .acquiring) { Self.give(base, count) }
+  }
+
+  /// The elements one behind the other.
+  var base: UnsafeMutablePointer<Element> {
+    @inline(__always) get { contiguous.load(ordering: .acquiring) ?? copied() }
+  }
+
+  /// ``base``, if the elements are there already.
+  var presentBase: UnsafeMutablePointer<Element>? { contiguous.load(ordering: .acquiring) }
+
+  /// Whether a sole owner may change the elements in place.
+  var isWhole: Bool { source == nil }
+
+  /// Two threads that ask at once both copy, and one gives its copy back: to wait for another thread
+  /// inside a part of a job might be to wait for oneself.
+  @inline(never) private func copied() -> UnsafeMutablePointer<Element> {
+    let layout = self.layout!
+    let base = Self.take(count)
+    layout.copy(
+      to: Layout(first: base, shape: layout.shape, strides: rowMajorStrides(layout.shape)))
+    let (isFirst, other) = contiguous.compareExchange(
+      expected: nil, desired: base, ordering: .acquiringAndReleasing)
+    if isFirst { return base }
+    Self.give(base, count)
+    return other!
+  }
+
+  private static func take(_ count: Int) -> UnsafeMutablePointer<Element> {
+    BufferPool.take(byteCount: count * MemoryLayout<Element>.stride).base
+      .bindMemory(to: Element.self, capacity: count)
+  }
+
+  private static func give(_ base: UnsafeMutablePointer<Element>, _ count: Int) {
+    BufferPool.give(
+      BufferPool.Buffer(base: base, byteCount: count * MemoryLayout<Element>.stride))
+  }
+}
