@@ -25,6 +25,17 @@ HR_CLONES void NAME(hr_unary)(hr_unary function, T *y, const T *x, T p, size_t n
     case hr_reciprocal_square_root: EACH(1 / __builtin_elementwise_sqrt(v));
     case hr_exponential: EACH(FUNCTION(exp)(v));
     case hr_logarithm: EACH(FUNCTION(log)(v));
+    case hr_logarithm_of_one_plus: EACH(FUNCTION(log1p)(v));
+    case hr_exponential_minus_one: EACH(FUNCTION(expm1)(v));
+    case hr_sine: EACH(FUNCTION(sin)(v));
+    case hr_cosine: EACH(FUNCTION(cos)(v));
+    case hr_tangent: EACH(FUNCTION(tan)(v));
+    case hr_arc_tangent: EACH(FUNCTION(atan)(v));
+    case hr_error_function: EACH(FUNCTION(erf)(v));
+    case hr_floor: EACH(FUNCTION(floor)(v));
+    case hr_ceiling: EACH(FUNCTION(ceil)(v));
+    case hr_nearest: EACH(FUNCTION(rint)(v));
+    case hr_sign: EACH(v != v ? v : (T)(v > 0) - (T)(v < 0));
     case hr_power: EACH(FUNCTION(pow)(v, p));
     case hr_sigmoid: EACH(NAME(sigmoid)(v));
     case hr_hyperbolic_tangent: EACH(FUNCTION(tanh)(v));
@@ -60,6 +71,17 @@ HR_CLONES void NAME(hr_unary_backward)(hr_unary function, T *dx, const T *dy, co
     case hr_reciprocal_square_root: EACH((T)-0.5 * f * f * f);
     case hr_exponential: EACH(f);
     case hr_logarithm: EACH(1 / v);
+    case hr_logarithm_of_one_plus: EACH(1 / (1 + v));
+    case hr_exponential_minus_one: EACH(1 + f);
+    case hr_sine: EACH(FUNCTION(cos)(v));
+    case hr_cosine: EACH(-FUNCTION(sin)(v));
+    case hr_tangent: EACH(1 + f * f);
+    case hr_arc_tangent: EACH(1 / (1 + v * v));
+    case hr_error_function: EACH((T)M_2_SQRTPI * FUNCTION(exp)(-v * v));
+    case hr_floor:
+    case hr_ceiling:
+    case hr_nearest:
+    case hr_sign: EACH(0);
     case hr_power: EACH(p * FUNCTION(pow)(v, p - 1));
     case hr_sigmoid: EACH(f * (1 - f));
     case hr_hyperbolic_tangent: EACH(1 - f * f);
@@ -110,6 +132,7 @@ HR_CLONES void NAME(hr_binary)(hr_binary function, T *out, const T *a, ptrdiff_t
     case hr_divided: EACH(u / v);
     case hr_larger: EACH(u >= v || u != u ? u : v);
     case hr_smaller: EACH(u <= v || u != u ? u : v);
+    case hr_raised: EACH(FUNCTION(pow)(u, v));
   }
 #undef EACH
 #undef LOOP

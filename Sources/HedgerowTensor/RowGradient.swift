@@ -87,28 +87,34 @@ enum Cotangent<Scalar: TensorScalar> {
   case windows([WindowPiece<Scalar>])
 
   mutating func accumulate(_ other: Cotangent, shape: [Int]) {
-    switch (self, other) {
-    case (.rows(let a), .rows(let b)): self = .rows(a + b)
-    case (.windows(let a), .windows(let b)): self = .windows(a + b)
-    case (.rows, .dense(let tensor)), (.windows, .dense(let tensor)):
+    if case .rows(let a) = self, case .rows(let b) = other {
+      self = .rows(a + b)
+      return
+    }
+    if case .windows(let a) = self, case .windows(let b) = other {
+      self = .windows(a + b)
+      return
+    }
+    if !isDense, case .dense(let tensor) = other {
       // The addition is the same in either order.
       let pieces = self
       self = .dense(tensor)
-      accumulate(pieces, shape: shape)
-    default:
-      var sum = takeDense(shape: shape)
-      switch other {
-      case .dense(let addend): sum.accumulate(addend)
-      case .rows(let pieces):
-        if sum.shape != shape { sum = sum.padded(to: shape) }
-        sum.add(pieces)
-      case .windows(let pieces):
-        if sum.shape != shape { sum = sum.padded(to: shape) }
-        sum.add(pieces)
-      }
-      self = .dense(sum)
+      return accumulate(pieces, shape: shape)
     }
+    var sum = takeDense(shape: shape)
+    switch other {
+    case .dense(let addend): sum.accumulate(addend)
+    case .rows(let pieces):
+      if sum.shape != shape { sum = sum.padded(to: shape) }
+      sum.add(pieces)
+    case .windows(let pieces):
+      if sum.shape != shape { sum = sum.padded(to: shape) }
+      sum.add(pieces)
+    }
+    self = .dense(sum)
   }
+
+  private var isDense: Bool { if case .dense = self { true } else { false } }
 
   /// The gradient of the whole or of its first rows, which this lets go of: a sum that has one owner is
   /// changed in place.

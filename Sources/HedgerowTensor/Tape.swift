@@ -37,28 +37,31 @@ extension NDTensor {
   /// Keeps `pullback` only if the current recording depends on one of the inputs. The pullback maps
   /// the gradient with respect to this tensor to those with respect to the inputs, in their order,
   /// and may leave out what is not needed. Where only the first rows of an input mattered it may
-  /// return these rows' gradient; the others' is zero.
+  /// return these rows' gradient; the others' is zero. `operation` is what ``checkingFinite(orElse:_:)``
+  /// calls it.
   @specialized(where Scalar == Float)
   public func recorded(
-    from inputs: [NDTensor],
+    from inputs: [NDTensor], operation: StaticString = #function,
     pullback: @escaping (_ cotangent: NDTensor, _ isNeeded: [Bool]) -> [NDTensor?]
   ) -> NDTensor {
-    Tape<Scalar>.current?.record(self, from: inputs) { cotangent, isNeeded in
+    Tape<Scalar>.current?.record(self, from: inputs, operation) { cotangent, isNeeded in
       pullback(cotangent, isNeeded).map { $0.map { .dense($0) } }
     } ?? self
   }
 
   /// The same, with gradients that may be of some rows only.
   func recordedCotangents(
-    from inputs: [NDTensor],
+    from inputs: [NDTensor], operation: StaticString = #function,
     pullback: @escaping (_ cotangent: NDTensor, _ isNeeded: [Bool]) -> [Cotangent<Scalar>?]
   ) -> NDTensor {
-    Tape<Scalar>.current?.record(self, from: inputs, pullback: pullback) ?? self
+    Tape<Scalar>.current?.record(self, from: inputs, operation, pullback: pullback) ?? self
   }
 
   /// This tensor as `rows` of a table, in their order: the gradient goes to these rows alone.
-  func recorded(from table: NDTensor, rows: [UInt32]) -> NDTensor {
-    Tape<Scalar>.current?.record(self, from: [table]) { cotangent, _ in
+  func recorded(
+    from table: NDTensor, rows: [UInt32], operation: StaticString = #function
+  ) -> NDTensor {
+    Tape<Scalar>.current?.record(self, from: [table], operation) { cotangent, _ in
       [.rows([RowPiece(rows: rows, values: cotangent)])]
     } ?? self
   }
@@ -66,15 +69,17 @@ extension NDTensor {
   /// This tensor as the result of an operation on one input.
   @specialized(where Scalar == Float)
   public func recorded(
-    from input: NDTensor, pullback: @escaping (_ cotangent: NDTensor) -> NDTensor
+    from input: NDTensor, operation: StaticString = #function,
+    pullback: @escaping (_ cotangent: NDTensor) -> NDTensor
   ) -> NDTensor {
-    recorded(from: [input]) { cotangent, _ in [pullback(cotangent)] }
+    recorded(from: [input], operation: operation) { cotangent, _ in [pullback(cotangent)] }
   }
 }
 
 /// Where a tensor was recorded.
-struct TapeIndex: Sendable {
+struct TapeIndex: Hashable, Sendable {
   let tape: UInt64
+  /// Of an operation; leaves count from -1 downwards.
   let node: Int
 }
 
@@ -82,10 +87,14 @@ struct TapeIndex: Sendable {
 class Recording {
   /// Never used twice, so that a tensor from a recording long gone is a constant.
   let serial = Recording.serials.wrappingAdd(1, ordering: .relaxed).newValue
-  private let randomness: RandomStream?
-  private var streamCount: UInt64 = 0
+  let randomness: RandomStream?
+  /// Random choices so far.
+  var streamCount: UInt64
 
-  init(randomness: RandomStream?) { self.randomness = randomness }
+  init(randomness: RandomStream?, streamCount: UInt64 = 0) {
+    self.randomness = randomness
+    self.streamCount = streamCount
+  }
 
   func nextStream() -> RandomStream? {
     guard let randomness else { return nil }
@@ -114,62 +123,97 @@ class Recording {
   }()
 }
 
-/// Operations in the order in which they ran, after the parameters as leaves.
+/// Operations in the order in which they ran, and the leaves that they began from: parameters, and for
+/// a recording inside of another (``recomputed(_:)``) tensors of that one.
 final class Tape<Scalar: TensorScalar>: Recording {
   typealias Pullback = (NDTensor<Scalar>, [Bool]) -> [Cotangent<Scalar>?]
   private struct Node {
     let shape: [Int]
     /// The node of each input; `nil` for a constant.
     let inputs: [Int?]
+    let operation: StaticString
     let pullback: Pullback
+  }
+  struct Leaf {
+    let origin: TapeIndex
+    let shape: [Int]
   }
 
   private let parameters: [NDParameter<Scalar>]
-  private let leaves: [ObjectIdentifier: Int]
+  private let leavesOfParameters: [ObjectIdentifier: Int]
+  private let outer: Tape?
+  /// Tensors of the outer recording that this one met.
+  private(set) var outerLeaves: [Leaf] = []
+  private var numbersOfOuterLeaves: [TapeIndex: Int] = [:]
+  /// Whether it only learns which leaves a value depends on.
+  private let isProbe: Bool
   private var nodes: [Node] = []
+  private let check = FiniteCheck.current
 
   init(parameters: [NDParameter<Scalar>], randomness: RandomStream?) {
     self.parameters = parameters
-    leaves = Dictionary(
+    leavesOfParameters = Dictionary(
       zip(parameters.map(ObjectIdentifier.init), parameters.indices), uniquingKeysWith: min)
+    outer = nil
+    isProbe = false
     super.init(randomness: randomness)
+  }
+
+  /// A recording inside of another whose tensors are its leaves: a probe, which finds them and keeps
+  /// no pullback, or one that knows them.
+  init(inside outer: Tape, leaves: [Leaf]?, streamCount: UInt64) {
+    parameters = []
+    leavesOfParameters = [:]
+    self.outer = outer
+    isProbe = leaves == nil
+    super.init(randomness: outer.randomness, streamCount: streamCount)
+    for leaf in leaves ?? [] { add(leaf) }
   }
 
   static var current: Tape? { Recording.ofThread as? Tape }
 
   func leaf(of parameter: NDParameter<Scalar>, value: NDTensor<Scalar>) -> NDTensor<Scalar>? {
-    leaves[ObjectIdentifier(parameter)].map { tracked(value, at: $0) }
+    if let outer { return outer.leaf(of: parameter, value: value) }
+    return leavesOfParameters[ObjectIdentifier(parameter)].map { tracked(value, at: ~$0) }
   }
 
   func record(
-    _ result: NDTensor<Scalar>, from inputs: [NDTensor<Scalar>],
+    _ result: NDTensor<Scalar>, from inputs: [NDTensor<Scalar>], _ operation: StaticString,
     pullback: @escaping Pullback
   ) -> NDTensor<Scalar> {
-    let indices = inputs.map(node)
-    if indices.allSatisfy({ $0 == nil }) { return result }
-    nodes.append(Node(shape: result.shape, inputs: indices, pullback: pullback))
-    return tracked(result, at: parameters.count + nodes.count - 1)
+    check?.look(at: result, of: operation, from: inputs)
+    let nodes = inputs.map { input in input.origin.flatMap { node(of: $0, shape: input.shape) } }
+    return record(result, from: nodes, operation, pullback: pullback)
   }
 
-  /// Walks the operations backwards, letting go of each; call once.
+  /// The same, from leaves of a recording inside of this one.
+  func record(
+    _ result: NDTensor<Scalar>, from leaves: [Leaf], _ operation: StaticString,
+    pullback: @escaping Pullback
+  ) -> NDTensor<Scalar> {
+    record(
+      result, from: leaves.map { node(of: $0.origin, shape: $0.shape) }, operation,
+      pullback: pullback)
+  }
+
+  private func record(
+    _ result: NDTensor<Scalar>, from inputs: [Int?], _ operation: StaticString,
+    pullback: @escaping Pullback
+  ) -> NDTensor<Scalar> {
+    if inputs.allSatisfy({ $0 == nil }) { return result }
+    if isProbe { return tracked(result, at: 0) }
+    nodes.append(
+      Node(shape: result.shape, inputs: inputs, operation: operation, pullback: pullback))
+    return tracked(result, at: nodes.count - 1)
+  }
+
+  /// Whether gradients of `tensor` flow into this recording.
+  func isTracked(_ tensor: NDTensor<Scalar>) -> Bool { tensor.origin?.tape == serial }
+
+  /// The gradients with respect to the parameters; call once.
   func gradients(of value: NDTensor<Scalar>) -> NDGradients<Scalar> {
-    var cotangents = [Cotangent<Scalar>?](
-      repeating: nil, count: parameters.count + nodes.count)
-    if let root = node(of: value) { cotangents[root] = .dense(.ones(value.shape)) }
-    let shapes = parameters.map(\.shape) + nodes.map(\.shape)
-    while let node = nodes.popLast() {
-      guard let cotangent = cotangents.removeLast() else { continue }
-      let gradients = node.pullback(
-        cotangent.dense(shape: node.shape), node.inputs.map { $0 != nil })
-      for (input, gradient) in zip(node.inputs, gradients) {
-        guard let input, let gradient else { continue }
-        if cotangents[input] == nil {
-          cotangents[input] = gradient
-        } else {
-          cotangents[input]!.accumulate(gradient, shape: shapes[input])
-        }
-      }
-    }
+    let cotangents = cotangentsOfLeaves(
+      of: value, .dense(.ones(value.shape)), shapes: parameters.map(\.shape))
     var result = NDGradients<Scalar>()
     for (parameter, cotangent) in zip(parameters, cotangents) {
       switch cotangent {
@@ -184,8 +228,56 @@ final class Tape<Scalar: TensorScalar>: Recording {
     return result
   }
 
-  private func node(of tensor: NDTensor<Scalar>) -> Int? {
-    tensor.origin.flatMap { $0.tape == serial ? $0.node : nil }
+  /// What flows back to the outer recording's leaves; call once.
+  func cotangentsOfOuterLeaves(
+    of value: NDTensor<Scalar>, _ cotangent: Cotangent<Scalar>
+  ) -> [Cotangent<Scalar>?] {
+    cotangentsOfLeaves(of: value, cotangent, shapes: outerLeaves.map(\.shape))
+  }
+
+  /// Walks the operations backwards, letting go of each.
+  private func cotangentsOfLeaves(
+    of value: NDTensor<Scalar>, _ cotangent: Cotangent<Scalar>, shapes: [[Int]]
+  ) -> [Cotangent<Scalar>?] {
+    var leaves = [Cotangent<Scalar>?](repeating: nil, count: shapes.count)
+    var cotangents = [Cotangent<Scalar>?](repeating: nil, count: nodes.count)
+    func add(_ gradient: Cotangent<Scalar>, to input: Int) {
+      if input < 0 {
+        accumulate(gradient, into: &leaves[~input], shape: shapes[~input])
+      } else {
+        accumulate(gradient, into: &cotangents[input], shape: nodes[input].shape)
+      }
+    }
+    if let root = value.origin.flatMap({ node(of: $0, shape: value.shape) }) {
+      add(cotangent, to: root)
+    }
+    while let node = nodes.popLast() {
+      guard let cotangent = cotangents.removeLast() else { continue }
+      let gradients = node.pullback(
+        cotangent.dense(shape: node.shape), node.inputs.map { $0 != nil })
+      for (input, gradient) in zip(node.inputs, gradients) {
+        guard let input, let gradient else { continue }
+        check?.look(at: gradient, backOf: node.operation)
+        add(gradient, to: input)
+      }
+    }
+    return leaves
+  }
+
+  /// The node of what was recorded here, or is a leaf here; `nil` for a constant.
+  private func node(of origin: TapeIndex, shape: [Int]) -> Int? {
+    if origin.tape == serial { return origin.node }
+    guard let outer else { return nil }
+    if let number = numbersOfOuterLeaves[origin] { return ~number }
+    guard outer.node(of: origin, shape: shape) != nil else { return nil }
+    require(isProbe, "what is recomputed depends on tensors that it did not depend on before")
+    add(Leaf(origin: origin, shape: shape))
+    return ~(outerLeaves.count - 1)
+  }
+
+  private func add(_ leaf: Leaf) {
+    numbersOfOuterLeaves[leaf.origin] = outerLeaves.count
+    outerLeaves.append(leaf)
   }
 
   private func tracked(_ tensor: NDTensor<Scalar>, at node: Int) -> NDTensor<Scalar> {
@@ -193,4 +285,11 @@ final class Tape<Scalar: TensorScalar>: Recording {
     tensor.origin = TapeIndex(tape: serial, node: node)
     return tensor
   }
+}
+
+/// Adds a gradient to that of a tensor, if it has one.
+private func accumulate<Scalar>(
+  _ gradient: Cotangent<Scalar>, into sum: inout Cotangent<Scalar>?, shape: [Int]
+) {
+  if sum == nil { sum = gradient } else { sum!.accumulate(gradient, shape: shape) }
 }

@@ -2,7 +2,7 @@ import CHedgerowBLAS
 import CHedgerowKernels
 
 /// An element type that tensors compute in: `Float`, and `Double` to check gradients in.
-public protocol TensorScalar: BinaryFloatingPoint, ArrayElement {
+public protocol TensorScalar: BinaryFloatingPoint, ComparableElement {
   static var kernels: Kernels<Self> { get }
 }
 
@@ -11,6 +11,10 @@ extension Float: TensorScalar {
     fill: hr_fill_f32, add: hr_add_f32, addPlane: hr_add_plane_f32, scale: hr_scale_f32,
     unary: hr_unary_f32,
     unaryBackward: hr_unary_backward_f32, binary: hr_binary_f32, chosen: hr_chosen_f32,
+    select: hr_select_f32, logSumExp: hr_log_sum_exp_f32,
+    logSumExpBackward: hr_log_sum_exp_backward_f32, product: hr_product_f32,
+    productBackward: hr_product_backward_f32, cumulativeSum: hr_cumulative_sum_f32,
+    sortRows: hr_sort_rows_f32, normal: hr_normal_f32, firstNotFinite: hr_first_not_finite_f32,
     relu: hr_relu_f32, reluBackward: hr_relu_backward_f32, dropout: hr_dropout_f32,
     addBias: hr_add_bias_f32, addBiasRelu: hr_add_bias_relu_f32,
     columnSums: hr_column_sums_f32, sum: hr_sum_f32, uniform: hr_uniform_f32,
@@ -37,6 +41,10 @@ extension Double: TensorScalar {
     fill: hr_fill_f64, add: hr_add_f64, addPlane: hr_add_plane_f64, scale: hr_scale_f64,
     unary: hr_unary_f64,
     unaryBackward: hr_unary_backward_f64, binary: hr_binary_f64, chosen: hr_chosen_f64,
+    select: hr_select_f64, logSumExp: hr_log_sum_exp_f64,
+    logSumExpBackward: hr_log_sum_exp_backward_f64, product: hr_product_f64,
+    productBackward: hr_product_backward_f64, cumulativeSum: hr_cumulative_sum_f64,
+    sortRows: hr_sort_rows_f64, normal: hr_normal_f64, firstNotFinite: hr_first_not_finite_f64,
     relu: hr_relu_f64, reluBackward: hr_relu_backward_f64, dropout: hr_dropout_f64,
     addBias: hr_add_bias_f64, addBiasRelu: hr_add_bias_relu_f64,
     columnSums: hr_column_sums_f64, sum: hr_sum_f64, uniform: hr_uniform_f64,
@@ -73,6 +81,18 @@ public struct Kernels<Scalar>: Sendable {
   let unaryBackward: @Sendable (hr_unary, Output?, Input?, Input?, Input?, Scalar, Int) -> Void
   let binary: @Sendable (hr_binary, Output?, Input?, Int, Int, Input?, Int, Int, Int, Int) -> Void
   let chosen: @Sendable (hr_binary, Output?, Input?, Input?, Input?, Int) -> Void
+  let select: @Sendable (Output?, UnsafePointer<Bool>?, Input?, Int, Input?, Int, Int) -> Void
+  let logSumExp: @Sendable (Output?, Input?, Int, Int) -> Void
+  let logSumExpBackward: @Sendable (Output?, Input?, Input?, Input?, Int, Int) -> Void
+  let product: @Sendable (Output?, Input?, Int, Int) -> Void
+  let productBackward: @Sendable (Output?, Input?, Input?, Int, Int) -> Void
+  let cumulativeSum: @Sendable (Output?, Input?, Int, Int, Bool) -> Void
+  let sortRows:
+    @Sendable (
+      UnsafeMutablePointer<Int32>?, UnsafeMutablePointer<Int32>?, Input?, Int, Int, Bool
+    ) -> Void
+  let normal: @Sendable (Output?, Scalar, Scalar, UInt64, UInt64, Int) -> Void
+  let firstNotFinite: @Sendable (Input?, Int) -> Int
   let relu: @Sendable (Output?, Input?, Int) -> Void
   let reluBackward: @Sendable (Output?, Input?, Input?, Scalar, Int) -> Void
   let dropout: @Sendable (Output?, Input?, Scalar, UInt32, UInt64, UInt64, Int) -> Void

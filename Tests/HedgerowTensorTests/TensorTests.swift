@@ -2,14 +2,34 @@ import HedgerowTensor
 import Testing
 
 @Suite struct TensorTests {
-  @Test func printingShowsShapeAndEnds() {
-    #expect(Tensor([[1, 2], [3, 4]]).description == "Tensor[2, 2] [[1.0, 2.0],\n [3.0, 4.0]]")
-    #expect(Tensor(2.5).description == "Tensor[] 2.5")
+  /// What PyTorch 2 prints for the same numbers, but for the head.
+  @Test func numbersArePrintedInColumns() {
+    #expect(Tensor([[1, 2], [3, 4]]).description == "Tensor[2, 2]\n[[1., 2.],\n [3., 4.]]")
+    #expect(Tensor(2.5).description == "Tensor[] 2.5000")
     #expect(Tensor.zeros([0, 4]).description == "Tensor[0, 4]")
     #expect(
-      Tensor((0..<20).map(Float.init)).description
-        == "Tensor[20] [0.0, 1.0, 2.0, ..., 18.0, 19.0]")
-    #expect(NDTensor<Double>([1]).description == "DoubleTensor[1] [1.0]")
+      Tensor([1, -2.5, .nan, .infinity]).description
+        == "Tensor[4] [ 1.0000, -2.5000,     nan,     inf]")
+    #expect(Tensor([1e-5, 1]).description == "Tensor[2] [1.0000e-05, 1.0000e+00]")
+    #expect(NDTensor<Double>([1]).description == "DoubleTensor[1] [1.]")
+    #expect(NDArray<Int32>([7, -10]).description == "NDArray<Int32>[2] [  7, -10]")
+    #expect(Mask([true, false]).description == "NDArray<Bool>[2] [ true, false]")
+    #expect(
+      Tensor((0..<8).map(Float.init), shape: [2, 2, 2]).description
+        == "Tensor[2, 2, 2]\n[[[0., 1.],\n  [2., 3.]],\n\n [[4., 5.],\n  [6., 7.]]]")
+    #expect(
+      Tensor((0..<1001).map(Float.init)).description
+        == "Tensor[1001] [   0.,    1.,    2., ...,  998.,  999., 1000.]")
+    #expect(
+      Tensor((0..<1200).map(Float.init), shape: [400, 3]).transposed().description
+        == """
+        Tensor[3, 400]
+        [[   0.,    3.,    6., ..., 1191., 1194., 1197.],
+         [   1.,    4.,    7., ..., 1192., 1195., 1198.],
+         [   2.,    5.,    8., ..., 1193., 1196., 1199.]]
+        """)
+    let lines = Tensor((0..<40).map(Float.init)).description.split(separator: "\n")
+    #expect(lines.count > 1 && lines.allSatisfy { $0.count <= 80 })
   }
 
   @Test func writingToACopyLeavesTheOriginal() {

@@ -1,5 +1,6 @@
 // Innermost loops in C, chosen at run time for the processor: one build runs everywhere and fast.
 #pragma once
+#include "arrays.h"    // comparisons, selection, cumulative sums, sorted rows, halves
 #include "checksum.h"  // CRC-32C
 #include "dense.h"     // fills, sums, classification, dropout, Adam
 #include "elementwise.h"  // functions of one and of two numbers, their slopes, other losses, SGD

@@ -13,7 +13,18 @@ typedef enum {
   hr_reciprocal_square_root,
   hr_exponential,
   hr_logarithm,
-  hr_power,  // x^parameter
+  hr_logarithm_of_one_plus,   // log(1 + x)
+  hr_exponential_minus_one,   // e^x - 1
+  hr_sine,
+  hr_cosine,
+  hr_tangent,
+  hr_arc_tangent,
+  hr_error_function,
+  hr_floor,
+  hr_ceiling,
+  hr_nearest,  // of two equally near integers the even one
+  hr_sign,     // NaN of NaN
+  hr_power,    // x^parameter
   hr_sigmoid,
   hr_hyperbolic_tangent,
   hr_leaky_relu,  // x > 0 ? x : parameter x
@@ -32,6 +43,7 @@ typedef enum {
   hr_divided,
   hr_larger,   // a >= b ? a : b, NaN if either is
   hr_smaller,  // a <= b ? a : b, NaN if either is
+  hr_raised,   // a^b
 } hr_binary;
 
 #define HR_DECLARE_ELEMENTWISE(T, S)                                                              \

@@ -79,51 +79,10 @@ extension NDTensor {
       }
       return result
     }
-    let shape = broadcastShape(a.shape, b.shape)
-    let result = NDTensor(uninitialized: shape)
-    if result.count == 0 { return result }
-    let (x, y) = (a.stretched(to: shape), b.stretched(to: shape))
-    let walk = PairWalk(shape, x.strides, y.strides)
-    func apply(_ first: Int, _ xFirst: Int, _ yFirst: Int, _ rows: Int, _ columns: Int) {
-      Scalar.kernels.binary(
-        function, result.storage.base + first, x.first + xFirst, walk.row.a, walk.run.a,
-        y.first + yFirst, walk.row.b, walk.run.b, rows, columns)
-    }
-    withExtendedLifetime((a, b)) {
-      if walk.rowCount == 1 {
-        forEachPart(of: result.count) { first, length in
-          apply(first, first * walk.run.a, first * walk.run.b, 1, length)
-        }
-      } else {
-        let columns = walk.run.count
-        let size = max(1, Compute.elementsPerPart / columns)
-        Compute.forEachPart(of: walk.rowCount, size: size) { rows in
-          walk.forEachPlane(of: rows) { row, count, xFirst, yFirst in
-            apply(row * columns, xFirst, yFirst, count, columns)
-          }
-        }
-      }
-    }
-    return result
-  }
-
-  /// Where the elements are when the tensor is broadcast to `shape`, so that along the innermost axis
-  /// they are one behind the other or one and the same.
-  private func stretched(to shape: [Int]) -> Layout<Scalar> {
-    func stretched(_ layout: Layout<Scalar>) -> Layout<Scalar> {
-      let missing = shape.count - layout.shape.count
-      let strides = shape.indices.map { axis in
-        axis < missing || layout.shape[axis - missing] == 1 ? 0 : layout.strides[axis - missing]
-      }
-      return Layout(first: layout.first, shape: shape, strides: strides)
-    }
-    let layout = stretched(array.layout)
-    let last = shape.lastIndex { $0 != 1 }
-    if last.map({ layout.strides[$0] == 0 || layout.strides[$0] == 1 }) ?? true { return layout }
-    // Copied once, and kept for whoever needs it next.
-    return stretched(
-      Layout(
-        first: storage.base, shape: self.shape, strides: rowMajorStrides(self.shape)))
+    return NDTensor(
+      pairwise(a.array, b.array) { out, x, xRow, xStep, y, yRow, yStep, rows, columns in
+        Scalar.kernels.binary(function, out, x, xRow, xStep, y, yRow, yStep, rows, columns)
+      })
   }
 
   /// The sum over what broadcasting repeated, back to `shape`; not recorded.
@@ -162,10 +121,12 @@ public func minimum<Scalar>(_ a: NDTensor<Scalar>, _ b: NDTensor<Scalar>) -> NDT
 }
 
 private func chosen<Scalar>(
-  _ function: hr_binary, _ a: NDTensor<Scalar>, _ b: NDTensor<Scalar>
+  _ function: hr_binary, _ a: NDTensor<Scalar>, _ b: NDTensor<Scalar>,
+  operation: StaticString = #function
 ) -> NDTensor<Scalar> {
   let (x, y) = (a.detached, b.detached)
-  return NDTensor.broadcast(function, a, b).recorded(from: [a, b]) { dy, isNeeded in
+  return NDTensor.broadcast(function, a, b).recorded(from: [a, b], operation: operation) {
+    dy, isNeeded in
     // Where a was taken; what is left went to b.
     let (u, v) = (x.broadcast(to: dy.shape), y.broadcast(to: dy.shape))
     let da = NDTensor<Scalar>(uninitialized: dy.shape)
@@ -180,64 +141,27 @@ private func chosen<Scalar>(
   }
 }
 
-/// The shape of what broadcasting makes of two.
-func broadcastShape(_ a: [Int], _ b: [Int]) -> [Int] {
-  let rank = max(a.count, b.count)
-  let x = [Int](repeating: 1, count: rank - a.count) + a
-  let y = [Int](repeating: 1, count: rank - b.count) + b
-  require(
-    zip(x, y).allSatisfy { $0 == $1 || $0 == 1 || $1 == 1 },
-    "shapes \(a) and \(b) do not fit element by element")
-  return zip(x, y).map { $0 == 1 ? $1 : $0 }
+/// a^b, element by element with broadcasting.
+///
+/// The gradient of the exponent is zero where a is zero.
+@specialized(where Scalar == Float)
+public func pow<Scalar>(_ a: NDTensor<Scalar>, _ b: NDTensor<Scalar>) -> NDTensor<Scalar> {
+  let (x, y) = (a.detached, b.detached)
+  let result = NDTensor.broadcast(hr_raised, a, b)
+  return result.recorded(from: [a, b]) { dy, isNeeded in
+    let logarithm = isNeeded[1] ? select(x .== 0, NDTensor(0), otherwise: log(x)) : nil
+    return [
+      isNeeded[0] ? (dy * (y * pow(x, y - 1))).summed(to: x.shape) : nil,
+      logarithm.map { (dy * (result.detached * $0)).summed(to: y.shape) },
+    ]
+  }
 }
 
-/// A walk through two operands of one shape: runs along which each advances by 0 or by 1, rows of
-/// runs, and what is outside of them.
-private struct PairWalk {
-  typealias Axis = (count: Int, a: Int, b: Int)
-  /// The longest stretch of the result along which each operand has one step.
-  private(set) var run: Axis = (1, 1, 1)
-  /// The axis around the runs.
-  private(set) var row: Axis = (1, 0, 0)
-  /// Runs in all.
-  private(set) var rowCount = 1
-  /// The axes around the rows, innermost first.
-  private var outer: ArraySlice<Axis> = []
-
-  init(_ shape: [Int], _ a: [Int], _ b: [Int]) {
-    var axes: [Axis] = []
-    for axis in shape.indices.reversed() where shape[axis] != 1 {
-      let next = (shape[axis], a[axis], b[axis])
-      if let last = axes.last, next.1 == last.a * last.count, next.2 == last.b * last.count {
-        axes[axes.count - 1].count *= next.0
-      } else {
-        axes.append(next)
-      }
-    }
-    guard let first = axes.first else { return }
-    run = first
-    if axes.count > 1 { row = axes[1] }
-    outer = axes.dropFirst(2)
-    rowCount = axes.dropFirst().reduce(1) { $0 * $1.count }
-  }
-
-  /// Calls `body` with stretches of the runs `rows` that lie in one row: the first, how many, and where
-  /// the operands begin.
-  func forEachPlane(
-    of rows: Range<Int>, _ body: (_ first: Int, _ count: Int, _ a: Int, _ b: Int) -> Void
-  ) {
-    var begin = rows.lowerBound
-    while begin < rows.upperBound {
-      var (rest, place) = begin.quotientAndRemainder(dividingBy: row.count)
-      let count = min(row.count - place, rows.upperBound - begin)
-      var (a, b) = (place * row.a, place * row.b)
-      for axis in outer {
-        (rest, place) = rest.quotientAndRemainder(dividingBy: axis.count)
-        a += place * axis.a
-        b += place * axis.b
-      }
-      body(begin, count, a, b)
-      begin += count
-    }
-  }
+/// Numbers below a range as its lower bound, above it as its upper one; the gradient goes through where
+/// a number is in the range.
+@specialized(where Scalar == Float)
+public func clamped<Scalar>(
+  _ x: NDTensor<Scalar>, to range: ClosedRange<Scalar>
+) -> NDTensor<Scalar> {
+  minimum(maximum(x, NDTensor(range.lowerBound)), NDTensor(range.upperBound))
 }

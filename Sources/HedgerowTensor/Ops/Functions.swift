@@ -8,14 +8,15 @@ func forEachPart(of count: Int, _ body: (_ first: Int, _ length: Int) -> Void) {
 
 /// A function of each element; its slope stands beside it in the kernels.
 private func apply<Scalar>(
-  _ function: hr_unary, _ x: NDTensor<Scalar>, parameter: Scalar = 0
+  _ function: hr_unary, _ x: NDTensor<Scalar>, parameter: Scalar = 0,
+  operation: StaticString = #function
 ) -> NDTensor<Scalar> {
   let y = NDTensor<Scalar>(uninitialized: x.shape)
   forEachPart(of: x.count) {
     Scalar.kernels.unary(function, y.storage.base + $0, x.storage.base + $0, parameter, $1)
   }
   let input = x.detached
-  return y.recorded(from: x) { dy in
+  return y.recorded(from: x, operation: operation) { dy in
     let dx = NDTensor<Scalar>(uninitialized: y.shape)
     forEachPart(of: y.count) {
       Scalar.kernels.unaryBackward(
@@ -47,6 +48,39 @@ public func exp<S>(_ x: NDTensor<S>) -> NDTensor<S> { apply(hr_exponential, x) }
 /// The natural logarithm.
 @specialized(where S == Float)
 public func log<S>(_ x: NDTensor<S>) -> NDTensor<S> { apply(hr_logarithm, x) }
+/// log(1 + x), exact for small x.
+@specialized(where S == Float)
+public func log1p<S>(_ x: NDTensor<S>) -> NDTensor<S> { apply(hr_logarithm_of_one_plus, x) }
+/// e^x - 1, exact for small x.
+@specialized(where S == Float)
+public func expm1<S>(_ x: NDTensor<S>) -> NDTensor<S> { apply(hr_exponential_minus_one, x) }
+/// The sine.
+@specialized(where S == Float)
+public func sin<S>(_ x: NDTensor<S>) -> NDTensor<S> { apply(hr_sine, x) }
+/// The cosine.
+@specialized(where S == Float)
+public func cos<S>(_ x: NDTensor<S>) -> NDTensor<S> { apply(hr_cosine, x) }
+/// The tangent.
+@specialized(where S == Float)
+public func tan<S>(_ x: NDTensor<S>) -> NDTensor<S> { apply(hr_tangent, x) }
+/// The arc tangent.
+@specialized(where S == Float)
+public func atan<S>(_ x: NDTensor<S>) -> NDTensor<S> { apply(hr_arc_tangent, x) }
+/// The error function.
+@specialized(where S == Float)
+public func erf<S>(_ x: NDTensor<S>) -> NDTensor<S> { apply(hr_error_function, x) }
+/// The next whole number below; its derivative is 0, as that of the next three.
+@specialized(where S == Float)
+public func floor<S>(_ x: NDTensor<S>) -> NDTensor<S> { apply(hr_floor, x) }
+/// The next whole number above.
+@specialized(where S == Float)
+public func ceil<S>(_ x: NDTensor<S>) -> NDTensor<S> { apply(hr_ceiling, x) }
+/// The nearest whole number, of two equally near ones the even one.
+@specialized(where S == Float)
+public func round<S>(_ x: NDTensor<S>) -> NDTensor<S> { apply(hr_nearest, x) }
+/// -1, 0 or 1.
+@specialized(where S == Float)
+public func sign<S>(_ x: NDTensor<S>) -> NDTensor<S> { apply(hr_sign, x) }
 /// x^exponent
 @specialized(where S == Float)
 public func pow<S>(_ x: NDTensor<S>, _ exponent: S) -> NDTensor<S> {
