@@ -81,6 +81,8 @@ struct TapeIndex: Hashable, Sendable {
   let tape: UInt64
   /// Of an operation; leaves count from -1 downwards.
   let node: Int
+
+  var isOfLeaf: Bool { node < 0 }
 }
 
 /// What records on a thread, of any element type. One thread uses it, for the length of a call.
@@ -90,6 +92,7 @@ class Recording {
   let randomness: RandomStream?
   /// Random choices so far.
   var streamCount: UInt64
+  var roundedCopies = RoundedCopies()
 
   init(randomness: RandomStream?, streamCount: UInt64 = 0) {
     self.randomness = randomness

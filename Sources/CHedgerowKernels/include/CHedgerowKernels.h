@@ -5,6 +5,7 @@
 #include "dense.h"     // fills, sums, classification, dropout, Adam
 #include "elementwise.h"  // functions of one and of two numbers, their slopes, other losses, SGD
 #include "gather.h"    // rows of feature matrices to float32
+#include "gemm.h"      // matrix products of bfloat16
 #include "graph.h"     // segment reduce over blocks
 #include "sampling.h"  // extents, picks, neighbor reads, relabelling
 #include "sort.h"      // radix sorts of fixed-width records
