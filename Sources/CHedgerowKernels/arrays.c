@@ -2,7 +2,7 @@
 #include <math.h>
 #include <string.h>
 #include "dispatch.h"
-#include "random.h"
+#include "stream.h"
 
 // The steps are constants in each loop, so that it vectorizes.
 #define LOOP(value, A, B)                                             \

@@ -2,7 +2,7 @@
 #include <math.h>
 #include <string.h>
 #include "dispatch.h"
-#include "random.h"
+#include "stream.h"
 
 #define T float
 #define NAME(name) name##_f32

@@ -14,3 +14,6 @@
 #else
 #define HR_CLONES
 #endif
+
+// What a marked function calls is compiled with it, for its processor.
+#define HR_INLINE static inline __attribute__((always_inline))

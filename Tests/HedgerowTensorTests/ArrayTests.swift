@@ -92,6 +92,13 @@ import Testing
     #expect(x.gathered(where: x[0..., 0] .> 2) == x[1...])
     #expect(stacked([x, x], along: -1).shape == [3, 2, 2])
     #expect(x.split([1, 2], along: 0)[1] == x[1...])
+    let names = NDArray<Int64>([7, 8, 9, 10, 11, 12], shape: [2, 3])
+    #expect(names.gathered(NDArray<UInt8>([2, 0, 2]), along: 1)[1].scalars == [12, 10, 12])
+    #expect(names.gathered(NDArray<Int32>([1, 1], shape: [2, 1])).shape == [2, 1, 3])
+    #expect(
+      names.transposed().gathered(where: Mask([false, true, true])).scalars == [8, 11, 9, 12])
+    let doubled = NDArray.concatenated([names, names[0..., 1..<2]], along: 1)
+    #expect(doubled.scalars == [7, 8, 9, 8, 10, 11, 12, 11])
     #expect(x.split(every: 2, along: 0).map(\.shape) == [[2, 2], [1, 2]])
   }
 

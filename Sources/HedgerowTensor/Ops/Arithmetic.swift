@@ -50,9 +50,8 @@ extension NDTensor {
   @specialized(where Scalar == Float)
   public static func * (factor: Scalar, x: NDTensor) -> NDTensor {
     let result = NDTensor(uninitialized: x.shape)
-    forEachPart(of: x.count) {
-      Scalar.kernels.scale(result.storage.base + $0, x.storage.base + $0, factor, $1)
-    }
+    let (from, to) = (x.storage.base, result.storage.base)
+    forEachPart(of: x.count) { Scalar.kernels.scale(to + $0, from + $0, factor, $1) }
     return result.recorded(from: x) { dy in factor * dy }
   }
 

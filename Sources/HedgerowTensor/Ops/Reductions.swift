@@ -218,9 +218,9 @@ extension NDTensor {
 func sumOfElements<Scalar>(_ x: NDTensor<Scalar>) -> Scalar {
   let size = Compute.elementsPerPart
   let partials = NDTensor<Scalar>(uninitialized: [Compute.partCount(of: x.count, size: size)])
+  let (from, to) = (x.storage.base, partials.storage.base)
   Compute.forEachPart(of: x.count, size: size) { part in
-    partials.storage.base[part.lowerBound / size] =
-      Scalar.kernels.sum(x.storage.base + part.lowerBound, part.count)
+    to[part.lowerBound / size] = Scalar.kernels.sum(from + part.lowerBound, part.count)
   }
   return Scalar.kernels.sum(partials.storage.base, partials.count)
 }
@@ -228,9 +228,9 @@ func sumOfElements<Scalar>(_ x: NDTensor<Scalar>) -> Scalar {
 /// The sum of each column of a matrix; not recorded.
 func columnSums<Scalar>(_ x: NDTensor<Scalar>) -> NDTensor<Scalar> {
   let width = x.shape[1]
+  let from = x.storage.base
   return sumOverRowParts(of: x.shape[0], shape: [width]) { rows, sum in
     Scalar.kernels.fill(sum, 0, width)
-    Scalar.kernels.columnSums(
-      sum, x.storage.base + rows.lowerBound * width, rows.count, width)
+    Scalar.kernels.columnSums(sum, from + rows.lowerBound * width, rows.count, width)
   }
 }

@@ -29,10 +29,10 @@ extension NDTensor {
     rows.withUnsafeBufferPointer { rows in
       // Read only by the parts, which end before the closure does.
       nonisolated(unsafe) let rows = rows.baseAddress
+      let (from, to) = (storage.base, result.storage.base)
       Compute.forEachPart(of: result.rowCount, size: size) { part in
         Scalar.kernels.gatherRows(
-          result.storage.base + part.lowerBound * width, storage.base, rows! + part.lowerBound,
-          part.count, width)
+          to + part.lowerBound * width, from, rows! + part.lowerBound, part.count, width)
       }
     }
     return result.recorded(from: self, rows: rows)
@@ -48,10 +48,10 @@ public func rowsOfLengthOne<Scalar>(
   let (rowCount, width) = (x.shape[0], x.shape[1])
   let size = max(1, Compute.elementsPerPart / max(width, 1))
   let y = NDTensor<Scalar>(uninitialized: x.shape)
+  let (from, to) = (x.storage.base, y.storage.base)
   Compute.forEachPart(of: rowCount, size: size) { rows in
     let first = rows.lowerBound * width
-    Scalar.kernels.unitRows(
-      y.storage.base + first, x.storage.base + first, least, rows.count, width)
+    Scalar.kernels.unitRows(to + first, from + first, least, rows.count, width)
   }
   let input = x.detached
   return y.recorded(from: x) { dy in

@@ -90,26 +90,15 @@ public func concatenated<Scalar>(_ parts: NDTensor<Scalar>..., along axis: Int =
 public func concatenated<Scalar>(_ parts: [NDTensor<Scalar>], along axis: Int = -1)
   -> NDTensor<Scalar>
 {
-  guard let first = parts.first else { fatalError("nothing to put one behind the other") }
-  if parts.count == 1 { return first }
-  let axis = first.checked(axis: axis)
-  var ranges: [Range<Int>] = []
-  for part in parts {
-    require(
-      part.shape.count == first.shape.count
-        && part.shape.indices.allSatisfy { $0 == axis || part.shape[$0] == first.shape[$0] },
-      "cannot put shapes \(parts.map(\.shape)) one behind the other along axis \(axis)")
-    let begin = ranges.last?.upperBound ?? 0
-    ranges.append(begin..<begin + part.shape[axis])
-  }
-  var shape = first.shape
-  shape[axis] = ranges.last!.upperBound
-  let result = NDTensor<Scalar>(uninitialized: shape)
-  for (part, range) in zip(parts, ranges) {
-    let place = Window(range, along: axis, of: shape).layout(in: result.storage.base, shape: shape)
-    part.array.layout.copy(to: place)
-  }
+  if parts.count == 1 { return parts[0] }
+  let axis = parts.first?.checked(axis: axis) ?? axis
+  let result = NDTensor(NDArray.concatenated(parts.map(\.array), along: axis))
+  let extents = parts.map { $0.shape[axis] }
   return result.recorded(from: parts) { dy, isNeeded in
-    zip(ranges, isNeeded).map { $1 ? dy.sliced($0, along: axis) : nil }
+    var end = 0
+    return zip(extents, isNeeded).map { extent, isNeeded in
+      end += extent
+      return isNeeded ? dy.detached.sliced(end - extent..<end, along: axis) : nil
+    }
   }
 }

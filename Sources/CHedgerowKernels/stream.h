@@ -1,10 +1,11 @@
-// The numbers of HedgerowCore's RandomStream: number i of a key is mix(key + (i + 1) gamma).
+// The numbers of HedgerowCore's RandomStream: number i of a key is mix(key + (i + 1) GAMMA).
 #pragma once
 #include <stdint.h>
+#include "dispatch.h"
 
 #define GAMMA 0x9E3779B97F4A7C15ull
 
-static inline uint64_t mix(uint64_t z) {
+HR_INLINE uint64_t mix(uint64_t z) {
   z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;
   z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
   return z ^ (z >> 31);
