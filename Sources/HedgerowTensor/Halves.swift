@@ -69,7 +69,7 @@ extension NDTensor where Scalar == Float {
 }
 
 extension Storage where Element: HalfElement {
-  fileprivate var bits: UnsafeMutablePointer<UInt16> {
+  var bits: UnsafeMutablePointer<UInt16> {
     UnsafeMutableRawPointer(base).assumingMemoryBound(to: UInt16.self)
   }
 }

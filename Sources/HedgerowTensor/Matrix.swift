@@ -1,9 +1,25 @@
 import CHedgerowBLAS
+import CHedgerowKernels
+import HedgerowCore
 
-/// A matrix where BLAS can read it: rows or columns whose elements stand together, the next one any
+/// A matrix where products can read it: rows or columns whose elements stand together, the next one any
 /// step further.
 struct Matrix<Scalar: TensorScalar> {
-  private var base: UnsafeMutablePointer<Scalar>
+  /// What the elements are, and what becomes of them.
+  enum Numbers {
+    /// Multiplied as they are.
+    case exact
+    /// float32, rounded to bfloat16 on the way.
+    case rounding
+    /// bfloat16 already.
+    case rounded
+
+    var byteCount: Int {
+      self == .rounded ? MemoryLayout<BFloat16>.stride : MemoryLayout<Scalar>.stride
+    }
+  }
+  let numbers: Numbers
+  private var base: UnsafeMutableRawPointer
   private(set) var rowCount: Int
   private(set) var columnCount: Int
   /// From one row to the next, or from one column when they are what stands together.
@@ -11,8 +27,12 @@ struct Matrix<Scalar: TensorScalar> {
   private var isByColumns: Bool
 
   /// `nil` when neither rows nor columns stand together.
-  init?(_ first: UnsafeMutablePointer<Scalar>, rows: (Int, step: Int), columns: (Int, step: Int)) {
+  init?(
+    _ first: UnsafeMutableRawPointer, _ numbers: Numbers, rows: (Int, step: Int),
+    columns: (Int, step: Int)
+  ) {
     base = first
+    self.numbers = numbers
     (rowCount, columnCount) = (rows.0, columns.0)
     // The step along an axis of one place means nothing.
     if rowCount == 0 || columnCount == 0 {
@@ -26,8 +46,8 @@ struct Matrix<Scalar: TensorScalar> {
     }
   }
 
-  /// A tensor that is a matrix, which must outlive this; one that BLAS cannot read is copied.
-  init(_ x: NDTensor<Scalar>) { self = MatrixBatch(x, []).first }
+  /// A factor that is a matrix, which must outlive this; one that cannot be read where it is is copied.
+  init(_ factor: Factor<Scalar>) { self = MatrixBatch(factor, []).first }
 
   var transposed: Matrix {
     var result = self
@@ -37,22 +57,19 @@ struct Matrix<Scalar: TensorScalar> {
   }
 
   func rows(_ range: Range<Int>) -> Matrix {
-    var result = self
-    result.base += range.lowerBound * (isByColumns ? 1 : step)
+    var result = moved(by: range.lowerBound * (isByColumns ? 1 : step))
     result.rowCount = range.count
     return result
   }
 
   func moved(by offset: Int) -> Matrix {
     var result = self
-    result.base += offset
+    result.base += offset * numbers.byteCount
     return result
   }
 
-  /// c = a b, or c += a b, where c is contiguous.
-  fileprivate func multiplied(
-    by other: Matrix, into c: UnsafeMutablePointer<Scalar>, isAdded: Bool
-  ) {
+  /// c = a b, or c += a b, where c is contiguous; both factors are exact.
+  func multiplied(by other: Matrix, into c: UnsafeMutablePointer<Scalar>, isAdded: Bool) {
     let (m, n, k) = (rowCount, other.columnCount, columnCount)
     if m == 0 || n == 0 { return }
     if k == 0 {
@@ -62,16 +79,17 @@ struct Matrix<Scalar: TensorScalar> {
     Compute.singleThreadedBLAS
     Scalar.kernels.gemm(
       isByColumns ? CblasTrans : CblasNoTrans, other.isByColumns ? CblasTrans : CblasNoTrans,
-      Int32(m), Int32(n), Int32(k), base, Int32(step), other.base, Int32(other.step),
-      isAdded ? 1 : 0, c, Int32(n))
+      Int32(m), Int32(n), Int32(k), base.assumingMemoryBound(to: Scalar.self), Int32(step),
+      other.base.assumingMemoryBound(to: Scalar.self), Int32(other.step), isAdded ? 1 : 0, c,
+      Int32(n))
   }
-}
 
-/// a b, into `c` or onto it.
-func multiply<Scalar>(
-  _ a: Matrix<Scalar>, _ b: Matrix<Scalar>, into c: UnsafeMutablePointer<Scalar>, isAdded: Bool
-) {
-  a.multiplied(by: b, into: c, isAdded: isAdded)
+  /// As the kernels of bfloat16 read it.
+  var rounded: hr_factor {
+    hr_factor(
+      base: base, row_step: isByColumns ? 1 : step, column_step: isByColumns ? step : 1,
+      is_bfloat16: numbers == .rounded)
+  }
 }
 
 /// A matrix for each place of some extents, which the tensor's own broadcast to.
@@ -80,16 +98,26 @@ struct MatrixBatch<Scalar: TensorScalar> {
   private let shape: [Int]
   private let strides: [Int]
 
-  /// The last two axes are the matrices'. The tensor must outlive this.
-  init(_ x: NDTensor<Scalar>, _ shape: [Int]) {
+  /// The last two axes are the matrices'. The factor must outlive this.
+  init(_ factor: Factor<Scalar>, _ shape: [Int]) {
+    switch factor {
+    case .exact(let x): self.init(x.array, .exact, shape)
+    case .rounding(let x): self.init(x.array, .rounding, shape)
+    case .rounded(let x): self.init(x, .rounded, shape)
+    }
+  }
+
+  private init<Element>(
+    _ x: NDArray<Element>, _ numbers: Matrix<Scalar>.Numbers, _ shape: [Int]
+  ) {
     let (row, column) = (x.shape.count - 2, x.shape.count - 1)
     let extents = x.shape
-    func read(_ layout: Layout<Scalar>) -> Matrix<Scalar>? {
+    func read(_ layout: Layout<Element>) -> Matrix<Scalar>? {
       Matrix(
-        layout.first, rows: (extents[row], layout.strides[row]),
+        layout.first, numbers, rows: (extents[row], layout.strides[row]),
         columns: (extents[column], layout.strides[column]))
     }
-    var layout = x.array.layout
+    var layout = x.layout
     if let matrix = read(layout) {
       first = matrix
     } else {

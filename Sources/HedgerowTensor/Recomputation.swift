@@ -18,12 +18,13 @@ public func recomputed<Scalar>(_ body: @escaping () -> NDTensor<Scalar>) -> NDTe
   // What is of the outer recording, or a constant, needs nothing made again.
   guard probe.isTracked(value) else { return value }
   let leaves = probe.outerLeaves
+  let precision = Precision.current
   // The pullback is kept by the recording that runs it.
   return outer.record(value.detached, from: leaves, "recomputed(_:)") {
     [unowned outer] cotangent, _ in
     let again = Tape(inside: outer, leaves: leaves, streamCount: streamCount)
     again.isRepetition = true
-    let value = again.record(body)
+    let value = again.record { withPrecision(precision, body) }
     return again.cotangentsOfOuterLeaves(of: value, .dense(cotangent))
   }
 }

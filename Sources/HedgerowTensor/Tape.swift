@@ -90,6 +90,8 @@ struct TapeIndex: Hashable, Sendable {
   let tape: UInt64
   /// Of an operation; leaves count from -1 downwards.
   let node: Int
+
+  var isOfLeaf: Bool { node < 0 }
 }
 
 /// What records on a thread, of any element type. One thread uses it, for the length of a call.
@@ -101,6 +103,7 @@ class Recording {
   var streamCount: UInt64
   /// Whether what runs has run before.
   var isRepetition = false
+  var roundedCopies = RoundedCopies()
 
   init(randomness: RandomStream?, streamCount: UInt64 = 0) {
     self.randomness = randomness

@@ -7,6 +7,7 @@
 #include "dense.h"           // fills, sums, uniform numbers
 #include "elementwise.h"     // functions of one and of two numbers, their slopes
 #include "gather.h"          // rows of feature matrices to float32
+#include "gemm.h"            // matrix products of bfloat16
 #include "graph.h"           // segment reduce over blocks
 #include "loss.h"            // losses of pairs of numbers
 #include "norm.h"            // normalization of rows and columns

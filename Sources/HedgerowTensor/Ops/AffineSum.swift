@@ -22,6 +22,12 @@ public struct AffineSum<Scalar: TensorScalar>: Sendable {
     /// The rows of the result that it is added to, rising; `nil` for all.
     var rows: [UInt32]?
   }
+  /// A product with the sum of its weights.
+  private struct Term {
+    let x: Factor<Scalar>
+    let weight: Factor<Scalar>
+    let rows: [UInt32]?
+  }
   private struct Addend {
     var x: NDTensor<Scalar>
     var rows: [UInt32]?
@@ -124,20 +130,25 @@ public struct AffineSum<Scalar: TensorScalar>: Sendable {
     activation: Activation = .identity, dropout rate: Double = 0
   ) -> NDTensor<Scalar> {
     let mask = DropoutMask<Scalar>(rate: rate)
+    let precision = Precision.current
     let factors = products.map {
-      Product(x: $0.x.detached, weights: [total($0.weights)], rows: $0.rows)
+      Term(
+        x: Factor(kept: $0.x, precision), weight: Factor(kept: total($0.weights), precision),
+        rows: $0.rows)
     }
     let (y, z) = forward(factors, activation, mask)
+    let result = activation == .relu ? Factor(kept: y, precision) : nil
+    let both = activation == .relu || activation == .identity ? nil : (y: y.detached, z: z)
     let inputs = products.flatMap { [$0.x] + $0.weights } + biases + addends.map(\.x)
     let addedRows = addends.map(\.rows)
     let (weightCounts, biasCount) = (products.map(\.weights.count), biases.count)
     return y.recorded(from: inputs) { dy, isNeeded in
       let dz: NDTensor<Scalar>
-      switch (activation, mask) {
-      case (.relu, let mask): dz = reluPullback(dy, y: y, factor: mask?.factor ?? 1)
-      case (.identity, let mask?): dz = mask.applied(to: dy)
-      case (.identity, nil): dz = dy
-      case (_, let mask): dz = activation.pullback(dy, z: z, y: y, mask)
+      switch (result, both, mask) {
+      case (let y?, _, let mask): dz = reluPullback(dy, y: y.tensor, factor: mask?.factor ?? 1)
+      case (nil, let (y, z)?, let mask): dz = activation.pullback(dy, z: z, y: y, mask)
+      case (nil, nil, let mask?): dz = mask.applied(to: dy)
+      case (nil, nil, nil): dz = dy
       }
       var gradients: [NDTensor<Scalar>?] = []
       for (factor, weightCount) in zip(factors, weightCounts) {
@@ -147,8 +158,8 @@ public struct AffineSum<Scalar: TensorScalar>: Sendable {
           gradients += [NDTensor<Scalar>?](repeating: nil, count: 1 + weightCount)
           continue
         }
-        let dz = factor.rows.map { dz.detached.gathered(rows: $0) } ?? dz
-        gradients.append(isNeeded[first] ? product(dz, factor.weights[0]) : nil)
+        let dz = Factor(factor.rows.map { dz.detached.gathered(rows: $0) } ?? dz, precision)
+        gradients.append(isNeeded[first] ? product(dz, factor.weight) : nil)
         let dw = isWeightNeeded ? transposedProduct(dz, factor.x) : nil
         for _ in 0..<weightCount { gradients.append(dw) }
       }
@@ -166,7 +177,7 @@ public struct AffineSum<Scalar: TensorScalar>: Sendable {
 
   /// The result, and the sum before the activation: the same where the way back needs only the result.
   private func forward(
-    _ factors: [Product], _ activation: Activation, _ mask: DropoutMask<Scalar>?
+    _ factors: [Term], _ activation: Activation, _ mask: DropoutMask<Scalar>?
   ) -> (y: NDTensor<Scalar>, z: NDTensor<Scalar>) {
     let y = NDTensor<Scalar>(uninitialized: shape)
     let isSumKept = activation != .identity && activation != .relu
@@ -174,7 +185,11 @@ public struct AffineSum<Scalar: TensorScalar>: Sendable {
     let width = shape[1]
     let bias = biases.isEmpty ? nil : total(biases)
     let addends = self.addends
-    let matrices = factors.map { (x: Matrix($0.x), weight: Matrix($0.weights[0]).transposed) }
+    let readable = factors.map { (x: $0.x.readable, weight: $0.weight.readable) }
+    defer { withExtendedLifetime(readable) {} }
+    let matrices = readable.map {
+      (x: Matrix($0.x), weight: RightFactor(Matrix($0.weight).transposed))
+    }
     Compute.forEachPart(of: shape[0], size: rowsPerProduct) { rows in
       let (first, count) = (rows.lowerBound * width, rows.count * width)
       let part = z.storage.base + first
@@ -254,7 +269,7 @@ extension NDTensor {
   }
 }
 
-/// The sum of tensors of one shape; not recorded.
+/// The sum of tensors of one shape; not recorded. That of one is the tensor itself.
 private func total<Scalar>(_ tensors: [NDTensor<Scalar>]) -> NDTensor<Scalar> {
-  tensors.dropFirst().reduce(tensors[0].detached) { $0 + $1.detached }
+  tensors.dropFirst().reduce(tensors[0]) { $0.detached + $1.detached }
 }

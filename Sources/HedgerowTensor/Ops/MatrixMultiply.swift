@@ -18,27 +18,32 @@ public func matmul<Scalar>(
     return matmul(a.reshaped(to: [a.shape.dropLast().reduce(1, *), inner]), b)
       .reshaped(to: a.shape.dropLast() + [b.shape[1]])
   }
-  let (x, w) = (a.detached, b.detached)
+  let precision = Precision.current
+  let (x, w) = (Factor(kept: a, precision), Factor(kept: b, precision))
   if rank == 2 && b.shape.count == 2 {
     return product(x, w).recorded(from: [a, b]) { dy, isNeeded in
-      [
+      let dy = Factor(dy, precision)
+      return [
         isNeeded[0] ? product(dy, w, isTransposed: true) : nil,
         isNeeded[1] ? transposedProduct(x, dy) : nil,
       ]
     }
   }
   return batchedProduct(x, w).recorded(from: [a, b]) { dy, isNeeded in
-    [
-      isNeeded[0] ? batchedProduct(dy, w.swapped(-1, -2)).summed(to: x.shape) : nil,
-      isNeeded[1] ? batchedProduct(x.swapped(-1, -2), dy).summed(to: w.shape) : nil,
+    let dy = Factor(dy, precision)
+    return [
+      isNeeded[0] ? batchedProduct(dy, w.swapped).summed(to: x.shape) : nil,
+      isNeeded[1] ? batchedProduct(x.swapped, dy).summed(to: w.shape) : nil,
     ]
   }
 }
 
 /// One product for each place of the extents in front, cut into rows; not recorded.
 private func batchedProduct<Scalar>(
-  _ a: NDTensor<Scalar>, _ b: NDTensor<Scalar>
+  _ a: Factor<Scalar>, _ b: Factor<Scalar>
 ) -> NDTensor<Scalar> {
+  let (a, b) = (a.readable, b.readable)
+  defer { withExtendedLifetime((a, b)) {} }
   let shape = broadcastShape(a.shape.dropLast(2), b.shape.dropLast(2))
   let (x, y) = (MatrixBatch(a, shape), MatrixBatch(b, shape))
   let (m, n, k) = (x.first.rowCount, y.first.columnCount, x.first.columnCount)
@@ -50,27 +55,29 @@ private func batchedProduct<Scalar>(
       let (place, block) = index.quotientAndRemainder(dividingBy: blocks)
       let first = block * rowsPerProduct
       multiply(
-        x[place].rows(first..<min(m, first + rowsPerProduct)), y[place],
+        x[place].rows(first..<min(m, first + rowsPerProduct)), RightFactor(y[place]),
         into: c.storage.base + (place * m + first) * n, isAdded: false)
     }
   }
   return c
 }
 
-/// Rows of a product that one BLAS call makes: few enough to spread and to stay in a core's cache
+/// Rows of a product that are made at once: few enough to spread and to stay in a core's cache
 /// for what follows, enough to pay for packing the other matrix.
 let rowsPerProduct = 512
 
 /// x w, or x w^T when `isTransposed`; not recorded.
 func product<Scalar>(
-  _ x: NDTensor<Scalar>, _ w: NDTensor<Scalar>, isTransposed: Bool = false
+  _ x: Factor<Scalar>, _ w: Factor<Scalar>, isTransposed: Bool = false
 ) -> NDTensor<Scalar> {
+  let (x, w) = (x.readable, w.readable)
+  defer { withExtendedLifetime((x, w)) {} }
   let a = Matrix(x)
-  let b = isTransposed ? Matrix(w).transposed : Matrix(w)
-  let y = NDTensor<Scalar>(uninitialized: [a.rowCount, b.columnCount])
+  let b = RightFactor(isTransposed ? Matrix(w).transposed : Matrix(w))
+  let width = b.matrix.columnCount
+  let y = NDTensor<Scalar>(uninitialized: [a.rowCount, width])
   Compute.forEachPart(of: a.rowCount, size: rowsPerProduct) { rows in
-    multiply(
-      a.rows(rows), b, into: y.storage.base + rows.lowerBound * b.columnCount, isAdded: false)
+    multiply(a.rows(rows), b, into: y.storage.base + rows.lowerBound * width, isAdded: false)
   }
   return y
 }
@@ -79,11 +86,13 @@ func product<Scalar>(
 ///
 /// Parts of the rows are multiplied apart, then added in their order.
 func transposedProduct<Scalar>(
-  _ x: NDTensor<Scalar>, _ y: NDTensor<Scalar>
+  _ x: Factor<Scalar>, _ y: Factor<Scalar>
 ) -> NDTensor<Scalar> {
+  let (x, y) = (x.readable, y.readable)
+  defer { withExtendedLifetime((x, y)) {} }
   let (a, b) = (Matrix(x), Matrix(y))
   return sumOverRowParts(of: a.rowCount, shape: [a.columnCount, b.columnCount]) { rows, sum in
-    multiply(a.rows(rows).transposed, b.rows(rows), into: sum, isAdded: false)
+    multiply(a.rows(rows).transposed, RightFactor(b.rows(rows)), into: sum, isAdded: false)
   }
 }
 

@@ -1,0 +1,216 @@
+import HedgerowCore
+import HedgerowTensor
+import HedgerowTestSupport
+import Testing
+
+/// Products in bfloat16 against sums in `Double` of the rounded factors, by the processor's instruction
+/// and without it.
+@Suite struct PrecisionTests {
+  /// What products read of a tensor.
+  static func rounded(_ x: Tensor) -> NDTensor<Double> {
+    NDTensor(x.scalars.map { Double(Float(BFloat16($0))) }, shape: x.shape)
+  }
+
+  static func isClose(_ a: Tensor, _ b: NDTensor<Double>, within tolerance: Double = 1e-5) -> Bool {
+    a.shape == b.shape
+      && zip(a.scalars, b.scalars).allSatisfy {
+        abs(Double($0) - $1) <= tolerance * (1 + abs($1))
+      }
+  }
+
+  /// Runs `body` by the instruction, if there is one, and without it.
+  static func onBothPaths(_ body: () -> Void) {
+    body()
+    Precision.$usesInstruction.withValue(false, operation: body)
+  }
+
+  /// Matrices that are whole, transposed, parts of larger ones, and with columns apart.
+  static func forms(_ rows: Int, _ columns: Int, seed: UInt64) -> [Tensor] {
+    let wide = Tensor.random([rows + 3, columns + 5], seed: seed)
+    let tall = Tensor.random([columns + 2, rows + 7], seed: seed + 1)
+    return [
+      .random([rows, columns], seed: seed + 2),
+      Tensor.random([columns, rows], seed: seed + 3).transposed(),
+      wide.sliced(1..<(rows + 1), along: 0).sliced(2..<(columns + 2), along: 1),
+      tall.sliced(0..<columns, along: 0).sliced(4..<(rows + 4), along: 1).transposed(),
+      Tensor.random([rows, columns, 2], seed: seed + 4).sliced(1..<2, along: 2).squeezed(2),
+    ]
+  }
+
+  @Test(arguments: [
+    [0, 3, 2], [1, 1, 1], [5, 0, 3], [7, 13, 50], [530, 37, 19], [97, 801, 53],
+  ])
+  func productsOfEveryForm(shape: [Int]) {
+    let seed = printedSeed()
+    let (m, k, n) = (shape[0], shape[1], shape[2])
+    for a in Self.forms(m, k, seed: seed) {
+      for b in Self.forms(k, n, seed: seed + 100) {
+        let expected = matmul(Self.rounded(a), Self.rounded(b))
+        Self.onBothPaths {
+          let product = withPrecision(.bfloat16) { matmul(a, b) }
+          #expect(Self.isClose(product, expected))
+        }
+      }
+    }
+  }
+
+  @Test func batchesAndVectors() {
+    let seed = printedSeed()
+    let (a, b) = (
+      Tensor.random([2, 1, 5, 7], seed: seed), Tensor.random([3, 7, 4], seed: seed + 1)
+    )
+    let v = Tensor.random([7], seed: seed + 2)
+    Self.onBothPaths {
+      withPrecision(.bfloat16) {
+        #expect(Self.isClose(matmul(a, b), matmul(Self.rounded(a), Self.rounded(b))))
+        #expect(Self.isClose(matmul(a, v), matmul(Self.rounded(a), Self.rounded(v))))
+        #expect(Self.isClose(matmul(v, b), matmul(Self.rounded(v), Self.rounded(b))))
+      }
+    }
+  }
+
+  /// The gradients of a weighed product: those of the rounded factors, of a rounded cotangent.
+  @Test(arguments: [[4, 3, 2], [1, 1, 1], [600, 45, 33], [70, 900, 51]])
+  func gradientsOfProducts(shape: [Int]) {
+    let seed = printedSeed()
+    let (m, k, n) = (shape[0], shape[1], shape[2])
+    let (a, b) = (
+      Parameter(.random([m, k], seed: seed)), Parameter(.random([n, k], seed: seed + 1))
+    )
+    let weights = Tensor.random([m, n], seed: seed + 2)
+    let (da, db) = (
+      matmul(Self.rounded(weights), Self.rounded(b.value)),
+      matmul(Self.rounded(weights).transposed(), Self.rounded(a.value))
+    )
+    Self.onBothPaths {
+      // The way back has the precision of the way there.
+      let (_, plain) = valueWithGradients(at: [a, b]) {
+        sum(withPrecision(.bfloat16) { matmul(a.value, b.value.transposed()) } * weights)
+      }
+      let (_, affine) = valueWithGradients(at: [a, b]) {
+        sum(withPrecision(.bfloat16) { AffineSum(a.value, weight: b.value).evaluated() } * weights)
+      }
+      for gradients in [plain, affine] {
+        #expect(Self.isClose(gradients[a]!, da) && Self.isClose(gradients[b]!, db))
+      }
+    }
+  }
+
+  @Test func gradientsOfBatches() {
+    let seed = printedSeed()
+    let (a, b) = (
+      Parameter(.random([3, 5, 7], seed: seed)), Parameter(.random([1, 7, 4], seed: seed + 1))
+    )
+    let weights = Tensor.random([3, 5, 4], seed: seed + 2)
+    let (x, w, dy) = (Self.rounded(a.value), Self.rounded(b.value), Self.rounded(weights))
+    Self.onBothPaths {
+      let (_, gradients) = withPrecision(.bfloat16) {
+        valueWithGradients(at: [a, b]) { sum(matmul(a.value, b.value) * weights) }
+      }
+      #expect(Self.isClose(gradients[a]!, matmul(dy, w.swapped(-1, -2))))
+      #expect(
+        Self.isClose(gradients[b]!, sum(matmul(x.swapped(-1, -2), dy), along: 0).unsqueezed(0)))
+    }
+  }
+
+  /// A sum of products, one of them of some rows, through relu and dropout; a part that is recomputed; and a
+  /// product of two results.
+  static func network(_ x: Tensor, _ parameters: [Parameter]) -> Tensor {
+    let p = parameters.map(\.value)
+    let rows = (0..<UInt32(x.rowCount / 2)).map { 2 * $0 + 1 }
+    let hidden =
+      (AffineSum(x, weight: p[0], bias: p[1])
+      + AffineSum(x.gathered(rows: rows), weight: p[2], addedTo: rows, of: x.rowCount))
+      .evaluated(activation: .relu, dropout: 0.5)
+    let again = recomputed { AffineSum(hidden, weight: p[3]).evaluated(activation: .relu) }
+    return sum(matmul(again, hidden.transposed()))
+  }
+
+  static func drawn(_ rows: Int, seed: UInt64) -> (x: Tensor, parameters: [Parameter]) {
+    (
+      .random([rows, 37], seed: seed),
+      [[51, 37], [51], [51, 37], [51, 51]].enumerated().map {
+        Parameter(.random($1, seed: seed + 1 + UInt64($0)))
+      }
+    )
+  }
+
+  @Test(arguments: [2, 40, 1700]) func bitsAreTheSameForAnyNumberOfThreads(rows: Int) {
+    let seed = printedSeed()
+    let (x, parameters) = Self.drawn(rows, seed: seed)
+    Self.onBothPaths {
+      let steps = [1, 2, 3].map { threads in
+        Compute.with(ThreadPool(threadCount: threads)) {
+          withPrecision(.bfloat16) {
+            let (value, gradients) = valueWithGradients(
+              at: parameters, randomness: RandomStream(seed: seed)
+            ) { Self.network(x, parameters) }
+            return [value.scalars] + parameters.map { gradients[$0]!.scalars }
+          }
+        }
+      }
+      for step in steps { #expect(step == steps[0]) }
+    }
+  }
+
+  @Test func gradientsAreNearThoseOfFloat32() {
+    let seed = printedSeed()
+    let (x, parameters) = Self.drawn(300, seed: seed)
+    func gradients(_ precision: Precision) -> [Tensor] {
+      let (_, gradients) = withPrecision(precision) {
+        valueWithGradients(at: parameters, randomness: RandomStream(seed: seed)) {
+          Self.network(x, parameters)
+        }
+      }
+      return parameters.map { gradients[$0]! }
+    }
+    Self.onBothPaths {
+      for (exact, rounded) in zip(gradients(.float32), gradients(.bfloat16)) {
+        let error = exact - rounded
+        let ratio = sum(error * error).scalar / sum(exact * exact).scalar
+        #expect(ratio > 0 && ratio < 0.03 * 0.03, "relative error \(ratio.squareRoot())")
+      }
+    }
+  }
+
+  @Test func whatIsOutsideIsExact() {
+    let seed = printedSeed()
+    let (a, b) = (Tensor.random([9, 11], seed: seed), Tensor.random([11, 5], seed: seed + 1))
+    let exact = matmul(a, b)
+    #expect(withPrecision(.bfloat16) { matmul(a, b) } != exact)
+    #expect(withPrecision(.bfloat16) { withPrecision(.float32) { matmul(a, b) } } == exact)
+    #expect(matmul(a, b) == exact)
+    let (x, y) = (
+      NDTensor<Double>.random([9, 11], seed: seed), NDTensor<Double>.random([11, 5], seed: seed)
+    )
+    #expect(withPrecision(.bfloat16) { matmul(x, y) } == matmul(x, y))
+  }
+
+  @Test func pullbacksKeepHalfOfTheBytes() async {
+    // In a process of its own: other tests of this one hold tensors too.
+    await #expect(processExitsWith: .success) {
+      func keptBytes(_ precision: Precision) -> Int {
+        let w = Parameter(.random([64, 64], seed: 1))
+        let x = Tensor.random([1 << 14, 64], seed: 2)
+        let before = BufferPool.liveByteCount
+        var kept = 0
+        _ = withPrecision(precision) {
+          valueWithGradients(at: [w]) {
+            var y = x
+            for _ in 0..<8 { y = AffineSum(y, weight: w.value).evaluated(activation: .relu) }
+            let total = sum(y)
+            y = total
+            kept = BufferPool.liveByteCount - before
+            return total
+          }
+        }
+        withExtendedLifetime(x) {}
+        return kept
+      }
+      let (exact, rounded) = (keptBytes(.float32), keptBytes(.bfloat16))
+      // 8 results of 4 MiB, against 8 and the first input of 2 MiB.
+      #expect(exact >= 32 << 20 && exact < 33 << 20, "\(exact) bytes")
+      #expect(rounded >= 18 << 20 && rounded < 19 << 20, "\(rounded) bytes")
+    }
+  }
+}
