@@ -1,9 +1,10 @@
 // The loops of graph.h for one element type: T, with its suffix in NAME.
 #include "dot_template.h"
 
+// To the second level: a row is some lines of the first one, which others need.
 static inline void NAME(prefetch_row)(const T *row, size_t width) {
   const char *line = (const char *)row;
-  for (size_t byte = 0; byte < width * sizeof(T); byte += 64) __builtin_prefetch(line + byte);
+  for (size_t byte = 0; byte < width * sizeof(T); byte += 64) __builtin_prefetch(line + byte, 0, 2);
 }
 
 HR_CLONES void NAME(hr_gather_rows)(T *restrict out, const T *restrict table,
@@ -14,39 +15,87 @@ HR_CLONES void NAME(hr_gather_rows)(T *restrict out, const T *restrict table,
   }
 }
 
+// Rows are summed in stretches of columns that stay in registers while the edges go by: 512 bytes,
+// and what is left in fewer. `columns` is a constant where these are inlined.
+#define STRETCH (512 / sizeof(T))
+// Half a cache line: a register of AVX2, and what AVX-512 works in, too, by default.
+typedef T NAME(lanes) __attribute__((vector_size(32)));
+#define LANES (sizeof(NAME(lanes)) / sizeof(T))
+#define UNROLLED _Pragma("clang loop unroll(full)")
+
+static inline __attribute__((always_inline)) NAME(lanes) NAME(load)(const T *from) {
+  NAME(lanes) value;
+  memcpy(&value, from, sizeof value);
+  return value;
+}
+
+static inline __attribute__((always_inline)) void NAME(store)(T *to, NAME(lanes) value,
+                                                              bool is_streamed) {
+  if (is_streamed)
+    __builtin_nontemporal_store(value, (NAME(lanes) *)to);
+  else
+    memcpy(to, &value, sizeof value);
+}
+
+// A stretch of whole registers.
+static inline __attribute__((always_inline)) void NAME(sum_columns)(
+    T *restrict row, const T *restrict x, const uint32_t *restrict sources, size_t first,
+    size_t stop, size_t last, size_t width, T factor, size_t columns, bool is_streamed) {
+  NAME(lanes) sums[STRETCH / LANES];
+  UNROLLED for (size_t k = 0; k < columns / LANES; k++) sums[k] = (NAME(lanes)){0};
+  for (size_t e = first; e < stop; e++) {
+    if (e + AHEAD < last) NAME(prefetch_row)(x + SOURCE(e + AHEAD) * width, columns);
+    const T *a = x + SOURCE(e) * width;
+    UNROLLED for (size_t k = 0; k < columns / LANES; k++) sums[k] += NAME(load)(a + k * LANES);
+  }
+  UNROLLED for (size_t k = 0; k < columns / LANES; k++)
+    NAME(store)(row + k * LANES, factor * sums[k], is_streamed);
+}
+
+// Less than a register.
+static inline void NAME(sum_rest)(T *restrict row, const T *restrict x,
+                                  const uint32_t *restrict sources, size_t first, size_t stop,
+                                  size_t width, T factor, size_t columns) {
+  T sums[LANES] = {0};
+  for (size_t e = first; e < stop; e++) {
+    const T *a = x + SOURCE(e) * width;
+    for (size_t c = 0; c < columns; c++) sums[c] += a[c];
+  }
+  for (size_t c = 0; c < columns; c++) row[c] = factor * sums[c];
+}
+
 HR_CLONES void NAME(hr_segment_sum)(T *restrict out, const T *restrict x,
                                     const uint32_t *restrict offsets,
-                                    const uint32_t *restrict sources, bool is_mean, size_t begin,
-                                    size_t end, size_t width) {
+                                    const uint32_t *restrict sources, bool is_mean,
+                                    bool is_streamed, size_t begin, size_t end, size_t width) {
   const size_t last = offsets[end];
   for (size_t t = begin; t < end; t++) {
     T *restrict row = out + t * width;
-    size_t e = offsets[t];
-    const size_t stop = offsets[t + 1];
-    if (e == stop) {
-      memset(row, 0, width * sizeof(T));
-      continue;
+    const size_t first = offsets[t], stop = offsets[t + 1];
+    const T factor = is_mean && stop > first ? (T)1 / (T)(stop - first) : 1;
+    size_t c = 0;
+#define SUM(columns, streamed)                                                                   \
+  NAME(sum_columns)(row + c, x + c, sources, first, stop, last, width, factor, columns, streamed)
+    while (c < width) {
+      const size_t left = width - c;
+      if (left >= STRETCH && is_streamed) {
+        SUM(STRETCH, true);
+        c += STRETCH;
+      } else if (left >= STRETCH) {
+        SUM(STRETCH, false);
+        c += STRETCH;
+      } else if (left >= STRETCH / 4) {
+        SUM(STRETCH / 4, false);
+        c += STRETCH / 4;
+      } else if (left >= LANES) {
+        SUM(LANES, false);
+        c += LANES;
+      } else {
+        NAME(sum_rest)(row + c, x + c, sources, first, stop, width, factor, left);
+        c = width;
+      }
     }
-    const T share = is_mean ? (T)1 / (T)(stop - e) : 1;
-    // Two edges a pass halve the traffic of the row being summed.
-    size_t pass = (stop - e) % 2;
-    if (pass) {
-      if (e + AHEAD < last) NAME(prefetch_row)(x + SOURCE(e + AHEAD) * width, width);
-      memcpy(row, x + SOURCE(e) * width, width * sizeof(T));
-      e++;
-    }
-    for (; e < stop; e += 2) {
-      if (e + AHEAD < last) NAME(prefetch_row)(x + SOURCE(e + AHEAD) * width, width);
-      if (e + 1 + AHEAD < last) NAME(prefetch_row)(x + SOURCE(e + 1 + AHEAD) * width, width);
-      const T *a = x + SOURCE(e) * width, *b = x + SOURCE(e + 1) * width;
-      if (pass)
-        for (size_t c = 0; c < width; c++) row[c] = row[c] + a[c] + b[c];
-      else
-        for (size_t c = 0; c < width; c++) row[c] = a[c] + b[c];
-      pass = 1;
-    }
-    if (is_mean)
-      for (size_t c = 0; c < width; c++) row[c] *= share;
+#undef SUM
   }
 }
 
@@ -77,39 +126,165 @@ HR_CLONES void NAME(hr_segment_mean_backward)(T *restrict dx, const T *restrict 
   }
 }
 
+// The columns of a stretch belong to `heads_inside` heads, a whole number of registers each.
+static inline __attribute__((always_inline)) void NAME(weigh_columns)(
+    T *restrict row, const T *restrict x, const uint32_t *restrict sources,
+    const T *restrict weights, const uint32_t *restrict places, size_t heads, size_t first,
+    size_t stop, size_t last, size_t width, size_t columns, size_t heads_inside, bool adds,
+    bool is_streamed) {
+  NAME(lanes) sums[STRETCH / LANES];
+  const size_t registers = columns / heads_inside / LANES;
+  UNROLLED for (size_t k = 0; k < columns / LANES; k++)
+    sums[k] = adds ? NAME(load)(row + k * LANES) : (NAME(lanes)){0};
+  for (size_t e = first; e < stop; e++) {
+    if (e + AHEAD < last) {
+      NAME(prefetch_row)(x + SOURCE(e + AHEAD) * width, columns);
+      if (places) __builtin_prefetch(weights + (size_t)places[e + AHEAD] * heads);
+    }
+    const T *a = x + SOURCE(e) * width, *w = weights + (places ? places[e] : e) * heads;
+    UNROLLED for (size_t k = 0; k < columns / LANES; k++)
+      sums[k] += w[k / registers] * NAME(load)(a + k * LANES);
+  }
+  UNROLLED for (size_t k = 0; k < columns / LANES; k++)
+    NAME(store)(row + k * LANES, sums[k], is_streamed);
+}
+
+// Less than a register.
+static inline void NAME(weigh_rest)(T *restrict row, const T *restrict x,
+                                    const uint32_t *restrict sources, const T *restrict weights,
+                                    const uint32_t *restrict places, size_t heads, size_t first,
+                                    size_t stop, size_t width, size_t columns, bool adds) {
+  T sums[LANES] = {0};
+  if (adds) memcpy(sums, row, columns * sizeof(T));
+  for (size_t e = first; e < stop; e++) {
+    const T *a = x + SOURCE(e) * width, w = weights[(places ? places[e] : e) * heads];
+    for (size_t c = 0; c < columns; c++) sums[c] += w * a[c];
+  }
+  for (size_t c = 0; c < columns; c++) row[c] = sums[c];
+}
+
+// One row of a product with heads' weights. `adds` goes on from what the row holds.
+static inline __attribute__((always_inline)) void NAME(weigh_row)(
+    T *restrict row, const T *restrict x, const uint32_t *restrict sources,
+    const T *restrict weights, const uint32_t *restrict places, size_t heads, size_t first,
+    size_t stop, size_t last, size_t width, bool adds, bool is_streamed) {
+  const size_t inside = width / heads;
+#define WEIGH(columns, heads_inside, streamed)                                                   \
+  NAME(weigh_columns)(row + c, x + c, sources, weights + h, places, heads, first, stop, last,    \
+                      width, columns, heads_inside, adds, streamed)
+#define WEIGH_HEADS(columns, heads_inside)                                                       \
+  for (; h + heads_inside <= heads; h += heads_inside, c += columns) {                           \
+    if (is_streamed)                                                                             \
+      WEIGH(columns, heads_inside, true);                                                        \
+    else                                                                                         \
+      WEIGH(columns, heads_inside, false);                                                       \
+  }
+  size_t c = 0, h = 0;
+  // Narrow heads go several at a time.
+  if (inside == STRETCH / 2) {
+    WEIGH_HEADS(STRETCH, 2)
+  } else if (inside == STRETCH / 4) {
+    WEIGH_HEADS(STRETCH, 4)
+  } else if (inside == STRETCH / 8) {
+    WEIGH_HEADS(STRETCH / 2, 4)
+  } else if (inside == STRETCH / 16) {
+    WEIGH_HEADS(STRETCH / 2, 8)
+  }
+  for (; h < heads; h++) {
+    const size_t end_column = (h + 1) * inside;
+    while (c < end_column) {
+      const size_t left = end_column - c;
+      if (left >= STRETCH && is_streamed) {
+        WEIGH(STRETCH, 1, true);
+        c += STRETCH;
+      } else if (left >= STRETCH) {
+        WEIGH(STRETCH, 1, false);
+        c += STRETCH;
+      } else if (left >= STRETCH / 4) {
+        WEIGH(STRETCH / 4, 1, false);
+        c += STRETCH / 4;
+      } else if (left >= LANES) {
+        WEIGH(LANES, 1, false);
+        c += LANES;
+      } else {
+        NAME(weigh_rest)(row + c, x + c, sources, weights + h, places, heads, first, stop, width,
+                         left, adds);
+        c = end_column;
+      }
+    }
+  }
+#undef WEIGH_HEADS
+#undef WEIGH
+}
+
 HR_CLONES void NAME(hr_segment_weighted_sum)(T *restrict out, const T *restrict x,
                                              const uint32_t *restrict offsets,
                                              const uint32_t *restrict sources,
                                              const T *restrict weights,
                                              const uint32_t *restrict places, size_t heads,
-                                             size_t begin, size_t end, size_t width) {
-  const size_t last = offsets[end], stretch = width / heads;
-  for (size_t t = begin; t < end; t++) {
-    T *restrict row = out + t * width;
-    memset(row, 0, width * sizeof(T));
+                                             bool is_streamed, size_t begin, size_t end,
+                                             size_t width) {
+  for (size_t t = begin; t < end; t++)
+    NAME(weigh_row)(out + t * width, x, sources, weights, places, heads, offsets[t],
+                    offsets[t + 1], offsets[end], width, false, is_streamed);
+}
+
+// The product of two stretches of whole registers.
+static inline __attribute__((always_inline)) T NAME(dot_columns)(const T *restrict a,
+                                                                 const T *restrict b,
+                                                                 size_t columns) {
+  NAME(lanes) sum = {0};
+  UNROLLED for (size_t k = 0; k < columns; k += LANES) sum += NAME(load)(a + k) * NAME(load)(b + k);
+  T parts[LANES];
+  memcpy(parts, &sum, sizeof parts);
+  UNROLLED for (size_t half = LANES / 2; half > 0; half /= 2)
+    UNROLLED for (size_t k = 0; k < half; k++) parts[k] += parts[k + half];
+  return parts[0];
+}
+
+// Each head's product of a and b. `inside`, the columns of a head, is the constant `columns`, if that is
+// not 0.
+static inline __attribute__((always_inline)) void NAME(dot_heads)(T *restrict out,
+                                                                  const T *restrict a,
+                                                                  const T *restrict b, size_t heads,
+                                                                  size_t inside, size_t columns) {
+  for (size_t h = 0; h < heads; h++, a += inside, b += inside)
+    out[h] = columns ? NAME(dot_columns)(a, b, columns) : NAME(dot)(a, b, inside);
+}
+
+static inline __attribute__((always_inline)) void NAME(dot_rows)(
+    T *restrict out, const T *restrict x, const T *restrict y, const uint32_t *restrict offsets,
+    const uint32_t *restrict sources, size_t heads, size_t begin, size_t end, size_t width,
+    size_t columns) {
+  const size_t last = offsets[end];
+  for (size_t t = begin; t < end; t++)
     for (size_t e = offsets[t]; e < offsets[t + 1]; e++) {
       if (e + AHEAD < last) NAME(prefetch_row)(x + SOURCE(e + AHEAD) * width, width);
-      const T *a = x + SOURCE(e) * width, *w = weights + (places ? places[e] : e) * heads;
-      for (size_t h = 0; h < heads; h++) {
-        const T weight = w[h];
-        for (size_t c = h * stretch; c < (h + 1) * stretch; c++) row[c] += weight * a[c];
-      }
+      NAME(dot_heads)(out + e * heads, x + SOURCE(e) * width, y + t * width, heads, width / heads,
+                      columns);
     }
-  }
 }
+
+// Calls a function whose last argument is the columns of a head, if they are one of the usual
+// numbers, else 0.
+#define BY_HEAD_WIDTH(call, inside)                                                              \
+  switch ((inside) * sizeof(T)) {                                                                \
+  case 32: call(32 / sizeof(T)); break;                                                          \
+  case 64: call(64 / sizeof(T)); break;                                                          \
+  case 128: call(128 / sizeof(T)); break;                                                        \
+  case 256: call(256 / sizeof(T)); break;                                                        \
+  case 512: call(512 / sizeof(T)); break;                                                        \
+  default: call(0);                                                                              \
+  }
 
 HR_CLONES void NAME(hr_segment_dot)(T *restrict out, const T *restrict x, const T *restrict y,
                                     const uint32_t *restrict offsets,
                                     const uint32_t *restrict sources, size_t heads, size_t begin,
                                     size_t end, size_t width) {
-  const size_t last = offsets[end], stretch = width / heads;
-  for (size_t t = begin; t < end; t++)
-    for (size_t e = offsets[t]; e < offsets[t + 1]; e++) {
-      if (e + AHEAD < last) NAME(prefetch_row)(x + SOURCE(e + AHEAD) * width, width);
-      const T *a = x + SOURCE(e) * width, *b = y + t * width;
-      for (size_t h = 0; h < heads; h++, a += stretch, b += stretch)
-        out[e * heads + h] = NAME(dot)(a, b, stretch);
-    }
+#define DOT(columns) \
+  NAME(dot_rows)(out, x, y, offsets, sources, heads, begin, end, width, columns)
+  BY_HEAD_WIDTH(DOT, width / heads)
+#undef DOT
 }
 
 HR_CLONES void NAME(hr_segment_spread)(T *restrict out, const T *restrict y,
@@ -205,3 +380,186 @@ HR_CLONES void NAME(hr_segment_softmax_backward)(T *restrict dx, const T *restri
       for (size_t i = first; i < stop; i += width) dx[i] = y[i] * (dy[i] - sum);
     }
 }
+
+// Attention: what an edge weighs is exp(leaky(source's score + target's score)), over the sum of that
+// over the target's edges. Nothing is kept for an edge: what is needed of it is made again, for some
+// edges at a time, from numbers of its ends.
+#define EDGES 64
+#define MOST_HEADS hr_most_heads
+
+static inline T NAME(leaky)(T x, T slope) { return x > 0 ? x : slope * x; }
+
+HR_CLONES void NAME(hr_attention)(T *restrict y, T *restrict maxima, T *restrict sums,
+                                  const T *restrict x, const T *restrict source_scores,
+                                  const T *restrict target_scores,
+                                  const uint32_t *restrict offsets,
+                                  const uint32_t *restrict sources, T slope, size_t heads,
+                                  size_t begin, size_t end, size_t width) {
+  T weights[EDGES * MOST_HEADS];
+  const size_t last = offsets[end], inside = width / heads;
+  for (size_t t = begin; t < end; t++) {
+    const size_t first = offsets[t], stop = offsets[t + 1];
+    const T *own = target_scores + t * heads;
+    T *row = y + t * width, *maximum = maxima + t * heads, *sum = sums + t * heads;
+    for (size_t h = 0; h < heads; h++) maximum[h] = -(T)INFINITY, sum[h] = 0;
+    for (size_t e = first; e < stop; e++) {
+      if (e + AHEAD < last) __builtin_prefetch(source_scores + sources[e + AHEAD] * heads);
+      const T *scores = source_scores + sources[e] * heads;
+      for (size_t h = 0; h < heads; h++) {
+        const T score = NAME(leaky)(scores[h] + own[h], slope);
+        maximum[h] = score > maximum[h] || score != score ? score : maximum[h];
+      }
+    }
+    for (size_t e = first; e < stop; e += EDGES) {
+      const size_t count = stop - e < EDGES ? stop - e : EDGES;
+      for (size_t i = 0; i < count; i++)
+        for (size_t h = 0; h < heads; h++)
+          weights[i * heads + h] =
+              NAME(leaky)(source_scores[sources[e + i] * heads + h] + own[h], slope) - maximum[h];
+      for (size_t i = 0; i < count * heads; i++) weights[i] = EXP_BELOW(weights[i]);
+      for (size_t i = 0; i < count; i++)
+        for (size_t h = 0; h < heads; h++) sum[h] += weights[i * heads + h];
+      NAME(weigh_row)(row, x, sources + e, weights, NULL, heads, 0, count, last - e, width,
+                      e > first, false);
+    }
+    if (first == stop) memset(row, 0, width * sizeof(T));
+    else
+      for (size_t h = 0; h < heads; h++)
+        for (size_t c = h * inside; c < (h + 1) * inside; c++) row[c] /= sum[h];
+  }
+}
+
+// What the gradient takes of a target: for each head its score, maximum, 1 / sum, and dy times y.
+enum { NAME(target_score), NAME(maximum), NAME(share), NAME(expected), NAME(numbers) };
+
+// weights[i] and gradients[i], which holds dy x, of edges between the ends `own` and `others`.
+static inline __attribute__((always_inline)) void NAME(attention_gradients)(
+    T *restrict weights, T *restrict gradients, const T *restrict scores,
+    const T *restrict maximum, const T *restrict share, const T *restrict expected, T slope,
+    size_t count) {
+  for (size_t i = 0; i < count; i++)
+    weights[i] = EXP_BELOW(NAME(leaky)(scores[i], slope) - maximum[i]) * share[i];
+  for (size_t i = 0; i < count; i++)
+    gradients[i] = weights[i] * (gradients[i] - expected[i]) * (scores[i] > 0 ? 1 : slope);
+}
+
+static inline __attribute__((always_inline)) void NAME(attention_targets)(
+    T *restrict gradient, T *restrict targets, const T *restrict x, const T *restrict y,
+    const T *restrict dy, const T *restrict source_scores, const T *restrict target_scores,
+    const T *restrict maxima, const T *restrict sums, const uint32_t *restrict offsets,
+    const uint32_t *restrict sources, T slope, size_t heads, size_t begin, size_t end,
+    size_t width, size_t columns) {
+  T scores[EDGES * MOST_HEADS], maximum[EDGES * MOST_HEADS], share[EDGES * MOST_HEADS];
+  T expected[EDGES * MOST_HEADS], gradients[EDGES * MOST_HEADS], weights[EDGES * MOST_HEADS];
+  const size_t last = offsets[end], inside = width / heads;
+  for (size_t t = begin; t < end; t++) {
+    T *numbers = targets + t * heads * NAME(numbers), *sum = gradient + t * heads;
+    for (size_t h = 0; h < heads; h++) {
+      sum[h] = 0;
+      numbers[NAME(target_score) * heads + h] = target_scores[t * heads + h];
+      numbers[NAME(maximum) * heads + h] = maxima[t * heads + h];
+      numbers[NAME(share) * heads + h] = 1 / sums[t * heads + h];
+    }
+    NAME(dot_heads)(numbers + NAME(expected) * heads, y + t * width, dy + t * width, heads, inside,
+                    columns);
+    for (size_t e = offsets[t]; e < offsets[t + 1]; e += EDGES) {
+      const size_t count = offsets[t + 1] - e < EDGES ? offsets[t + 1] - e : EDGES;
+      for (size_t i = 0; i < count; i++) {
+        if (e + i + AHEAD < last) {
+          NAME(prefetch_row)(x + sources[e + i + AHEAD] * width, width);
+          __builtin_prefetch(source_scores + sources[e + i + AHEAD] * heads);
+        }
+        const size_t s = sources[e + i];
+        NAME(dot_heads)(gradients + i * heads, x + s * width, dy + t * width, heads, inside,
+                        columns);
+        for (size_t h = 0; h < heads; h++) {
+          scores[i * heads + h] = source_scores[s * heads + h] + target_scores[t * heads + h];
+          maximum[i * heads + h] = numbers[NAME(maximum) * heads + h];
+          share[i * heads + h] = numbers[NAME(share) * heads + h];
+          expected[i * heads + h] = numbers[NAME(expected) * heads + h];
+        }
+      }
+      NAME(attention_gradients)(weights, gradients, scores, maximum, share, expected, slope,
+                                count * heads);
+      for (size_t i = 0; i < count; i++)
+        for (size_t h = 0; h < heads; h++) sum[h] += gradients[i * heads + h];
+    }
+  }
+}
+
+HR_CLONES void NAME(hr_attention_backward_targets)(
+    T *restrict gradient, T *restrict targets, const T *restrict x, const T *restrict y,
+    const T *restrict dy, const T *restrict source_scores, const T *restrict target_scores,
+    const T *restrict maxima, const T *restrict sums, const uint32_t *restrict offsets,
+    const uint32_t *restrict sources, T slope, size_t heads, size_t begin, size_t end,
+    size_t width) {
+#define TARGETS(columns)                                                                         \
+  NAME(attention_targets)(gradient, targets, x, y, dy, source_scores, target_scores, maxima,     \
+                          sums, offsets, sources, slope, heads, begin, end, width, columns)
+  BY_HEAD_WIDTH(TARGETS, width / heads)
+#undef TARGETS
+}
+
+static inline __attribute__((always_inline)) void NAME(attention_sources)(
+    T *restrict dx, T *restrict gradient, const T *restrict targets, const T *restrict x,
+    const T *restrict dy, const T *restrict source_scores,
+    const uint32_t *restrict transposed_offsets, const uint32_t *restrict ends,
+    const uint32_t *restrict places, T slope, size_t heads, size_t begin, size_t end,
+    size_t width, size_t columns) {
+  T scores[EDGES * MOST_HEADS], maximum[EDGES * MOST_HEADS], share[EDGES * MOST_HEADS];
+  T expected[EDGES * MOST_HEADS], gradients[EDGES * MOST_HEADS], weights[EDGES * MOST_HEADS];
+  const size_t last = transposed_offsets[end], inside = width / heads;
+  for (size_t r = begin; r < end; r++) {
+    const size_t s = places ? places[r] : r;
+    const size_t first = transposed_offsets[r], stop = transposed_offsets[r + 1];
+    T *row = dx + r * width, *sum = gradient + r * heads;
+    for (size_t h = 0; h < heads; h++) sum[h] = 0;
+    if (first == stop) memset(row, 0, width * sizeof(T));
+    for (size_t e = first; e < stop; e += EDGES) {
+      const size_t count = stop - e < EDGES ? stop - e : EDGES;
+      for (size_t i = 0; i < count; i++) {
+        if (e + i + AHEAD < last) {
+          NAME(prefetch_row)(dy + ends[e + i + AHEAD] * width, width);
+          NAME(prefetch_row)(targets + ends[e + i + AHEAD] * heads * NAME(numbers),
+                             heads * NAME(numbers));
+        }
+        const T *numbers = targets + ends[e + i] * heads * NAME(numbers);
+        NAME(dot_heads)(gradients + i * heads, x + s * width, dy + ends[e + i] * width, heads,
+                        inside, columns);
+        for (size_t h = 0; h < heads; h++) {
+          scores[i * heads + h] =
+              source_scores[s * heads + h] + numbers[NAME(target_score) * heads + h];
+          maximum[i * heads + h] = numbers[NAME(maximum) * heads + h];
+          share[i * heads + h] = numbers[NAME(share) * heads + h];
+          expected[i * heads + h] = numbers[NAME(expected) * heads + h];
+        }
+      }
+      NAME(attention_gradients)(weights, gradients, scores, maximum, share, expected, slope,
+                                count * heads);
+      for (size_t i = 0; i < count; i++)
+        for (size_t h = 0; h < heads; h++) sum[h] += gradients[i * heads + h];
+      NAME(weigh_row)(row, dy, ends + e, weights, NULL, heads, 0, count, count, width, e > first,
+                      false);
+    }
+  }
+}
+
+HR_CLONES void NAME(hr_attention_backward_sources)(
+    T *restrict dx, T *restrict gradient, const T *restrict targets, const T *restrict x,
+    const T *restrict dy, const T *restrict source_scores,
+    const uint32_t *restrict transposed_offsets, const uint32_t *restrict ends,
+    const uint32_t *restrict places, T slope, size_t heads, size_t begin, size_t end,
+    size_t width) {
+#define SOURCES(columns)                                                                         \
+  NAME(attention_sources)(dx, gradient, targets, x, dy, source_scores, transposed_offsets, ends, \
+                          places, slope, heads, begin, end, width, columns)
+  BY_HEAD_WIDTH(SOURCES, width / heads)
+#undef SOURCES
+}
+
+#undef STRETCH
+#undef LANES
+#undef UNROLLED
+#undef BY_HEAD_WIDTH
+#undef EDGES
+#undef MOST_HEADS

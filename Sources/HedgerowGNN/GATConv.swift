@@ -148,17 +148,28 @@ public struct GATConv: Convolution {
       x = fromSource!(source)
       y = fromTarget!(target)
     }
-    var scores =
-      attention(x, sourceAttention).gathered(alongSourcesOf: block)
-      + attention(y, targetAttention).gathered(alongTargetsOf: block)
-    if let edges {
-      let own = attention(fromEdge!(edges), edgeAttention!)
-      scores = scores + (hasLoops ? extended(own, toSelfLoopsOf: block) : own)
+    let sourceScores = attention(x, sourceAttention)
+    let targetScores = attention(y, targetAttention)
+    var result: Tensor
+    if edges == nil, options.heads <= attentionHeadLimit,
+      options.dropout == 0 || !Training.isActive
+    {
+      result = attentionSum(
+        x, sourceScores: sourceScores, targetScores: targetScores, slope: options.negativeSlope,
+        over: block.rows
+      ) { block.transposedRows }
+    } else {
+      var scores =
+        sourceScores.gathered(alongSourcesOf: block) + targetScores.gathered(alongTargetsOf: block)
+      if let edges {
+        let own = attention(fromEdge!(edges), edgeAttention!)
+        scores = scores + (hasLoops ? extended(own, toSelfLoopsOf: block) : own)
+      }
+      let weights = dropout(
+        segmentSoftmax(leakyRelu(scores, slope: options.negativeSlope), by: block.usedOffsets),
+        rate: options.dropout)
+      result = aggregate(x, scaledBy: weights, along: block, by: .sum)
     }
-    let weights = dropout(
-      segmentSoftmax(leakyRelu(scores, slope: options.negativeSlope), by: block.usedOffsets),
-      rate: options.dropout)
-    var result = aggregate(x, scaledBy: weights, along: block, by: .sum)
     if options.heading == .averaged {
       result = mean(
         result.reshaped(
@@ -172,8 +183,13 @@ public struct GATConv: Convolution {
 
   /// Each head's product with the attention vector: [rows, heads x width] gives [rows, heads].
   private func attention(_ x: Tensor, _ vector: Parameter) -> Tensor {
-    let shape = [x.rowCount, options.heads, vector.shape[2]]
-    return sum(x.reshaped(to: shape) * vector.value, along: 2)
+    // A product with a matrix of the heads' vectors, zero elsewhere, makes nothing as large as x.
+    let (heads, width) = (options.heads, vector.shape[2])
+    let ownColumns = Tensor(shape: [heads * width, heads]) { matrix in
+      matrix.initialize(repeating: 0)
+      for row in 0..<heads * width { matrix[row * heads + row / width] = 1 }
+    }
+    return matmul(x, vector.value.reshaped(to: [heads * width, 1]) * ownColumns)
   }
 
   /// Scores of the edges' features for each entry of a block with self-loops, which are the last of

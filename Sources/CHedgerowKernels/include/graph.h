@@ -23,9 +23,11 @@ bool hr_indices_rise(const uint32_t *rows, size_t count, uint32_t bound);
   /* out[i] = table[rows[i]], rows of `width` elements */                                         \
   void hr_gather_rows_##S(T *out, const T *table, const uint32_t *rows, size_t count,             \
                           size_t width);                                                          \
-  /* out[t] = sum, or mean, of x[s] over the sources s of t; 0 without any. */                    \
+  /* out[t] = sum, or mean, of x[s] over the sources s of t; 0 without any. `is_streamed` writes  \
+     past the caches, for an output that does not fit into them. */                              \
   void hr_segment_sum_##S(T *out, const T *x, const uint32_t *offsets, const uint32_t *sources,   \
-                          bool is_mean, size_t begin, size_t end, size_t width);                  \
+                          bool is_mean, bool is_streamed, size_t begin, size_t end,               \
+                          size_t width);                                                          \
   /* dx[s] = sum of dy[t] / degree(t) over the targets t of s, which the transposed rows list.    \
      degree(t) = offsets[t + 1] - offsets[t]. */                                                  \
   void hr_segment_mean_backward_##S(T *dx, const T *dy, const uint32_t *transposed_offsets,       \
@@ -36,8 +38,8 @@ bool hr_indices_rise(const uint32_t *rows, size_t count, uint32_t bound);
      places[e], or at e when `places` is null. */                                                 \
   void hr_segment_weighted_sum_##S(T *out, const T *x, const uint32_t *offsets,                   \
                                    const uint32_t *sources, const T *weights,                     \
-                                   const uint32_t *places, size_t heads, size_t begin,            \
-                                   size_t end, size_t width);                                     \
+                                   const uint32_t *places, size_t heads, bool is_streamed,        \
+                                   size_t begin, size_t end, size_t width);                       \
   /* out[e, h] = the product of x[s, h] and y[t, h], for each entry e of t from s */              \
   void hr_segment_dot_##S(T *out, const T *x, const T *y, const uint32_t *offsets,                \
                           const uint32_t *sources, size_t heads, size_t begin, size_t end,        \
@@ -67,6 +69,31 @@ bool hr_indices_rise(const uint32_t *rows, size_t count, uint32_t bound);
   void hr_segment_softmax_backward_##S(T *dx, const T *dy, const T *y, const uint32_t *offsets,   \
                                        size_t begin, size_t end, size_t width);
 
+#define HR_DECLARE_ATTENTION(T, S)                                                                \
+  /* y[t, h] = sum over entries e of t of a[e, h] x[s, h], where a[e, h] is the softmax over the      \
+     entries of t of leaky(source_scores[s, h] + target_scores[t, h]). Heads are as many equal       \
+     stretches of a row, at most hr_most_heads. Keeps each target's largest score and the sum of     \
+     exp(score - largest). */                                                                        \
+  void hr_attention_##S(T *y, T *maxima, T *sums, const T *x, const T *source_scores,                \
+                        const T *target_scores, const uint32_t *offsets, const uint32_t *sources,    \
+                        T slope, size_t heads, size_t begin, size_t end, size_t width);              \
+  /* The gradient with respect to the target scores, and in `targets`, of 4 heads numbers a row,     \
+     what hr_attention_backward_sources needs of them. */                                            \
+  void hr_attention_backward_targets_##S(                                                            \
+      T *gradient, T *targets, const T *x, const T *y, const T *dy, const T *source_scores,          \
+      const T *target_scores, const T *maxima, const T *sums, const uint32_t *offsets,               \
+      const uint32_t *sources, T slope, size_t heads, size_t begin, size_t end, size_t width);       \
+  /* Those with respect to x and to the source scores, over transposed rows: row r is source           \
+     places[r], or r when `places` is null, and `ends` lists targets. */                               \
+  void hr_attention_backward_sources_##S(                                                            \
+      T *dx, T *gradient, const T *targets, const T *x, const T *dy, const T *source_scores,         \
+      const uint32_t *transposed_offsets, const uint32_t *ends, const uint32_t *places, T slope,     \
+      size_t heads, size_t begin, size_t end, size_t width);
+
+enum { hr_most_heads = 16 };
+HR_DECLARE_ATTENTION(float, f32)
+HR_DECLARE_ATTENTION(double, f64)
+#undef HR_DECLARE_ATTENTION
 HR_DECLARE_GRAPH(float, f32)
 HR_DECLARE_GRAPH(double, f64)
 #undef HR_DECLARE_GRAPH

@@ -22,7 +22,8 @@ private func segmentSum<Scalar>(
   let y = NDTensor<Scalar>(uninitialized: [count] + x.shape.dropFirst())
   Compute.forEachPart(of: count, size: segmentsPerPart(offsets, count, width: width)) { part in
     Scalar.kernels.segmentSum(
-      y.storage.base, x.storage.base, offsets, nil, isMean, part.lowerBound, part.upperBound, width)
+      y.storage.base, x.storage.base, offsets, nil, isMean, y.isStreamed, part.lowerBound,
+      part.upperBound, width)
   }
   return y.recorded(from: x) { dy in repeated(dy, offsets, isMean: isMean) }
 }

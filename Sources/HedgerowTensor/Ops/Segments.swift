@@ -49,7 +49,7 @@ public func segmentMean<Scalar>(
 
 extension CompressedRows {
   /// The gradient of the whole, of which these rows have the values and the others have zeros.
-  fileprivate func cotangent<Scalar>(_ values: NDTensor<Scalar>) -> Cotangent<Scalar> {
+  func cotangent<Scalar>(_ values: NDTensor<Scalar>) -> Cotangent<Scalar> {
     guard let places else { return .dense(values) }
     return .rows([RowPiece(rows: places, values: values, order: .rising)])
   }
@@ -64,10 +64,19 @@ private func reduced<Scalar>(
   let y = NDTensor<Scalar>(uninitialized: [rows.rowCount, width])
   Compute.forEachPart(of: rows.rowCount, size: rows.rowsPerPart(width: width)) { part in
     Scalar.kernels.segmentSum(
-      y.storage.base, x.storage.base, rows.offsets, rows.indices, isMean, part.lowerBound,
-      part.upperBound, width)
+      y.storage.base, x.storage.base, rows.offsets, rows.indices, isMean, y.isStreamed,
+      part.lowerBound, part.upperBound, width)
   }
   return y
+}
+
+extension NDTensor {
+  /// Whether a kernel that writes it once, row after row, should leave the caches to what it reads:
+  /// it would not be there any more for who comes next. Rows begin on a register's boundary.
+  var isStreamed: Bool {
+    let byteCount = count * MemoryLayout<Scalar>.stride
+    return byteCount > 16 << 20 && (width * MemoryLayout<Scalar>.stride).isMultiple(of: 32)
+  }
 }
 
 /// y_t = sum over the entries e of t, from source s, of w_e x_s: a product with a sparse matrix.
@@ -95,8 +104,8 @@ public func segmentSum<Scalar>(
       rows.entries.withUnsafeBufferPointer { entries in
         Scalar.kernels.segmentWeightedSum(
           y.storage.base, x.storage.base, rows.offsets, rows.indices, weights.storage.base,
-          rows.entries.isEmpty ? nil : entries.baseAddress, heads, part.lowerBound,
-          part.upperBound, width)
+          rows.entries.isEmpty ? nil : entries.baseAddress, heads, y.isStreamed,
+          part.lowerBound, part.upperBound, width)
       }
     }
     return y
