@@ -15,15 +15,18 @@ enum PageCodec: Int {
   case snappy = 1
   case gzip = 2
   case zstd = 6
+  /// Blocks of LZ4; in Arrow, frames of them.
+  case lz4 = 7
 
-  /// More bytes than that come out of none that go in: of DEFLATE's longest copies, of Snappy's, and of
-  /// zstd's blocks of one byte.
+  /// More bytes than that come out of none that go in: of DEFLATE's longest copies, of Snappy's and LZ4's,
+  /// and of zstd's blocks of one byte.
   private var greatestRatio: Int {
     switch self {
     case .none: 1
     case .snappy: 22
     case .gzip: 1040
     case .zstd: 1 << 16
+    case .lz4: LZ4.greatestRatio
     }
   }
 
@@ -63,6 +66,8 @@ enum PageCodec: Int {
         throw PageFault("has damaged zstd data")
       }
     case .gzip: try Self.unzip(input, into: output)
+    case .lz4:
+      guard try LZ4.decompress(input, into: output) == output.count else { throw LZ4.damage }
     }
   }
 

@@ -183,9 +183,10 @@ extension IngestOptions {
       throw refuse(
         "nothing to ingest: name files, or use --nodes, --edges, --features, --sets or --spec")
     }
+    // A membership is another reading of a file of nodes.
     let paths =
-      nodes.map(\.path) + edges.map(\.path) + graphs.map(\.path)
-      + sets.map(\.path)
+      nodes.map(\.path) + edges.filter { !$0.layout.skipsRowsWithoutKey }.map(\.path)
+      + graphs.map(\.path) + sets.map(\.path)
     guard paths.count(where: { $0 == "-" }) <= 1 else {
       throw refuse("standard input can be only one of the files")
     }

@@ -13,9 +13,26 @@ public enum FileSystem {
     case ENOSPC, EDQUOT:
       HedgerowError(
         .io, "cannot \(doing): the disk is full; free some space and try again", at: path)
+    case EMFILE:
+      HedgerowError(
+        .io,
+        "cannot \(doing): this process has \(openFilesLimit) files open, as many as it may: raise that "
+          + "(ulimit -n)", at: path)
     default:
       HedgerowError(.io, "cannot \(doing): \(String(cString: strerror(code)))", at: path)
     }
+  }
+
+  /// The files that this process may have open at a time.
+  public static var openFilesLimit: Int {
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return .max }
+    return Int(clamping: limit.rlim_cur)
+  }
+
+  /// Those that it can open beside the ones it has.
+  public static var openFilesLeft: Int {
+    openFilesLimit - ((try? names(in: "/proc/self/fd").count) ?? 0)
   }
 
   public static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }

@@ -8,45 +8,48 @@ import Testing
 ///
 /// As the fuzz tests of ingest: `tools/fuzz` goes on for as long as it is told.
 @Suite struct ColumnarFuzzTests {
-  @Test(arguments: [
-    "flat-snappy", "flat-plain", "flat-zstd-2", "flat-gzip", "lists", "lists-2", "delta",
-    "delta-length", "delta-bytes", "split", "runs", "refused", "plain.feather", "zstd.feather",
-    "large.arrow", "coded.arrow", "stream.arrows", "deltas.arrows", "refused.arrow",
-    "views.arrow", "views-zstd.arrow",
-  ])
-  func mangledFilesAreReadOrRefused(name: String) throws {
-    let environment = ProcessInfo.processInfo.environment
-    // Several files stand for one format.
-    let seconds = environment["HEDGEROW_FUZZ_SECONDS"].flatMap { Double($0) }.map { $0 / 6 }
-    let seed = printedSeed()
-    let folder = environment["HEDGEROW_FUZZ_DIR"] ?? NSTemporaryDirectory()
-    let source = ColumnarFilesTests.path(name)
-    let format = try #require(ColumnarFormat.detect(source))
-    let path = "\(folder)/\(seed)-\(name)"
-    let whole = [UInt8](try Data(contentsOf: URL(fileURLWithPath: source)))
-    let start = ContinuousClock.now
-    var round: UInt64 = 0
-    var found = false
-    while !found,
-      seconds.map({ (ContinuousClock.now - start) / .seconds(1) < $0 }) ?? (round < 60)
-    {
-      var random = Generator(state: seed &+ round &* 0x1234_5678_9ABC_DEF1)
-      round += 1
-      try Data(Self.mangle(whole, &random)).write(to: URL(fileURLWithPath: path))
-      do {
-        let budget = MemoryBudget(total: 512 << 20)
-        let file = try format.open(path, called: "x", budget: budget)
-        for column in file.columns.indices {
-          try read(column, of: file, budget)
-        }
-      } catch {
-        let refused = error as? HedgerowError
-        found = refused?.code != .badData || refused?.place == nil
-        #expect(!found, "round \(round - 1) of seed \(seed): \(error)")
-      }
+  static let targets = [
+    FuzzTarget(
+      "parquet",
+      seeds: [
+        "flat-snappy", "flat-plain", "flat-zstd-2", "flat-gzip", "lists", "lists-2", "delta",
+        "delta-length", "delta-bytes", "split", "runs", "refused",
+        "lz4",
+      ].map { [("x.parquet", file($0))] },
+      words: ["\u{0}", "PAR1", "\u{15}\u{4}", "\u{19}\u{1C}", "\u{1}"].map { Array($0.utf8) }
+        + numbers),
+    FuzzTarget(
+      "arrow",
+      seeds: [
+        "plain.feather", "zstd.feather", "large.arrow", "coded.arrow", "stream.arrows",
+        "deltas.arrows", "refused.arrow", "views.arrow", "views-zstd.arrow", "lz4.feather",
+        "flat-lz4.feather",
+      ].map { [("x.arrow", file($0))] },
+      words: ["\u{0}", "ARROW1", "\u{4}\u{0}\u{0}\u{0}"].map { Array($0.utf8) } + numbers),
+  ]
+
+  /// As Thrift writes long ones, and without end.
+  private static let numbers: [[UInt8]] = [
+    [0xFF, 0xFF, 0xFF, 0xFF, 0x0F], [0xFE, 0xFF, 0xFF, 0xFF, 0x1F],
+    [UInt8](repeating: 0xFF, count: 9) + [1], [UInt8](repeating: 0x80, count: 20),
+  ]
+
+  private static func file(_ name: String) -> [UInt8] {
+    TemporaryDirectory.contents(ColumnarFilesTests.path(name))
+  }
+
+  @Test(arguments: targets.filter(\.isChosen))
+  func mangledFilesAreReadOrRefused(target: FuzzTarget) throws {
+    let findings = try FuzzRun(target, seed: printedSeed()).run(rounds: 600) {
+      $0.code == .badData && $0.place != nil
+    } read: { input in
+      let path = try input.paths()[0]
+      let format: ColumnarFormat = target.name == "parquet" ? .parquet : .arrow
+      let budget = MemoryBudget(total: 512 << 20)
+      let file = try format.open(path, called: "x", budget: budget)
+      for column in file.columns.indices { try read(column, of: file, budget) }
     }
-    print("\(name): \(round) mangled inputs")
-    if !found { try FileManager.default.removeItem(atPath: path) }
+    #expect(findings.isEmpty)
   }
 
   /// Goes over a column without keeping its values; some rows only, since a run may be any number.
@@ -67,30 +70,5 @@ import Testing
     } catch let error as HedgerowError where error.code == .badData && error.place != nil {
       // As it should be; other columns may be whole.
     }
-  }
-
-  private static func mangle(_ bytes: [UInt8], _ random: inout Generator) -> [UInt8] {
-    var bytes = bytes
-    for _ in 0...random.next(below: 3) {
-      guard bytes.count > 16 else { break }
-      // Most of what matters stands in the footer and in front of pages.
-      let place =
-        random.next(below: 2) == 0
-        ? random.next(below: bytes.count)
-        : bytes.count - 1 - random.next(below: min(bytes.count, bytes.count / 4))
-      switch random.next(below: 10) {
-      case 0: bytes[place] = UInt8(random.next(below: 256))
-      case 1: bytes.remove(at: place)
-      case 2: bytes.insert(UInt8(random.next(below: 256)), at: place)
-      case 3:
-        for offset in 0..<min(5, bytes.count - place) { bytes[place + offset] = 255 }
-      case 4 where random.next(below: 8) == 0: bytes.removeSubrange(place...)
-      case 5:
-        let other = random.next(below: bytes.count)
-        bytes.swapAt(place, other)
-      default: bytes[place] ^= 1 << UInt8(random.next(below: 8))
-      }
-    }
-    return bytes
   }
 }

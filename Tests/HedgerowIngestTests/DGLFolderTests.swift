@@ -214,7 +214,7 @@ import Testing
     }
     let cases: [([String: [UInt8]], String, String)] = [
       (meta("graph:", "graphs:"), "metadata.yaml:1", "no 'graph'"),
-      (meta("num: 4", "num: -4"), "metadata.yaml:4", "count of -4"),
+      (meta("num: 4", "num: -4"), "metadata.yaml:4", "size of -4"),
       (meta("num: 4", "nums: 4"), "metadata.yaml:4", "lacks 'num'"),
       (meta("type: item, num", "type: user, num"), "metadata.yaml:5", "again"),
       (meta("user:follow:user", "user:follow:box"), "metadata.yaml:7", "no node types"),

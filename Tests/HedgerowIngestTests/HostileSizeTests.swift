@@ -35,6 +35,7 @@ import Testing
     // As many entries as it takes, which are not there.
     "coordinate pattern general\n4294967296 4294967296 268435456\n1 1\n",
     "coordinate pattern general\n134217728 1 2\n1 1\n",
+    "coordinate pattern general\n16777217 1 1\n1 1\n",
     // Nothing but nodes.
     "coordinate pattern general\n4294967296 4294967296 0\n",
     "coordinate real general\n1 4294967296 1\n1 1 1\n",
@@ -48,6 +49,87 @@ import Testing
       .init(try workspace.write("%%MatrixMarket matrix \(text)", to: "m.mtx"))
     ]
     #expect(try steps(options, in: workspace) < 4)
+  }
+
+  @Test(
+    arguments: [[1 << 32, 1 << 32], [1, 1 << 32], [(1 << 24) + 1, 3], [-1, 3], [.max, .max]]
+      as [[Int64]])
+  func aShapeOfASparseMatrixMakesNoNodes(shape: [Int64]) throws {
+    let workspace = try Workspace()
+    var options = IngestOptions()
+    options.graphs = [
+      .init(
+        try workspace.write(
+          NumPy.zip([
+            ("format.npy", NumPy.npy(text: "coo")), ("shape.npy", NumPy.npy(shape)),
+            ("row.npy", NumPy.npy([0])), ("col.npy", NumPy.npy([0])),
+            ("data.npy", NumPy.npy([1])),
+          ]), to: "m.npz"))
+    ]
+    #expect(try steps(options, in: workspace) < 8)
+  }
+
+  @Test(arguments: [(1 << 24) + 1, 1 << 32, (1 << 32) + 1, Int.max, -1])
+  func aCountInMetadataMakesNoNodes(count: Int) throws {
+    let workspace = try Workspace()
+    var options = IngestOptions()
+    options.graphs = [
+      .init(
+        try workspace.writeFolder(
+          "d",
+          [
+            "metadata.yaml":
+              "graph: {nodes: [{num: \(count)}], edges: [{format: csv, path: e.csv}]}\n",
+            "e.csv": "0,1\n",
+          ]), as: .graphBolt)
+    ]
+    #expect(try steps(options, in: workspace) < 4)
+  }
+
+  @Test(arguments: ["16777217", "4294967296", "9223372036854775807", "1\n9223372036854775807"])
+  func aListOfCountsMakesNoNodes(counts: String) throws {
+    let workspace = try Workspace()
+    var options = IngestOptions()
+    options.graphs = [
+      .init(
+        try workspace.writeFolder(
+          "d",
+          [
+            "raw/edge.csv": "0,1\n", "raw/num-node-list.csv": counts,
+            "raw/num-edge-list.csv": "1\n",
+          ]), as: .ogb)
+    ]
+    #expect(try steps(options, in: workspace) < 8)
+  }
+
+  /// Any number of rows of no elements takes no bytes.
+  @Test func anArrayWithoutColumnsHasNoRows() throws {
+    let workspace = try Workspace()
+    var options = IngestOptions()
+    options.graphs = [
+      .init(
+        try workspace.writeFolder(
+          "d",
+          [
+            "raw/data.npz": NumPy.zip([
+              ("edge_index.npy", NumPy.npy([0, 0], "<i8", [2, 1])),
+              ("num_nodes_list.npy", NumPy.npy([1])),
+              ("num_edges_list.npy", NumPy.npy([] as [Int64], "<i8", [1 << 40, 0])),
+            ])
+          ]), as: .ogb)
+    ]
+    #expect(try steps(options, in: workspace) < 8)
+  }
+
+  @Test func manyNodesAreMadeWhereFilesSpeakOfThem() {
+    let most = NumberedNodes.emptyLimit
+    #expect(NumberedNodes.fault(most, .entries(0)) == nil)
+    #expect(NumberedNodes.fault(most + 16, .entries(most / 16)) != nil)
+    #expect(NumberedNodes.fault(most + 16, .entries(most / 16 + 1)) == nil)
+    #expect(NumberedNodes.fault(1 << 32, .bytes(1 << 28)) == nil)
+    #expect(NumberedNodes.fault(1 << 32, .bytes((1 << 28) - 1)) != nil)
+    #expect(NumberedNodes.fault((1 << 32) + 1, .bytes(.max)) != nil)
+    #expect(NumberedNodes.fault(-1, .entries(0)) != nil)
   }
 
   @Test func aMatrixOfManyNodesAndFewEntriesIsRead() throws {
@@ -66,7 +148,9 @@ import Testing
   }
 
   @Test(
-    arguments: [[0, 1 << 32], [0, 1 << 32, 5], [0, -1], [0, 7], [0, 3, 1 << 20, 1 << 40]]
+    arguments: [
+      [0, 1 << 32], [0, 1 << 32, 5], [0, -1], [0, (1 << 24) + 1], [0, 7], [0, 3, 1 << 20, 1 << 40],
+    ]
       as [[Int64]])
   func offsetsMakeNoEdgesThatNothingElseSpeaksOf(offsets: [Int64]) throws {
     let workspace = try Workspace()

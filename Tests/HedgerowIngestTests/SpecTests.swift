@@ -1,3 +1,4 @@
+import Foundation
 import HedgerowCore
 import HedgerowGraph
 import HedgerowIngest
@@ -140,6 +141,32 @@ import Testing
       try Contents(graph).out[EdgeType("n", "in", "g")]?.map { "\($0.source)-\($0.target)" } == [
         "1-7"
       ])
+  }
+
+  /// A pipe is read once, but a table with a membership twice.
+  @Test func aTableWithAMembershipMayComeThroughAPipe() throws {
+    let pipe = "\(workspace.path)/n.csv"
+    #expect(mkfifo(pipe, 0o600) == 0)
+    Thread.detachNewThread {
+      let file = FileHandle(forWritingAtPath: pipe)!
+      file.write(Data("id,g\n1,7\n2,8\n3,\n".utf8))
+      try? file.close()
+    }
+    let path = try workspace.write(
+      "nodes: {n: {file: n.csv, key: id, membership: {g: \"n:in:g\"}}}", to: "import.yaml")
+    let (_, graph) = try workspace.ingest(IngestOptions(spec: path))
+    #expect(try nodes("n", in: graph) == ["1", "2", "3"])
+    #expect(try edges(EdgeType("n", "in", "g"), in: graph) == ["1>7", "2>8"])
+  }
+
+  @Test(arguments: [
+    ("kinds: {\n a: int3}", 3, "'int3'"), ("rename: {\n a: b c}", 3, "b c"),
+    ("constants: {\n \"a:int3\": 1}", 3, "'int3'"), ("columns: [id,\n \"a:int3\"]", 3, "'int3'"),
+  ])
+  func kindsAndNamesAreWrongWhereTheyStand(text: String, line: Int, part: String) throws {
+    try write(["n.csv": "id,a\n1,2\n"])
+    let path = try workspace.write("nodes:\n p: {file: n.csv, \(text)}\n", to: "import.yaml")
+    expectRefused(at: "import.yaml:\(line)", part) { _ = try IngestOptions(spec: path) }
   }
 
   /// Constants and joined keys beside long fields, many chunks and quotes, whatever the memory.

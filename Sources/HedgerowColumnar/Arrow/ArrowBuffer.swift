@@ -14,18 +14,20 @@ final class ArrowBuffer {
   private let file: FileBytes
   private var rest: Range<Int>
   private var stream: OpaquePointer?
+  private var frame: LZ4Frame?
   private var window: [UInt8] = []
   private var used = 0
   /// Of bits, the byte that is not read to its end.
   private var byte: UInt8 = 0
   private var bitsLeft = 0
 
-  /// - Parameter isCompressed: it begins with its length, and is compressed unless that is -1.
-  init(_ file: FileBytes, _ range: Range<Int>, isCompressed: Bool) throws {
+  /// - Parameter codec: unless it is none, the buffer begins with its length, and is compressed unless
+  ///   that is -1.
+  init(_ file: FileBytes, _ range: Range<Int>, _ codec: PageCodec) throws {
     self.file = file
     rest = range
     left = range.count
-    guard isCompressed, !range.isEmpty else { return }
+    guard codec != .none, !range.isEmpty else { return }
     guard range.count >= 8 else { throw PageFault("has a compressed buffer without its length") }
     let head = try file.bytes(at: range.lowerBound, count: 8)
     let length = head.reversed().reduce(Int64(0)) { $0 << 8 | Int64($1) }
@@ -34,17 +36,23 @@ final class ArrowBuffer {
       left = rest.count
       return
     }
-    guard length >= 0, PageCodec.zstd.canHold(Int(length), in: rest.count) else {
+    guard length >= 0, codec.canHold(Int(length), in: rest.count) else {
       throw PageFault("has a buffer whose sizes do not fit each other")
     }
     left = Int(length)
+    if codec == .lz4 {
+      frame = try LZ4Frame(file, rest, length: left)
+      return
+    }
     stream = ZSTD_createDStream()
     guard stream != nil else { throw PageFault("needs zstd, which cannot be started") }
     ZSTD_DCtx_setParameter(stream, ZSTD_d_windowLogMax, Self.maximumWindowBits)
   }
 
   /// Where in the file what is left begins, if it is not compressed.
-  var start: Int? { stream == nil ? rest.lowerBound : nil }
+  var start: Int? { isPlain ? rest.lowerBound : nil }
+
+  private var isPlain: Bool { stream == nil && frame == nil }
 
   deinit { ZSTD_freeDStream(stream) }
 
@@ -54,6 +62,10 @@ final class ArrowBuffer {
     left -= out.count
     var done = 0
     while done < out.count {
+      if let frame {
+        done += try frame.read(into: UnsafeMutableRawBufferPointer(rebasing: out[done...]))
+        continue
+      }
       if used == window.count, stream == nil, out.count - done >= Self.windowByteCount {
         try file.read(
           at: rest.lowerBound, into: UnsafeMutableRawBufferPointer(rebasing: out[done...]))
@@ -102,7 +114,7 @@ final class ArrowBuffer {
 
   func skip(_ count: Int) throws {
     guard count <= left else { throw PageFault("has a buffer that is too short") }
-    if stream == nil {
+    if isPlain {
       let buffered = min(count, window.count - used)
       used += buffered
       rest = (rest.lowerBound + count - buffered)..<rest.upperBound

@@ -7,7 +7,7 @@ struct ArrowBuffers {
   private let body: Range<Int>
   private let nodes: [Int64]
   private let places: [Int64]
-  private let isCompressed: Bool
+  private let codec: PageCodec
   private let viewCounts: [Int64]
 
   init(_ message: ArrowFile.Message, in file: FileBytes) throws {
@@ -15,16 +15,21 @@ struct ArrowBuffers {
     body = message.body
     let bytes = try file.bytes(at: message.metadata.lowerBound, count: message.metadata.count)
     let isDictionary = message.dictionary != nil
-    (rowCount, nodes, places, isCompressed, viewCounts) = try bytes.withUnsafeBytes {
+    (rowCount, nodes, places, codec, viewCounts) = try bytes.withUnsafeBytes {
       guard let header = try FlatTable(root: $0).table(2),
         let batch = isDictionary ? try header.table(1) : header
       else { throw FlatTable.Failure() }
-      if let compression = try batch.table(3), try compression.integer(0, Int8.self) != 1 {
-        throw PageFault("is compressed with LZ4: write it with compression='zstd', or none")
+      var codec = PageCodec.none
+      if let compression = try batch.table(3) {
+        switch try compression.integer(0, Int8.self) {
+        case 0: codec = .lz4
+        case 1: codec = .zstd
+        default: throw PageFault("is compressed in a way that is not known")
+        }
       }
       return (
         Int(try batch.integer(0, Int64.self)), try batch.integers(1, each: 2),
-        try batch.integers(2, each: 2), try batch.table(3) != nil, try batch.integers(4, each: 1)
+        try batch.integers(2, each: 2), codec, try batch.integers(4, each: 1)
       )
     }
     guard rowCount >= 0 else { throw FlatTable.Failure() }
@@ -65,7 +70,7 @@ struct ArrowBuffers {
       throw PageFault("has a buffer that goes on beyond its record batch")
     }
     let first = body.lowerBound + Int(start)
-    return try ArrowBuffer(file, first..<first + Int(count), isCompressed: isCompressed)
+    return try ArrowBuffer(file, first..<first + Int(count), codec)
   }
 
   /// The bits that say which values are there; `nil` where all are.

@@ -87,7 +87,7 @@ final class ParquetFile: ColumnarFile {
     }
   }
 
-  private static let codecs = [3: "LZO", 4: "Brotli", 5: "LZ4", 7: "LZ4"]
+  private static let codecs = [3: "LZO", 4: "Brotli", 5: "LZ4 as Hadoop has it"]
 
   /// The chunks of a column.
   private func chunks(of column: ParquetSchema.Column, isList: Bool) throws -> [Chunk] {
@@ -104,9 +104,10 @@ final class ParquetFile: ColumnarFile {
       guard !chunk.isElsewhere else { throw wrong("is kept in another file") }
       if let codec = Self.codecs[chunk.codec] {
         throw wrong(
-          "is compressed with \(codec): Snappy, gzip and zstd are read, and what is not compressed")
+          "is compressed with \(codec): Snappy, gzip, zstd and LZ4_RAW are read, and what is not compressed"
+        )
       }
-      guard chunk.hasMetadata, [0, 1, 2, 6].contains(chunk.codec) else {
+      guard chunk.hasMetadata, PageCodec(rawValue: chunk.codec) != nil else {
         throw wrong("has a row group that cannot be read")
       }
       let hasDictionary =

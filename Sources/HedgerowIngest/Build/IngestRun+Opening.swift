@@ -1,4 +1,5 @@
 import HedgerowCore
+import HedgerowMapped
 import HedgerowStore
 
 // What the options name is opened, and held against each other and against the store.
@@ -40,6 +41,7 @@ extension IngestRun {
       if let weight { try Self.check(weight, of: "\(type)", for: "--weight", in: table) }
       edgeTables[type] = table
     }
+    for table in nodeTables.map(\.1) + edgeTables.map(\.1) { try Self.checkOpenFiles(table) }
     for file in options.sets {
       setFiles.append((file.type, try open(file.path, .nodes, file.layout, names: nil)))
     }
@@ -60,6 +62,17 @@ extension IngestRun {
       try checkColumns(of: type)
       forms[type] = guessForm(of: type)
     }
+  }
+
+  /// A type is written with a file open for each of its columns.
+  private static func checkOpenFiles(_ table: InputTable) throws {
+    let count = table.profiles.count
+    guard count > 200, count > FileSystem.openFilesLeft - 100 else { return }
+    throw HedgerowError(
+      .badData,
+      "has \(count) columns, which are that many files: a process may have "
+        + "\(FileSystem.openFilesLimit) open (ulimit -n); raise that, leave columns out, or bring "
+        + "numbers as one array with --features", at: "\(table.files.last!.name):1")
   }
 
   /// The columns of a type that the store has, but for those that come as arrays.

@@ -14,6 +14,7 @@ struct IngestRun {
   let runner: PassRunner
   let faults: Faults
   let readerShare: MemoryBudget.Reservation
+  private let texts: TextShare
 
   var nodeTables = PerNode<InputTable>()
   var edgeTables = PerEdge<InputTable>()
@@ -40,6 +41,7 @@ struct IngestRun {
     self.budget = budget
     let batchCount = max(
       1, min(4 * pool.threadCount, budget.available / 8 / Self.chunkShare))
+    texts = TextShare(budget)
     readerShare = try budget.reserve(batchCount * Self.chunkShare, for: "reading input files")
     runner = PassRunner(
       pool: pool, batchCount: batchCount, progress: progress, isCancelled: isCancelled)
@@ -238,7 +240,7 @@ struct IngestRun {
   // MARK: First pass
 
   mutating func scanAll(memory: Int) throws -> PerNode<NodeKeys> {
-    let scan = Scan(runner: runner, faults: faults)
+    let scan = Scan(runner: runner, faults: faults, texts: texts)
     let mark = faults.mark
     while true {
       var keys = PerNode<NodeKeys>()
@@ -253,7 +255,8 @@ struct IngestRun {
           try keys[type].addIdentityRows(rows)
         }
       }
-      var texts: Set<NodeType> = []
+      try texts.removeAll()
+      var textKeyed: Set<NodeType> = []
       for (type, table) in nodeTables {
         var table = table
         table.resetScan()
@@ -262,7 +265,7 @@ struct IngestRun {
           deleted: isPresent(type) ? present.deletedNodes(of: type) : RoaringBitmap(),
           scratch: scratch)
         if try !scan.scan(nodes: &table, keys: keys[type], duplicates[type]) {
-          texts.insert(type)
+          textKeyed.insert(type)
         }
         nodeTables[type] = table
       }
@@ -277,15 +280,15 @@ struct IngestRun {
             return Scan.KeyColumn(
               keys: keys[ends[end]], isGathered: gathers(ends[end]) && !isRow)
           })
-        for end in 0..<2 where !isInteger[end] { texts.insert(ends[end]) }
+        for end in 0..<2 where !isInteger[end] { textKeyed.insert(ends[end]) }
         edgeTables[edge] = table
       }
-      if texts.isEmpty {
+      if textKeyed.isEmpty {
         try seal(keys, scan)
         return keys
       }
       // Some key is no integer after all: the keys of its type are gathered again as texts.
-      for type in texts { forms[type] = .texts }
+      for type in textKeyed { forms[type] = .texts }
       try faults.rollBack(to: mark)
     }
   }

@@ -51,43 +51,44 @@ struct InputTable {
 
   /// Names of the property columns that the files have.
   var fileColumns: [String] {
-    profiles.indices.filter { column in fields.contains { $0[column] != nil } }
+    profiles.indices.lazy.filter { column in fields.contains { $0[column] != nil } }
       .map { profiles[$0].name }
   }
 
-  private static func names(of file: InputFile) -> [String] {
-    file.layout.propertyColumns.map { file.layout.columns[$0].name }
-  }
+  /// What the first file that has a column says of it, and how that file is called.
+  private var declarations: [String: (file: String, column: TextLayout.Column)] = [:]
 
   /// Adds a file; its property columns must be those of the files before it, in any order.
   mutating func add(
     _ file: InputFile, requirement: (String) -> ColumnRequirement
   ) throws {
     let place = "\(file.name):1"
+    // By name: there may be tens of thousands.
+    let places = Dictionary(
+      file.layout.propertyColumns.map { (file.layout.columns[$0].name, $0) }, uniquingKeysWith: min)
     let columns = file.layout.propertyColumns.map { file.layout.columns[$0] }
+    let present = Set(fileColumns)
     if let first = files.first {
-      let names = Self.names(of: file)
-      guard file.mayLackColumns || Set(names) == Set(fileColumns) else {
+      guard file.mayLackColumns || Set(places.keys) == present else {
         throw HedgerowError(
           .badData,
-          "has the columns \(Self.list(names)), but \(first.name) has \(Self.list(fileColumns))",
+          "has the columns \(Self.list(columns.map(\.name))), but \(first.name) has "
+            + Self.list(fileColumns),
           at: place)
       }
       for column in columns {
-        guard
-          let (other, known) = files.lazy.compactMap({ other in
-            other.layout.columns.first { $0.name == column.name }.map { (other, $0) }
-          }).first
-        else { continue }
-        guard known.kind == column.kind, known.isText == column.isText else {
+        guard let known = declarations[column.name] else { continue }
+        guard known.column.kind == column.kind, known.column.isText == column.isText else {
           throw HedgerowError(
-            .badData, "declares column '\(column.name)' differently from \(other.name)", at: place)
+            .badData, "declares column '\(column.name)' differently from \(known.file)", at: place)
         }
       }
     }
     if files.isEmpty || file.mayLackColumns {
-      for column in columns where !fileColumns.contains(column.name) {
-        if let index = stored.firstIndex(where: { $0.name == column.name }) {
+      let storedPlaces = Dictionary(
+        stored.enumerated().map { ($1.name, $0) }, uniquingKeysWith: min)
+      for column in columns where !present.contains(column.name) {
+        if let index = storedPlaces[column.name] {
           profiles[index] = try ColumnProfile(
             continuing: column.name, stored[index].kind, declared: column.kind,
             requirement: stored[index].requirement, place: place)
@@ -100,10 +101,10 @@ struct InputTable {
         }
       }
     }
-    fields.append(
-      profiles.map { profile in
-        file.layout.propertyColumns.first { file.layout.columns[$0].name == profile.name }
-      })
+    fields.append(profiles.map { places[$0.name] })
+    for column in file.layout.columns where declarations[column.name] == nil {
+      declarations[column.name] = (file.name, column)
+    }
     files.append(file)
     for (index, profile) in profiles.enumerated() where profile.requirement != .none {
       guard let lacking = fields.firstIndex(where: { $0[index] == nil }) else { continue }
@@ -115,7 +116,8 @@ struct InputTable {
   }
 
   private static func list(_ names: [String]) -> String {
-    names.isEmpty ? "none" : names.map { "'\($0)'" }.joined(separator: ", ")
+    let listed = names.prefix(50).map { "'\($0)'" }.joined(separator: ", ")
+    return names.isEmpty ? "none" : names.count > 50 ? "\(listed), ..." : listed
   }
 
   /// Forgets what a scan learned, for another one.

@@ -24,6 +24,20 @@ struct Scan {
 
   let runner: PassRunner
   let faults: Faults
+  let texts: TextShare
+
+  private func add(
+    _ parts: [ColumnProfile.Part], of chunk: TextChunk, to profiles: inout [ColumnProfile],
+    place: String
+  ) throws {
+    var grown = 0
+    for index in profiles.indices {
+      grown -= profiles[index].textFootprint
+      try profiles[index].add(parts[index], rowCount: chunk.rowCount, place: place)
+      grown += profiles[index].textFootprint
+    }
+    try texts.add(grown)
+  }
 
   // MARK: Rows
 
@@ -160,10 +174,7 @@ struct Scan {
         return part(chunk, snapshot, file: file, profiles, [column], onlyNew: false)
       } consume: { chunk, part in
         try faults.add(chunk, of: snapshot.files[file])
-        for index in profiles.indices {
-          try profiles[index].add(
-            part.profiles[index], rowCount: chunk.rowCount, place: snapshot.files[file].name)
-        }
+        try add(part.profiles, of: chunk, to: &profiles, place: snapshot.files[file].name)
         isInteger = isInteger && !part.isText[0]
         let first = rowCount
         rowCount += chunk.totalRowCount
@@ -203,10 +214,7 @@ struct Scan {
         part(chunk, snapshot, file: file, profiles, keyColumns, onlyNew: true)
       } consume: { chunk, part in
         try faults.add(chunk, of: snapshot.files[file])
-        for index in profiles.indices {
-          try profiles[index].add(
-            part.profiles[index], rowCount: chunk.rowCount, place: snapshot.files[file].name)
-        }
+        try add(part.profiles, of: chunk, to: &profiles, place: snapshot.files[file].name)
         rowCount += chunk.rowCount
         for end in 0..<2 {
           isInteger[end] = isInteger[end] && !part.isText[end]

@@ -65,14 +65,17 @@ package struct ColumnProfile {
       part.classes = hr_classify_column(chunk.bytes, fields, stride, chunk.rowCount)
     }
     if texts != nil {
-      let table = TextTable()
-      for row in 0..<chunk.rowCount {
-        if chunk.isText(row, column) { table.insert(chunk.field(row, column)) }
+      for row in 0..<chunk.rowCount where chunk.isText(row, column) {
+        let table = part.texts ?? TextTable()
+        table.insert(chunk.field(row, column))
+        part.texts = table
       }
-      part.texts = table
     }
     return part
   }
+
+  /// The memory that the distinct texts take.
+  package var textFootprint: Int { texts?.footprint(adding: 0, byteCount: 0) ?? 0 }
 
   /// Adds what chunks say, in their order.
   package mutating func add(_ part: Part, rowCount: Int, place: String) throws {

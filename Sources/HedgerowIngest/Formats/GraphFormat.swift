@@ -91,6 +91,7 @@ extension IngestOptions {
       GraphImport(
         scratch: scratch, faults: faults, progress: progress, isCancelled: isCancelled)
     }
+    try options.copyReadTwice(to: scratch)
     try options.readTables(makeImport, in: scratch, budget: budget)
     try options.readArrays(makeImport)
     // For what an index of ids needs.
@@ -181,6 +182,22 @@ extension IngestOptions {
       }
     }
     return options
+  }
+
+  /// Copies what comes through a pipe and is read once more for a membership.
+  private mutating func copyReadTwice(to scratch: String) throws {
+    for path in Set(edges.filter(\.layout.skipsRowsWithoutKey).map(\.path)) {
+      let copy = try localCopy(of: path, in: scratch)
+      guard copy.path != path else { continue }
+      for index in nodes.indices where nodes[index].path == path {
+        nodes[index].path = copy.path
+        nodes[index].layout.name = copy.name
+      }
+      for index in edges.indices where edges[index].path == path {
+        edges[index].path = copy.path
+        edges[index].layout.name = copy.name
+      }
+    }
   }
 
   /// A file, a folder that is a data set, or the files of a folder and of the folders in it, in the order

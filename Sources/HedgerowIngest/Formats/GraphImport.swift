@@ -120,16 +120,6 @@ final class GraphImport {
     try makeTable(.sets(type), [Column("set", isKept: true)], from: name)
   }
 
-  /// A type whose nodes are told apart by their numbers from 0, which are their keys.
-  func addNumberedNodes(_ type: NodeType, count: Int, from name: String) throws {
-    let table = try makeTable(type, from: name)
-    for key in 0..<count {
-      table.append(key)
-      try table.endRow()
-      if key % (1 << 16) == 0 { try note(name, key, of: count) }
-    }
-  }
-
   /// More types than anybody makes by hand, and fewer than a store has numbers for.
   static let tableLimit = 16_384
 

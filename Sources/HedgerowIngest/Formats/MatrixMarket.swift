@@ -88,23 +88,12 @@ struct MatrixMarket {
     }
   }
 
-  /// Nodes that may be without entries. A line of sizes could make billions of nodes of nothing; real
-  /// matrices of that size have an entry for every few of their rows.
-  private static let emptyLimit = 1 << 27
-
   private func checkSizes(_ sizes: [Int]) throws {
     let (rows, columns) = (sizes[0], sizes[1])
-    let entryCount =
-      isArray ? rows.multipliedReportingOverflow(by: columns) : (sizes[2], false)
+    let elements = rows.multipliedReportingOverflow(by: columns)
+    let entryCount = !isArray ? sizes[2] : elements.overflow ? .max : elements.partialValue
     for count in [rows, columns] {
-      guard count <= 1 << 32 else {
-        throw reader.wrong("has a size of \(count): a node type holds at most 2^32 nodes")
-      }
-      guard count <= Self.emptyLimit || entryCount.1 || entryCount.0 >= count / 16 else {
-        throw reader.wrong(
-          "has a size of \(count) and \(entryCount.0) entries: of more than \(Self.emptyLimit) rows or "
-            + "columns every sixteenth must have one")
-      }
+      if let fault = NumberedNodes.fault(count, .entries(entryCount)) { throw reader.wrong(fault) }
     }
   }
 

@@ -5,9 +5,6 @@ import HedgerowMapped
 /// source type lead to node i of the target type. Keys are these numbers.
 struct Offsets {
   static let blockRowCount = 1 << 14
-  /// Nodes of which no array of features says that they are there: so many for each offset, for two
-  /// numbers in a small file would be edges without end.
-  static let spanLimit: Int64 = 1 << 20
 
   /// - Parameter sourceCount: nodes of the source type, where that is known.
   static func read(
@@ -28,10 +25,10 @@ struct Offsets {
         "ends with the offset \(end), but there are \(sourceCount) rows of features of "
           + "'\(type.source)'")
     }
-    guard sourceCount != nil || end / spanLimit <= file.rowCount else {
-      throw wrong(
-        "ends with the offset \(end), which is more than \(spanLimit) nodes for each: bring their "
-          + "features in the same call if there are so many")
+    if sourceCount == nil,
+      let fault = NumberedNodes.fault(Int(end), .bytes(MemoryLayout<Int64>.size * file.rowCount))
+    {
+      throw wrong("\(fault); bring features of the nodes in the same call")
     }
     let table = try graph.makeTable(type, from: path)
     var last: Int64 = 0

@@ -34,13 +34,14 @@ struct SparseMatrix {
     let isSquare = sizes[0] == sizes[1]
     let source: NodeType = isSquare ? "node" : "row"
     let target: NodeType = isSquare ? "node" : "column"
-    for (type, count) in isSquare ? [(source, sizes[0])] : [(source, sizes[0]), (target, sizes[1])]
-    {
-      try graph.addNumberedNodes(type, count: count, from: archive.name)
-    }
     let type = EdgeType(source, isSquare ? "edge" : "entry", target)
     graph.distinct.insert(type)
     let values = try vector("data")
+    for count in sizes {
+      if let fault = NumberedNodes.fault(count, .entries(values.total)) {
+        throw wrong("shape", fault)
+      }
+    }
     let table = try graph.makeTable(
       type, [.init("value", values.element == .bool ? .uint8 : values.element, isKept: true)],
       from: archive.name)
@@ -59,6 +60,16 @@ struct SparseMatrix {
     default: try readCompressed(sizes[1], sizes[0]) { try append($1, $0) }
     }
     if try values.next() { throw wrong("data", "has more elements than there are entries") }
+    // Only now, when the entries are known to fit: there may be many more nodes.
+    for (type, count) in isSquare ? [(source, sizes[0])] : [(source, sizes[0]), (target, sizes[1])]
+    {
+      let nodes = try graph.makeTable(type, from: archive.name)
+      for key in 0..<count {
+        nodes.append(key)
+        try nodes.endRow()
+        if key % (1 << 16) == 0 { try graph.note(archive.name, key, of: count) }
+      }
+    }
   }
 
   private func shape() throws -> [Int] {
@@ -67,9 +78,6 @@ struct SparseMatrix {
     while try shape.next(), sizes.count < 3 { sizes.append(shape.integer(0) ?? -1) }
     guard sizes.count == 2, sizes.allSatisfy({ $0 >= 0 }) else {
       throw wrong("shape", "is \(sizes), which is no shape of a matrix")
-    }
-    for count in sizes where count > 1 << 32 {
-      throw wrong("shape", "has a size of \(count): a node type holds at most 2^32 nodes")
     }
     return sizes
   }

@@ -254,7 +254,7 @@ extension TextLayout {
     } else if let colon = text.lastIndex(of: ":") {
       throw HedgerowError(
         .badData,
-        "'\(text[text.index(after: colon)...])' in the header is no type of a column: "
+        "'\(text[text.index(after: colon)...])' is no type of a column: "
           + "use int, float, bool, string, bytes, categorical, text, timestamp or float32[N]",
         at: place)
     }

@@ -12,7 +12,7 @@ final class ZipArchive {
   struct Member {
     var name: String
     var byteCount: Int
-    fileprivate var compressedByteCount: Int
+    fileprivate(set) var compressedByteCount: Int
     fileprivate var isDeflated: Bool
     fileprivate var checksum: UInt32
     fileprivate var headerOffset: Int

@@ -198,19 +198,26 @@ private struct ImportSpec {
     if let value = node["comment"] { layout.comment = try comment(value) }
     if let value = node["columns"] {
       // A name that is nothing leaves its column out.
-      layout.columns = try value.list.map { $0.isNull ? "" : try $0.text(of: "a column") }
+      layout.columns = try value.list.map { $0.isNull ? "" : try columnName($0) }
     }
     for (column, kind) in try node["kinds"]?.entries(of: "columns with kinds") ?? [] {
-      layout.choice.kinds[column] = try kind.text(of: "a kind")
+      let text = try kind.text(of: "a kind")
+      _ = try TextLayout.column(named: "column:\(text)", at: kind.place)
+      layout.choice.kinds[column] = text
     }
     for (column, name) in try node["rename"]?.entries(of: "columns with new names") ?? [] {
-      layout.choice.names[column] = try name.text(of: "a name")
+      try located(name) {
+        let text = try name.text(of: "a name")
+        try Identifier.check(text, as: "column")
+        layout.choice.names[column] = text
+      }
     }
     if let value = node["only"] { layout.choice.only = Set(try texts(value, of: "a column")) }
     if let value = node["without"] {
       layout.choice.without.formUnion(try texts(value, of: "a column"))
     }
     for (column, value) in try node["constants"]?.entries(of: "columns with values") ?? [] {
+      _ = try TextLayout.column(named: column, at: value.place)
       layout.choice.constants.removeAll { $0.column == column }
       layout.choice.constants.append(.init(column, try value.text(of: "a value")))
     }
@@ -221,6 +228,13 @@ private struct ImportSpec {
       }
       layout.choice.separator = byte
     }
+  }
+
+  /// A name as in a header, which may tell a kind.
+  private func columnName(_ node: YAMLNode) throws -> String {
+    let text = try node.text(of: "a column")
+    _ = try TextLayout.column(named: text, at: node.place)
+    return text
   }
 
   private func texts(_ node: YAMLNode, of what: String) throws -> [String] {

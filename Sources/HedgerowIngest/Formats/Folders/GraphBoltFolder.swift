@@ -11,9 +11,12 @@ final class GraphBoltFolder {
   private struct Nodes {
     var type: NodeType
     var count: Int
+    /// Of the files that speak of its nodes.
+    var byteCount = 0
     /// Files are opened when their rows are read.
     var columns: [(name: String, form: SideBySide.Form, open: () throws -> any FieldRows)] = []
-    var place: String
+    /// Where the count stands.
+    var number: YAMLNode
   }
   private struct Edges {
     var type: EdgeType
@@ -43,6 +46,7 @@ final class GraphBoltFolder {
     for node in (meta["graph"]?["feature_data"]?.list ?? []) + (meta["feature_data"]?.list ?? []) {
       try reader.readFeature(node)
     }
+    try reader.checkCounts()
     try reader.readTasks(meta["tasks"]?.list ?? [])
     try reader.finish()
   }
@@ -62,14 +66,11 @@ final class GraphBoltFolder {
       let name = try node["type"]?.text(of: "a node type") ?? ""
       guard let number = node["num"] else { throw node.wrong("lacks 'num'") }
       let count = try number.integer(of: "a count of nodes")
-      guard (0...1 << 32).contains(count) else {
-        throw number.wrong("has a count of \(count): a node type holds 0 to 2^32 nodes")
-      }
       let type = NodeType(nodeNames.name(for: name.isEmpty ? "node" : name))
       guard nodeTypes.updateValue(type, forKey: name) == nil else {
         throw node.wrong("lists the node type '\(name)' again")
       }
-      nodes.append(Nodes(type: type, count: count, place: node.place))
+      nodes.append(Nodes(type: type, count: count, number: number))
     }
     for node in part["edges"]?.list ?? [] {
       let name = try node["type"]?.text(of: "an edge type") ?? ""
@@ -122,6 +123,7 @@ final class GraphBoltFolder {
         throw node.wrong("has features that are no array of NumPy")
       }
       let file = try NPYFile(path: path)
+      nodes[place].byteCount += try FileSystem.byteCount(of: path)
       if let width = file.columnCount, width > 1 {
         graph.features.append(.init(nodes[place].type, TextLayout.cleanName(name), path))
       } else {
@@ -137,6 +139,17 @@ final class GraphBoltFolder {
       edges[place].columns.append((name, try source(node)))
     case let domain:
       throw node.wrong("has the domain '\(domain.prefix(40))': node and edge are read")
+    }
+  }
+
+  /// That there is something to say of so many nodes.
+  private func checkCounts() throws {
+    for part in nodes {
+      let edges = edges.filter { [$0.type.source, $0.type.target].contains(part.type) }
+      let byteCount = try edges.reduce(part.byteCount) { try $0 + $1.ends.byteCount() }
+      if let fault = NumberedNodes.fault(part.count, .bytes(byteCount)) {
+        throw part.number.wrong(fault)
+      }
     }
   }
 

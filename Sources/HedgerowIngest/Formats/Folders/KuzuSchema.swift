@@ -84,6 +84,7 @@ struct KuzuSchema {
     guard table.columns.contains(where: { $0.name == table.key }) else {
       throw reader.wrong("has no column for its primary key")
     }
+    try checkNew(table.name, table.columns.map(\.name), reader)
     nodes.append(table)
   }
 
@@ -104,7 +105,24 @@ struct KuzuSchema {
       }
     } while reader.take(mark: ",")
     try reader.expect(")")
+    try checkNew(table.name, table.columns.map(\.name), reader)
     rels.append(table)
+  }
+
+  /// That no table and no column of it is there twice.
+  private func checkNew(
+    _ table: String, _ columns: [String], _ reader: CypherReader
+  ) throws {
+    guard !nodes.contains(where: { $0.name == table }), !rels.contains(where: { $0.name == table })
+    else { throw reader.wrong("creates the table '\(table.prefix(60))' again") }
+    try Self.checkDistinct(columns, reader)
+  }
+
+  private static func checkDistinct(_ columns: [String], _ reader: CypherReader) throws {
+    var seen: Set<String> = []
+    if let column = columns.first(where: { !seen.insert($0).inserted }) {
+      throw reader.wrong("names the column '\(column.prefix(60))' twice")
+    }
   }
 
   private static func column(_ reader: inout CypherReader) throws -> Column {
@@ -137,6 +155,7 @@ struct KuzuSchema {
       try reader.expect(")")
       // Some versions list a column that no file has.
       columns = listed.filter { $0 != "_ID" }
+      try Self.checkDistinct(listed, reader)
     }
     guard reader.take("FROM"), case .text(let file)? = reader.next() else {
       throw reader.wrong("names no file behind FROM")

@@ -53,12 +53,24 @@ final class OGBFolder {
         guard total <= 1 << 32 else { throw rows.wrong("makes more than 2^32 nodes of a type") }
       }
       nodeCounts[part.type] = total
+      if let fault = NumberedNodes.fault(total, .bytes(try byteCount(of: part))) {
+        throw HedgerowError(.badData, fault, at: rows.name)
+      }
       try checkGraphs(rows, &counted)
     }
     for part in files.edges {
       let rows = try part.counts.rows(into: graph)
       _ = try rows.countAll()
       try checkGraphs(rows, &counted)
+    }
+  }
+
+  /// Of the files that speak of a type's nodes.
+  private func byteCount(of part: OGBFiles.Nodes) throws -> Int {
+    let edges = files.edges.filter { [$0.type.source, $0.type.target].contains(part.type) }
+    let features = part.features.map { $0.compressedByteCount(of: $1) } ?? 0
+    return try (edges.map(\.ends) + part.columns.map(\.source)).reduce(features) {
+      try $0 + $1.byteCount()
     }
   }
 

@@ -27,6 +27,10 @@ final class ArrayRows: FieldRows {
         .badData, "has rows of \(columnCount) elements; the limit is \(Self.widestRow)",
         at: file.name)
     }
+    // Of these there could be any number in no bytes.
+    guard columnCount > 0 || file.rowCount == 0 else {
+      throw HedgerowError(.badData, "has rows of no elements", at: file.name)
+    }
     blockCount = max(1, (1 << 16) / max(1, file.rowByteCount))
     buffer = .allocate(byteCount: blockCount * file.rowByteCount, alignment: 16)
   }

@@ -42,7 +42,8 @@ extension FieldRows {
 
   /// A field as a count.
   func count(_ column: Int, of what: String) throws -> Int {
-    guard let count = integer(column), count >= 0 else {
+    // Any sum of some is still a number.
+    guard let count = integer(column), (0...1 << 48).contains(count) else {
       let field = try withField(column) { String(decoding: $0.prefix(40), as: UTF8.self) }
       throw wrong("has '\(field)' where a count of \(what) belongs")
     }

@@ -23,6 +23,9 @@ final class NPZFile {
 
   func has(_ array: String) -> Bool { members[array] != nil }
 
+  /// The bytes that an array takes in the archive, 0 when it is not there.
+  func compressedByteCount(of array: String) -> Int { members[array]?.compressedByteCount ?? 0 }
+
   /// What messages call an array.
   func place(_ array: String) -> String { "\(name):\(array)" }
 

@@ -18,6 +18,15 @@ enum RowSource {
     }
   }
 
+  /// Bytes on disk; 0 for a file that is not there, which is said when it is read.
+  func byteCount() throws -> Int {
+    switch self {
+    case .text(let path, _, _), .array(let path):
+      return FileSystem.exists(path) ? try FileSystem.byteCount(of: path) : 0
+    case .member(let archive, let name): return archive.compressedByteCount(of: name)
+    }
+  }
+
   /// Rows of two fields: both ends of edges.
   func pairs(into graph: GraphImport) throws -> any FieldRows {
     switch self {

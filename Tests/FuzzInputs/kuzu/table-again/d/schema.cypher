@@ -1,0 +1,10 @@
+CREATE NODE TABLE `User` (`name` STRING,`age` INT64,`u16` UINT16,`score` DOUBLE,`ok` BOOL,`born` DATE,`at` TIMESTAMP_MS,`emb` FLOAT[3],`runs` INT32[],`part` DOUBLE[2],`bl` BLOB,`u` UUID,`id` INT8, PRIMARY KEY(`name`));
+CREATE NODE TABLE `User` (`name` STRING,`age` INT64,`u16` UINT16,`score` DOUBLE,`ok` BOOL,`born` DATE,`at` TIMESTAMP_MS,`emb` FLOAT[3],`runs` INT32[],`part` DOUBLE[2],`bl` BLOB,`u` UUID,`id` INT8, PRIMARY KEY(`name`));
+CREATE NODE TABLE `User` (`name` STRING,`age` INT64,`u16` UINT16,`score` DOUBLE,`ok` BOOL,`born` DATE,`at` TIMESTAMP_MS,`emb` FLOAT[3],`runs` INT32[],`part` DOUBLE[2],`bl` BLOB,`u` UUID,`id` INT8, PRIMARY KEY(`name`));
+CREATE NODE TABLE `City` (`id` SERIAL,`name` STRING, PRIMARY KEY(`id`));
+CREATE NODE TABLE `Odd Name` (`a b` UUID,`v` FLOAT[2], PRIMARY KEY(`a b`));
+CREATE REL TABLE `Follows` (FROM `User` TO `User`, `since` INT64,`w` FLOAT[2],MANY_MANY);
+CREATE REL TABLE `Likes` (FROM `User` TO `City`, FROM `User` TO `User`, `x` STRING,MANY_MANY);
+DROP SEQUENCE IF EXISTS `City_id_serial`;
+CREATE SEQUENCE IF NOT EXISTS `City_id_serial` START 1 INCREMENT 1 MINVALUE 0 MAXVALUE 9223372036854775807 NO CYCLE;
+RETURN nextval('City_id_serial');
