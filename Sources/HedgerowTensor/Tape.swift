@@ -27,9 +27,6 @@ public func valueWithGradients<Scalar>(
 
 /// Training mode: what holds inside `valueWithGradients` when it is given randomness.
 public enum Training {
-  /// Whether layers make random choices.
-  public static var isActive: Bool { Recording.ofThread?.randomness != nil }
-
   /// The stream of the next random choice of a layer; `nil` outside training.
   public static func nextStream() -> RandomStream? { Recording.ofThread?.nextStream() }
 

@@ -14,6 +14,8 @@ let package = Package(
       name: "operations", dependencies: [.product(name: "Hedgerow", package: "hedgerow")]),
     .executableTarget(
       name: "tensors", dependencies: [.product(name: "Hedgerow", package: "hedgerow")]),
+    .executableTarget(
+      name: "graph", dependencies: [.product(name: "Hedgerow", package: "hedgerow")]),
     .executableTarget(name: "parse"),
   ],
   swiftLanguageModes: [.v6]

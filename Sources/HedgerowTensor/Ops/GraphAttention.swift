@@ -13,6 +13,7 @@ import HedgerowCore
 /// - Parameters:
 ///   - targets: the sources of each target; traps when one is not a row of x.
 ///   - transposed: the targets of each source, in rising order; asked for on the way back.
+@specialized(where Scalar == Float)
 public func attentionSum<Scalar>(
   _ x: NDTensor<Scalar>, sourceScores p: NDTensor<Scalar>, targetScores q: NDTensor<Scalar>,
   slope: Scalar, over targets: CompressedRows, transposed: @escaping () -> CompressedRows

@@ -5,11 +5,13 @@ import HedgerowCore
 // rows offsets[t]..<offsets[t + 1]. Trap unless the offsets cut all rows.
 
 /// y_t = sum of the rows of segment t; zero for an empty one. Shapes: x [rows, ...], y [segments, ...].
+@specialized(where Scalar == Float)
 public func segmentSum<Scalar>(_ x: NDTensor<Scalar>, by offsets: [UInt32]) -> NDTensor<Scalar> {
   segmentSum(x, by: offsets, isMean: false)
 }
 
 /// y_t = mean of the rows of segment t; zero for an empty one.
+@specialized(where Scalar == Float)
 public func segmentMean<Scalar>(_ x: NDTensor<Scalar>, by offsets: [UInt32]) -> NDTensor<Scalar> {
   segmentSum(x, by: offsets, isMean: true)
 }
@@ -29,6 +31,7 @@ private func segmentSum<Scalar>(
 }
 
 /// Row t of x for each row of segment t: what every edge sees of its target.
+@specialized(where Scalar == Float)
 public func repeated<Scalar>(_ x: NDTensor<Scalar>, by offsets: [UInt32]) -> NDTensor<Scalar> {
   checkSegments(offsets, count: Int(offsets.last ?? 0))
   require(
@@ -52,11 +55,13 @@ private func repeated<Scalar>(
 
 /// y_t = the largest of the rows of segment t, column by column; zero for an empty one. The gradient
 /// goes to the first of equals.
+@specialized(where Scalar == Float)
 public func segmentMax<Scalar>(_ x: NDTensor<Scalar>, by offsets: [UInt32]) -> NDTensor<Scalar> {
   segmentExtreme(x, by: offsets, sign: 1)
 }
 
 /// The smallest, as ``segmentMax(_:by:)``.
+@specialized(where Scalar == Float)
 public func segmentMin<Scalar>(_ x: NDTensor<Scalar>, by offsets: [UInt32]) -> NDTensor<Scalar> {
   segmentExtreme(x, by: offsets, sign: -1)
 }
@@ -82,6 +87,7 @@ private func segmentExtreme<Scalar>(
 }
 
 /// exp(x) / sum of exp(x) over each segment, column by column: attention over a target's edges.
+@specialized(where Scalar == Float)
 public func segmentSoftmax<Scalar>(
   _ x: NDTensor<Scalar>, by offsets: [UInt32]
 ) -> NDTensor<Scalar> {

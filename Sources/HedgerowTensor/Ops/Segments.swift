@@ -12,6 +12,7 @@ import HedgerowCore
 ///   - targets: the sources of each target; traps when one is not a row of x.
 ///   - transposed: the targets of each source, in rising order; asked for on the way back, when
 ///     the gradient of x is needed: dx_s = sum over the targets t of s of dy_t.
+@specialized(where Scalar == Float)
 public func segmentSum<Scalar>(
   _ x: NDTensor<Scalar>, over targets: CompressedRows,
   transposed: @escaping () -> CompressedRows
@@ -28,6 +29,7 @@ public func segmentSum<Scalar>(
 /// y_t = mean of x_s over the sources s of t, and zero for a target without any.
 ///
 /// Shapes and parameters as of ``segmentSum(_:over:transposed:)``.
+@specialized(where Scalar == Float)
 public func segmentMean<Scalar>(
   _ x: NDTensor<Scalar>, over targets: CompressedRows,
   transposed: @escaping () -> CompressedRows
@@ -84,6 +86,7 @@ extension NDTensor {
 /// Shapes: x is [sources, width], w [entries] or [entries, heads], y [targets, width]. With heads,
 /// each of `heads` equal stretches of a row has weights of its own; traps when the width is no
 /// multiple of them.
+@specialized(where Scalar == Float)
 public func segmentSum<Scalar>(
   _ x: NDTensor<Scalar>, over targets: CompressedRows, weights: NDTensor<Scalar>,
   transposed: @escaping () -> CompressedRows
@@ -137,6 +140,7 @@ public func segmentSum<Scalar>(
 ///
 /// The gradient goes to the first source that has it. Shapes and parameters as of
 /// ``segmentSum(_:over:transposed:)``.
+@specialized(where Scalar == Float)
 public func segmentMax<Scalar>(
   _ x: NDTensor<Scalar>, over targets: CompressedRows,
   transposed: @escaping () -> CompressedRows
@@ -145,6 +149,7 @@ public func segmentMax<Scalar>(
 }
 
 /// The smallest, as ``segmentMax(_:over:transposed:)``.
+@specialized(where Scalar == Float)
 public func segmentMin<Scalar>(
   _ x: NDTensor<Scalar>, over targets: CompressedRows,
   transposed: @escaping () -> CompressedRows
