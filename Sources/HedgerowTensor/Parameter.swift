@@ -41,7 +41,7 @@ public final class NDParameter<Scalar: TensorScalar>: @unchecked Sendable {
     shape = value.shape
     distribution = .constant(0)
     zeroRow = nil
-    stored = value.detached
+    stored = value.detached.contiguous
   }
 
   /// Elements in all; 0 while an extent is open.
@@ -80,7 +80,7 @@ public final class NDParameter<Scalar: TensorScalar>: @unchecked Sendable {
       require(
         fits(newValue.shape), "a parameter of shape \(shape) cannot hold \(newValue.shape)")
       shape = newValue.shape
-      stored = newValue.detached
+      stored = newValue.detached.contiguous
       pendingStream = nil
     }
   }

@@ -12,6 +12,8 @@ let package = Package(
       name: "live", dependencies: [.product(name: "Hedgerow", package: "hedgerow")]),
     .executableTarget(
       name: "tensors", dependencies: [.product(name: "Hedgerow", package: "hedgerow")]),
+    .executableTarget(
+      name: "operations", dependencies: [.product(name: "Hedgerow", package: "hedgerow")]),
     .executableTarget(name: "parse"),
   ],
   swiftLanguageModes: [.v6]

@@ -173,6 +173,7 @@ public struct AffineSum<Scalar: TensorScalar>: Sendable {
     let z = isSumKept ? NDTensor<Scalar>(uninitialized: shape) : y
     let width = shape[1]
     let bias = biases.isEmpty ? nil : total(biases)
+    let offsets = bias?.storage.base
     let addends = self.addends
     let matrices = factors.map { (x: Matrix($0.x), weight: Matrix($0.weights[0]).transposed) }
     Compute.forEachPart(of: shape[0], size: rowsPerProduct) { rows in
@@ -208,9 +209,9 @@ public struct AffineSum<Scalar: TensorScalar>: Sendable {
           rows.lowerBound)
       }
       // `first` is even: a part begins at a multiple of `rowsPerProduct` rows.
-      if bias == nil && activation == .identity && mask == nil { return }
+      if offsets == nil && activation == .identity && mask == nil { return }
       activation.apply(
-        to: part, bias: bias?.storage.base, into: y.storage.base + first, mask, first: first,
+        to: part, bias: offsets, into: y.storage.base + first, mask, first: first,
         rows: rows.count, columns: width)
     }
     return (y, z)
