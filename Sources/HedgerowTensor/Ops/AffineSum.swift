@@ -174,6 +174,7 @@ public struct AffineSum<Scalar: TensorScalar>: Sendable {
     let width = shape[1]
     let bias = biases.isEmpty ? nil : total(biases)
     let offsets = bias?.storage.base
+    defer { withExtendedLifetime(bias) {} }
     let addends = self.addends
     let matrices = factors.map { (x: Matrix($0.x), weight: Matrix($0.weights[0]).transposed) }
     Compute.forEachPart(of: shape[0], size: rowsPerProduct) { rows in

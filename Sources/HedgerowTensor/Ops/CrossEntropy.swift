@@ -51,6 +51,7 @@ public func crossEntropy<Scalar>(
     let step = share == nil ? 1 : 0
     let dx = NDTensor<Scalar>(uninitialized: x.shape)
     let slopes = factors.storage.base
+    defer { withExtendedLifetime(factors) {} }
     labels.withUnsafeBufferPointer { labels in
       nonisolated(unsafe) let labels = labels.baseAddress
       Compute.forEachPart(of: rowCount, size: rowsPerPart) { rows in

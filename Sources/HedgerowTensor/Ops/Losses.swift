@@ -27,6 +27,7 @@ private func pairwise<Scalar>(
     let dx = isNeeded[0] ? NDTensor<Scalar>(uninitialized: u.shape) : nil
     let dt = isNeeded[1] ? NDTensor<Scalar>(uninitialized: u.shape) : nil
     let slopes = factors.storage.base
+    defer { withExtendedLifetime(factors) {} }
     forEachPart(of: u.count) { first, count in
       Scalar.layerKernels.lossBackward(
         function, dx.map { $0.storage.base + first }, dt.map { $0.storage.base + first },

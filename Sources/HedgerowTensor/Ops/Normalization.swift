@@ -104,6 +104,7 @@ public func batchNorm<Scalar>(
   let size = max(1, Compute.elementsPerPart / max(1, width))
   let (from, center) = (input.storage.base, mean.storage.base)
   let (scales, shifts) = (factors.storage.base, offsets.storage.base)
+  defer { withExtendedLifetime((factors, offsets)) {} }
   Compute.forEachPart(of: rowCount, size: size) { rows in
     let first = rows.lowerBound * width
     Scalar.layerKernels.scaleColumns(
