@@ -184,12 +184,16 @@ extension GoldenFile {
       }
     case "binary_cross_entropy":
       let weight = try arguments.tensor("weight")
-      loss = { binaryCrossEntropy($0[x]!, $0[t]!, weight: weight, reduction: reduction) }
+      loss = {
+        binaryCrossEntropy(
+          $0[x]!, $0[t]!, weight: $0["weight"] ?? weight, reduction: reduction)
+      }
     case "binary_cross_entropy_with_logits":
       let (weight, positive) = try (arguments.tensor("weight"), arguments.tensor("pos_weight"))
       loss = {
         binaryCrossEntropyWithLogits(
-          $0[x]!, $0[t]!, weight: weight, positiveWeight: positive, reduction: reduction)
+          $0[x]!, $0[t]!, weight: $0["weight"] ?? weight,
+          positiveWeight: $0["pos_weight"] ?? positive, reduction: reduction)
       }
     case "mse_loss": loss = { mseLoss($0[x]!, $0[t]!, reduction: reduction) }
     case "l1_loss": loss = { l1Loss($0[x]!, $0[t]!, reduction: reduction) }
@@ -228,7 +232,10 @@ extension GoldenFile {
       loss = { hingeEmbeddingLoss($0[x]!, target, margin: margin, reduction: reduction) }
     case "multilabel_soft_margin_loss":
       let (target, weight) = try (numbers(t), arguments.tensor("weight"))
-      loss = { multilabelSoftMarginLoss($0[x]!, target, weight: weight, reduction: reduction) }
+      loss = {
+        multilabelSoftMarginLoss(
+          $0[x]!, target, weight: $0["weight"] ?? weight, reduction: reduction)
+      }
     case "margin_ranking_loss":
       let (target, margin) = try (numbers(t), number("margin", 0))
       loss = { marginRankingLoss($0[x1]!, $0[x2]!, target, margin: margin, reduction: reduction) }

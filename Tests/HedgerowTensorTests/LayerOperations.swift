@@ -4,13 +4,13 @@ extension OperationTableTests {
   /// The rows of activations, losses and what layers are made of.
   static func layers<S: TensorScalar>(_: S.Type) -> [Operation<S>] {
     typealias Row = Operation<S>
-    func two(_ n: Int, _ m: Int) -> [[Int]] { [[n, m], [n, m]] }
-    func three(_ n: Int, _ m: Int) -> [[Int]] { [[n, m], [n, m], [n, m]] }
-    func halves(_ n: Int, _ m: Int) -> [[Int]] { [[n, 2 * m]] }
-    func channels(_ n: Int, _ m: Int) -> [[Int]] { [[n, m, 2], [m]] }
-    func affine(_ n: Int, _ m: Int) -> [[Int]] { [[n, m], [m], [m]] }
-    func linear(_ n: Int, _ m: Int) -> [[Int]] { [[n, m], [4, m], [4]] }
-    func attention(_ n: Int, _ m: Int) -> [[Int]] { [[2, n, 3], [2, m, 3], [2, m, 4]] }
+    let two = Shapes { [[$0, $1], [$0, $1]] }
+    let three = Shapes { [[$0, $1], [$0, $1], [$0, $1]] }
+    let halves = Shapes { [[$0, 2 * $1]] }
+    let channels = Shapes { [[$0, $1, 2], [$1]] }
+    let affine = Shapes { [[$0, $1], [$1], [$1]] }
+    let linear = Shapes { [[$0, $1], [4, $1], [4]] }
+    let attention = Shapes { [[2, $0, 3], [2, $1, 3], [2, $1, 4]] }
     func signs(_ n: Int, _ m: Int) -> NDTensor<S> {
       NDTensor((0..<n * m).map { $0 % 3 == 0 ? -1 : 1 }, shape: [n, m])
     }

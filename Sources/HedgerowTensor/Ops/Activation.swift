@@ -69,17 +69,18 @@ public enum Activation: Sendable, Equatable {
     if self == .identity { return x }
     let (function, p, q) = kernel(Scalar.self)
     let y = NDTensor<Scalar>(uninitialized: x.shape)
+    let (from, to) = (x.storage.base, y.storage.base)
     forEachPart(of: x.count) {
-      Scalar.layerKernels.activate(
-        function, y.storage.base + $0, x.storage.base + $0, p, q, $1)
+      Scalar.layerKernels.activate(function, to + $0, from + $0, p, q, $1)
     }
     if self == .relu { return y.recorded(from: x) { dy in reluPullback(dy, y: y, factor: 1) } }
     let input = x.detached
     return y.recorded(from: x) { dy in
       let dx = NDTensor<Scalar>(uninitialized: y.shape)
+      let from = dy.storage.base
       forEachPart(of: y.count) {
         Scalar.layerKernels.activateBackward(
-          function, dx.storage.base + $0, dy.storage.base + $0, input.storage.base + $0,
+          function, dx.storage.base + $0, from + $0, input.storage.base + $0,
           y.storage.base + $0, p, q, $1)
       }
       return dx
@@ -137,9 +138,10 @@ extension Activation {
   ) -> NDTensor<Scalar> {
     let (function, p, q) = kernel(Scalar.self)
     let dz = NDTensor<Scalar>(uninitialized: y.shape)
+    let from = dy.storage.base
     forEachPart(of: y.count) {
       Scalar.layerKernels.biasActivateBackward(
-        function, dz.storage.base + $0, dy.storage.base + $0, z.storage.base + $0,
+        function, dz.storage.base + $0, from + $0, z.storage.base + $0,
         y.storage.base + $0, p, q, mask?.kernelMask ?? hr_mask(), UInt64($0), $1)
     }
     return dz
@@ -151,9 +153,10 @@ func reluPullback<Scalar>(
   _ dy: NDTensor<Scalar>, y: NDTensor<Scalar>, factor: Scalar
 ) -> NDTensor<Scalar> {
   let dx = NDTensor<Scalar>(uninitialized: y.shape)
+  let from = dy.storage.base
   forEachPart(of: y.count) {
     Scalar.layerKernels.reluBackward(
-      dx.storage.base + $0, dy.storage.base + $0, y.storage.base + $0, factor, $1)
+      dx.storage.base + $0, from + $0, y.storage.base + $0, factor, $1)
   }
   return dx
 }

@@ -184,6 +184,8 @@ public struct AffineSum<Scalar: TensorScalar>: Sendable {
     let z = isSumKept ? NDTensor<Scalar>(uninitialized: shape) : y
     let width = shape[1]
     let bias = biases.isEmpty ? nil : total(biases)
+    let offsets = bias?.storage.base
+    defer { withExtendedLifetime(bias) {} }
     let addends = self.addends
     let readable = factors.map { (x: $0.x.readable, weight: $0.weight.readable) }
     defer { withExtendedLifetime(readable) {} }
@@ -223,9 +225,9 @@ public struct AffineSum<Scalar: TensorScalar>: Sendable {
           rows.lowerBound)
       }
       // `first` is even: a part begins at a multiple of `rowsPerProduct` rows.
-      if bias == nil && activation == .identity && mask == nil { return }
+      if offsets == nil && activation == .identity && mask == nil { return }
       activation.apply(
-        to: part, bias: bias?.storage.base, into: y.storage.base + first, mask, first: first,
+        to: part, bias: offsets, into: y.storage.base + first, mask, first: first,
         rows: rows.count, columns: width)
     }
     return (y, z)

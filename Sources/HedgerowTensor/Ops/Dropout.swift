@@ -32,9 +32,10 @@ struct DropoutMask<Scalar: TensorScalar> {
 
   func applied(to x: NDTensor<Scalar>) -> NDTensor<Scalar> {
     let y = NDTensor<Scalar>(uninitialized: x.shape)
+    let from = x.storage.base
     forEachPart(of: x.count) {
       Scalar.layerKernels.dropout(
-        y.storage.base + $0, x.storage.base + $0, factor, kernelMask.threshold, kernelMask.key,
+        y.storage.base + $0, from + $0, factor, kernelMask.threshold, kernelMask.key,
         UInt64($0), $1)
     }
     return y

@@ -22,23 +22,25 @@ public func layerNorm<Scalar>(
   )
   let y = NDTensor<Scalar>(uninitialized: x.shape)
   let (input, w) = (x.detached, weight?.detached)
+  let (from, factors, offsets) = (input.storage.base, w?.storage.base, bias?.storage.base)
   Compute.forEachPart(of: rowCount, size: max(1, Compute.elementsPerPart / max(1, columns))) {
     rows in
     let first = rows.lowerBound * columns
     Scalar.layerKernels.layerNorm(
       y.storage.base + first, means.storage.base + rows.lowerBound,
-      scales.storage.base + rows.lowerBound, input.storage.base + first, w?.storage.base,
-      bias?.storage.base, epsilon, rows.count, columns)
+      scales.storage.base + rows.lowerBound, from + first, factors, offsets, epsilon, rows.count,
+      columns)
   }
   let inputs = [x] + [weight, bias].compactMap { $0 }
   return y.recorded(from: inputs) { dy, _ in
     let dx = NDTensor<Scalar>(uninitialized: input.shape)
+    let slopes = dy.storage.base
     // The gradients of weight and bias, one behind the other.
     let sums = sumOverRowParts(of: rowCount, shape: [2, columns]) { rows, sums in
       let first = rows.lowerBound * columns
       Scalar.kernels.fill(sums, 0, 2 * columns)
       Scalar.layerKernels.layerNormBackward(
-        dx.storage.base + first, sums, sums + columns, dy.storage.base + first,
+        dx.storage.base + first, sums, sums + columns, slopes + first,
         input.storage.base + first, means.storage.base + rows.lowerBound,
         scales.storage.base + rows.lowerBound, w?.storage.base, rows.count, columns)
     }
@@ -54,10 +56,11 @@ func columnMoments<Scalar>(
   let (rowCount, width) = (x.shape[0], x.shape[1])
   let share = 1 / Scalar(max(1, rowCount))
   let mean = share * columnSums(x.detached)
+  let from = x.storage.base
   let squares = sumOverRowParts(of: rowCount, shape: [width]) { rows, sums in
     Scalar.kernels.fill(sums, 0, width)
     Scalar.layerKernels.columnSquares(
-      sums, x.storage.base + rows.lowerBound * width, mean.storage.base, rows.count, width)
+      sums, from + rows.lowerBound * width, mean.storage.base, rows.count, width)
   }
   return (mean, share * squares)
 }
@@ -99,19 +102,22 @@ public func batchNorm<Scalar>(
   let offsets = bias?.detached ?? .zeros([width])
   let y = NDTensor<Scalar>(uninitialized: x.shape)
   let size = max(1, Compute.elementsPerPart / max(1, width))
+  let (from, center) = (input.storage.base, mean.storage.base)
+  let (scales, shifts) = (factors.storage.base, offsets.storage.base)
+  defer { withExtendedLifetime((factors, offsets)) {} }
   Compute.forEachPart(of: rowCount, size: size) { rows in
     let first = rows.lowerBound * width
     Scalar.layerKernels.scaleColumns(
-      y.storage.base + first, input.storage.base + first, mean.storage.base,
-      factors.storage.base, offsets.storage.base, rows.count, width)
+      y.storage.base + first, from + first, center, scales, shifts, rows.count, width)
   }
   let inputs = [x] + [weight, bias].compactMap { $0 }
   let result = y.recorded(from: inputs) { dy, _ in
+    let slopes = dy.storage.base
     let along = sumOverRowParts(of: rowCount, shape: [width]) { rows, sums in
       let first = rows.lowerBound * width
       Scalar.kernels.fill(sums, 0, width)
       Scalar.layerKernels.columnProducts(
-        sums, dy.storage.base + first, input.storage.base + first, mean.storage.base, rows.count,
+        sums, slopes + first, input.storage.base + first, mean.storage.base, rows.count,
         width)
     }
     let total = columnSums(dy.detached)
@@ -123,7 +129,7 @@ public func batchNorm<Scalar>(
     Compute.forEachPart(of: rowCount, size: size) { rows in
       let first = rows.lowerBound * width
       Scalar.layerKernels.combineColumns(
-        dx.storage.base + first, dy.storage.base + first, input.storage.base + first,
+        dx.storage.base + first, slopes + first, input.storage.base + first,
         mean.storage.base, factors.storage.base, tilt.storage.base, shift.storage.base,
         rows.count, width)
     }
