@@ -37,7 +37,32 @@ package final class SharedEnvironment: Sendable {
     }
   }
 
+  /// A reader of LMDB takes the number of the last commit, and then that commit's roots from its
+  /// meta page. Two commits between these steps overwrite the page, so it gets the roots of a later
+  /// commit, maybe of one that is not announced yet, and its next transaction sees an earlier state
+  /// than this one. What began is what it says when no later commit had a meta page afterwards: so
+  /// this asks, and tries again when there was one.
   func begin(_ flags: Int32, _ path: String) throws -> OpaquePointer {
+    guard flags == MDB_RDONLY else { return try beginOnce(flags, path) }
+    var stalled = (state: -1, last: -1, count: 0)
+    while true {
+      let transaction = try beginOnce(flags, path)
+      let state = mdb_txn_id(transaction)
+      let last = lastState
+      if state == last { return transaction }
+      // A writer that was stopped or killed there may stay there for long.
+      if (state, last) == (stalled.state, stalled.last) {
+        if stalled.count == stallLimit { return transaction }
+        stalled.count += 1
+      } else {
+        stalled = (state, last, 0)
+      }
+      mdb_txn_abort(transaction)
+      sched_yield()
+    }
+  }
+
+  private func beginOnce(_ flags: Int32, _ path: String) throws -> OpaquePointer {
     var transaction: OpaquePointer?
     var status = mdb_txn_begin(environment, nil, UInt32(flags), &transaction)
     if status == MDB_READERS_FULL {
@@ -48,6 +73,13 @@ package final class SharedEnvironment: Sendable {
     if status == MDB_PANIC { isPoisoned.store(true, ordering: .relaxed) }
     guard status == 0, let transaction else { throw failure(status, "begin", path) }
     return transaction
+  }
+
+  /// The number of the newest commit that has a meta page.
+  private var lastState: Int {
+    var info = MDB_envinfo()
+    mdb_env_info(environment, &info)
+    return info.me_last_txnid
   }
 
   /// Named tables that this state has. LMDB keeps them as the entries of its unnamed table, where
@@ -75,6 +107,9 @@ package final class SharedEnvironment: Sendable {
     }
   }
 }
+
+/// How often a reader looks again while a commit has its meta page and is not announced.
+private let stallLimit = 1000
 
 /// LMDB's own numbers: 0 is the list of free pages, 1 the table of tables.
 let unnamedTable: MDB_dbi = 1
