@@ -92,7 +92,8 @@ class Recording {
   let randomness: RandomStream?
   /// Random choices so far.
   var streamCount: UInt64
-  var roundedCopies = RoundedCopies()
+  var bfloat16Copies = RoundedCopies<BFloat16>()
+  var float16Copies = RoundedCopies<Float16>()
 
   init(randomness: RandomStream?, streamCount: UInt64 = 0) {
     self.randomness = randomness
