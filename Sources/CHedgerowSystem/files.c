@@ -31,6 +31,10 @@ void hr_start_writeback(int fd, int64_t offset, int64_t byte_count) {
   sync_file_range(fd, offset, byte_count, SYNC_FILE_RANGE_WRITE);
 }
 
+void hr_release_range(int fd, int64_t offset, int64_t byte_count) {
+  fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, byte_count);
+}
+
 int64_t hr_free_space(const char *path) {
   struct statvfs fs;
   if (statvfs(path, &fs) != 0) return -1;

@@ -15,6 +15,9 @@ import HedgerowStore
 /// fails leaves the store as it was, or removes the one that it made. The result does not depend on
 /// the budget or on the number of threads.
 ///
+/// A run whose process was killed goes on when it is started again with the same options over the same
+/// files, and comes to the same result: see ``IngestReport/resumed``.
+///
 /// With ``IngestOptions/ExistingTypes/append`` types that the store has are added to: their nodes keep
 /// ids and values and come before the new ones; of their edges both indices are written anew.
 public enum Ingest {
@@ -41,10 +44,14 @@ public enum Ingest {
         options, into: path, budget: budget, pool: pool, progress: progress,
         isCancelled: isCancelled)
     }
+    // An empty store with a checkpoint is what a run left that was killed while it made it.
+    var isMade = isNew
     do {
       let faults = try Faults(options)
       let store = isNew ? try GraphStore.create(at: path) : try GraphStore.open(at: path)
-      let builder = try store.beginBuild(waiting: seconds)
+      let builder = try store.beginBuild(waiting: seconds, for: options.purpose)
+      let journal = try IngestJournal(builder, faults, every: options.checkpointSeconds)
+      if builder.isResumed, try store.version == 0 { isMade = true }
       do {
         func build() throws -> IngestReport {
           // Let go of before the commit, so that files which it replaces go at once.
@@ -57,7 +64,7 @@ public enum Ingest {
             options: options, scratch: builder.scratchDirectory, present: snapshot,
             budget: budget, pool: pool, faults: faults, progress: progress,
             isCancelled: isCancelled)
-          return try run.build(into: builder)
+          return try run.build(into: builder, journal)
         }
         var report = try faults.finishing(build)
         report.version = try builder.publish()
@@ -69,7 +76,7 @@ public enum Ingest {
         throw error
       }
     } catch {
-      if isNew { try? GraphStore.discard(at: path) }
+      if isMade { try? GraphStore.discard(at: path) }
       throw error
     }
   }

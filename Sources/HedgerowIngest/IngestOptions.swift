@@ -24,6 +24,8 @@ public struct IngestOptions: Sendable {
     var name: String?
     /// For a file that was made of another one: where it is kept which lines of that one its own are of.
     var lines: String?
+    /// What of the file is read; all of it unless given.
+    var stretch: FileStretch?
     /// A row without a key is none, and no fault.
     var skipsRowsWithoutKey = false
     /// Other files of the type may have columns that this one has not; they are null for its rows.
@@ -281,6 +283,9 @@ public struct IngestOptions: Sendable {
   public var existingTypes: ExistingTypes = .refuse
   /// How the nodes of a new store are numbered: `input` as files list them, others as ``Rebuild`` does.
   public var order: NodeOrder = .input
+
+  /// How far the reading of edges has come is kept so often, for a run that goes on after a kill.
+  var checkpointSeconds = 1.0
 
   public init() {}
 }

@@ -25,6 +25,8 @@ public struct IngestReport: Sendable {
   public var skipped: Int { leftOut.reduce(0) { $0 + $1.count } }
   /// What was wrong with the first bad lines of each file.
   public var messages: [String] { leftOut.flatMap(\.messages) }
+  /// What a run of the same options had done before it was killed, and this one did not do again.
+  public var resumed: [String] = []
   /// Columns of each type that is new or was added to.
   public var schema = GraphSchema()
   public var seconds = 0.0
@@ -32,7 +34,7 @@ public struct IngestReport: Sendable {
 }
 
 /// Lines of one file that were left out.
-public struct LeftOutLines: Sendable {
+public struct LeftOutLines: Codable, Sendable {
   /// Bad lines of a file whose messages are kept.
   public static let messageLimit = 20
 

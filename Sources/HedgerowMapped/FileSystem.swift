@@ -118,6 +118,11 @@ public enum FileSystem {
     try syncDirectory(parent(of: path))
   }
 
+  /// Gives the place of a range of an open file on the disk back, where the file system can.
+  package static func releaseSpace(_ range: Range<Int>, of fd: Int32) {
+    hr_release_range(fd, Int64(range.lowerBound), Int64(range.count))
+  }
+
   /// All bytes of a small file.
   public static func contents(of path: String) throws -> [UInt8] {
     let fd = open(path, O_RDONLY | O_CLOEXEC)

@@ -2,13 +2,16 @@ import CHedgerowSystem
 import Glibc
 import HedgerowCore
 
-/// A file without a name for intermediate data: appended to, then read at any place.
+/// A file for intermediate data: appended to, then read at any place.
 ///
 /// Pages are handed to the disk while the writing goes on, so that a control group with little
-/// memory never fills with dirty pages; when the file is let go, nothing stays behind.
+/// memory never fills with dirty pages. It has no name, and when it is let go, nothing stays behind;
+/// one with a name is there after a kill, for ``init(reopening:in:byteCount:bufferByteCount:)``.
 package final class ScratchFile: @unchecked Sendable {
   package private(set) var byteCount = 0
 
+  /// The file's name in its directory, when it has one.
+  package let name: String?
   private let descriptor: Int32
   private let directory: String
   private let buffer: UnsafeMutableRawBufferPointer
@@ -16,17 +19,45 @@ package final class ScratchFile: @unchecked Sendable {
   private var startedWriteback = 0
   private static let window = 8 << 20
 
-  /// - Parameter bufferByteCount: collected before it is written; the file's share of memory.
-  package init(in directory: String, bufferByteCount: Int = 1 << 20) throws {
-    self.directory = directory
-    let path = "\(directory)/scratch-\(getpid())-\(UInt64.random(in: 0...UInt64.max))"
-    descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+  /// - Parameters:
+  ///   - name: kept until the file is let go; a file of the name is replaced.
+  ///   - bufferByteCount: collected before it is written; the file's share of memory.
+  package convenience init(
+    in directory: String, named name: String? = nil, bufferByteCount: Int = 1 << 20
+  ) throws {
+    let file = name ?? "scratch-\(getpid())-\(UInt64.random(in: 0...UInt64.max))"
+    let path = "\(directory)/\(file)"
+    let descriptor = open(
+      path, O_RDWR | O_CREAT | O_CLOEXEC | (name == nil ? O_EXCL : O_TRUNC), 0o600)
     guard descriptor >= 0 else { throw FileSystem.failure("create", path) }
-    unlink(path)
+    if name == nil { unlink(path) }
+    self.init(descriptor, name, directory, bufferByteCount)
+  }
+
+  /// A file that a process left which was killed, as it was when it had so many bytes.
+  package convenience init(
+    reopening name: String, in directory: String, byteCount: Int, bufferByteCount: Int = 1 << 20
+  ) throws {
+    let path = "\(directory)/\(name)"
+    let descriptor = open(path, O_RDWR | O_CLOEXEC)
+    guard descriptor >= 0 else { throw FileSystem.failure("open", path) }
+    self.init(descriptor, name, directory, bufferByteCount)
+    guard try FileSystem.byteCount(of: path) >= byteCount,
+      ftruncate(descriptor, off_t(byteCount)) == 0
+    else { throw FileSystem.failure("go on with", path) }
+    self.byteCount = byteCount
+    startedWriteback = byteCount
+  }
+
+  private init(_ descriptor: Int32, _ name: String?, _ directory: String, _ bufferByteCount: Int) {
+    self.descriptor = descriptor
+    self.name = name
+    self.directory = directory
     buffer = .allocate(byteCount: bufferByteCount, alignment: 4096)
   }
 
   deinit {
+    if let name { unlink("\(directory)/\(name)") }
     close(descriptor)
     buffer.deallocate()
   }

@@ -31,7 +31,7 @@ extension GraphStore {
   func pinnedGenerations() throws -> [UInt64] { try generationLocks().filter(isPinned) }
 
   /// Removes what a build that never published left behind. Only for the holder of the writer lock.
-  func removeLeftovers(keeping state: StoreState) throws {
+  func removeLeftovers() throws {
     try FileSystem.removeTree("\(path)/\(StoreLayout.scratchDirectory)")
     try removeUnreferencedSegments()
   }
@@ -41,11 +41,12 @@ extension GraphStore {
   /// Only names that this store gives are touched.
   /// - Parameter ofBuilds: also files that were never published. Only for whoever holds the build lock:
   ///   what somebody is writing looks the same.
-  func removeUnreferencedSegments(ofBuilds: Bool = true) throws {
+  /// - Parameter kept: files of the build that goes on.
+  func removeUnreferencedSegments(ofBuilds: Bool = true, keeping kept: Set<String> = []) throws {
     // Whoever pins an older generation from here on sees that it is over.
     let state = try state()
     let pins = try pinnedGenerations()
-    let known = Set(state.manifest.map(\.fileName))
+    let known = kept.union(state.manifest.map(\.fileName))
     let names = try FileSystem.names(in: "\(path)/\(StoreLayout.segmentsDirectory)")
     // A file serves its own generation and those up to the next file of the same part.
     let parts = Dictionary(grouping: names.compactMap(Self.partAndGeneration), by: \.part)

@@ -127,12 +127,18 @@ public final class GraphStore: Sendable {
   /// - Parameter seconds: how long to wait for another writer.
   /// - Throws: `locked` when another writer is still at work then.
   public func beginBuild(waiting seconds: Double = 0) throws -> GenerationBuilder {
+    try beginBuild(waiting: seconds, for: nil)
+  }
+
+  /// The same, for a purpose: goes on from the checkpoint of a build for it whose process was killed.
+  package func beginBuild(waiting seconds: Double, for purpose: String?) throws -> GenerationBuilder
+  {
     try requireWritable()
     let locks = [
       try lock(StoreLayout.buildLock, waiting: seconds), try lockWriter(waiting: seconds),
     ]
     try fold(locks)
-    return try GenerationBuilder(store: self, locks: locks, base: state())
+    return try GenerationBuilder(store: self, locks: locks, base: state(), purpose: purpose)
   }
 
   /// The newest version as a value that never changes, however much is written afterwards.

@@ -56,6 +56,9 @@ extension Int64: IndexElement {}
 
 extension NDArray where Element: IndexElement {
   /// The places that the elements name of an axis, in row-major order; traps when there is none such.
+  @specialized(where Element == UInt32)
+  @specialized(where Element == Int32)
+  @specialized(where Element == Int64)
   func places(below extent: Int) -> [UInt32] {
     withUnsafeBufferPointer { elements in
       elements.map { element in

@@ -29,7 +29,7 @@ public final class NDParameter<Scalar: TensorScalar>: @unchecked Sendable {
   public init(_ value: NDTensor<Scalar>) {
     shape = value.shape
     distribution = .constant(0)
-    stored = value.detached
+    stored = value.detached.contiguous
   }
 
   public var count: Int { shape.reduce(1, *) }
@@ -49,7 +49,7 @@ public final class NDParameter<Scalar: TensorScalar>: @unchecked Sendable {
     set {
       require(
         newValue.shape == shape, "a parameter of shape \(shape) cannot hold \(newValue.shape)")
-      stored = newValue.detached
+      stored = newValue.detached.contiguous
     }
   }
 

@@ -2,7 +2,8 @@
 /// costs the memory of what it depends on and of its result, and twice the time.
 ///
 /// `body` must do the same both times, and what it is made of must not change in between. It draws the
-/// same random numbers. Outside of `valueWithGradients` this is `body()`.
+/// same random numbers. A tensor that leaves it in another way than as its result is a constant. Outside
+/// of `valueWithGradients` this is `body()`.
 /// ```swift
 /// for layer in layers { x = recomputed { [x] in layer(x) } }
 /// ```

@@ -155,6 +155,25 @@ struct GatedConv: MessagePassing {
     #expect(gated.description.contains("gate"))
   }
 
+  @Test func tensorsAreViewedAndDifferentiated() {
+    // README
+    let scores = Tensor.normal([6, 4], from: RandomStream(seed: 1))
+    let even = scores[stride(from: 0, to: 6, by: 2), 1...]  // rows 0, 2, 4 of columns 1 to 3
+    let positive = select(even .> 0, even, otherwise: Tensor(0))
+    let (best, places) = topK(positive.transposed(), 2)
+    print(best.shape, places.shape)  // [3, 2] [3, 2]
+    let sums = scatterSum(scores, to: NDArray<UInt32>([0, 2, 2, 0, 1, 2]), of: 3)
+    let weight = Parameter(Tensor.random([4, 3], seed: 2))
+    let (_, gradients) = checkingFinite {
+      valueWithGradients(at: [weight]) {
+        mean(recomputed { tanh(matmul(sums, weight.value)) })
+      }
+    }
+    // end
+    #expect(best.shape == [3, 2] && places.shape == [3, 2])
+    #expect(gradients[weight]?.shape == [4, 3])
+  }
+
   /// The snippets that use a store; returns the accuracy they measure.
   private func embedded(_ path: String) async throws -> Double {
     // README

@@ -40,10 +40,16 @@ import Testing
     }
   }
 
+  /// The shapes of an operation's inputs, for n rows of m columns.
+  struct Shapes {
+    var make: (_ n: Int, _ m: Int) -> [[Int]]
+    init(_ make: @escaping (Int, Int) -> [[Int]]) { self.make = make }
+    func callAsFunction(_ n: Int, _ m: Int) -> [[Int]] { make(n, m) }
+  }
+
   struct Operation<Scalar: TensorScalar> {
     var name: String
-    /// The inputs' shapes, for n rows of m columns.
-    var shapes: (_ n: Int, _ m: Int) -> [[Int]]
+    var shapes: Shapes
     var domain = Domain.all
     /// Whether it needs something to reduce.
     var needsElements = false
@@ -54,7 +60,7 @@ import Testing
     enum Domain { case all, positive, farFromZero }
 
     init(
-      _ name: String, _ shapes: @escaping (Int, Int) -> [[Int]] = { [[$0, $1]] },
+      _ name: String, _ shapes: Shapes = Shapes { [[$0, $1]] },
       in domain: Domain = .all, needsElements: Bool = false, isOrdered: Bool = false,
       _ function: @escaping ([NDTensor<Scalar>], Int, Int) -> NDTensor<Scalar>
     ) {
@@ -87,10 +93,10 @@ import Testing
   /// A row for every operation; a name is that of the function.
   static func table<S: TensorScalar>(_: S.Type) -> [Operation<S>] {
     typealias Row = Operation<S>
-    let two: (Int, Int) -> [[Int]] = { [[$0, $1], [$0, $1]] }
-    let column: (Int, Int) -> [[Int]] = { [[$0, $1], [$0, 1]] }
-    let row: (Int, Int) -> [[Int]] = { [[$1], [$0, $1]] }
-    let cube: (Int, Int) -> [[Int]] = { [[$0, $1, 3]] }
+    let two = Shapes { [[$0, $1], [$0, $1]] }
+    let column = Shapes { [[$0, $1], [$0, 1]] }
+    let row = Shapes { [[$1], [$0, $1]] }
+    let cube = Shapes { [[$0, $1, 3]] }
     /// Some rows, one of them twice; none where there are none.
     func some(_ n: Int) -> NDArray<UInt32> {
       NDArray(n == 0 ? [] : [0, UInt32(n - 1), UInt32(n / 2), 0])
@@ -148,12 +154,12 @@ import Testing
       Row("transposed", cube) { x, _, _ in x[0].transposed(by: [2, 0, 1]) },
       Row("transposed") { x, _, _ in x[0].transposed() },
       Row("swapped", cube) { x, _, _ in x[0].swapped(0, -1) },
-      Row("broadcast", { [[$0, 1, $1]] }) { x, n, m in x[0].broadcast(to: [2, n, 3, m]) },
+      Row("broadcast", Shapes { [[$0, 1, $1]] }) { x, n, m in x[0].broadcast(to: [2, n, 3, m]) },
       Row("sliced") { x, n, m in x[0].sliced(n / 2..<n, along: 0).sliced(0..<m / 2, along: 1) },
       Row("subscript", cube, needsElements: true) { x, n, m in
         x[0][stride(from: n - 1, through: 0, by: -2), 0..., 1] * x[0][0, 0..., 2]
       },
-      Row("squeezed", { [[$0, 1, $1]] }) { x, _, _ in x[0].squeezed(1) },
+      Row("squeezed", Shapes { [[$0, 1, $1]] }) { x, _, _ in x[0].squeezed(1) },
       Row("unsqueezed") { x, _, _ in x[0].unsqueezed(1) },
       Row("concatenated", column) { x, _, _ in concatenated(x[0], x[1], x[0]) },
       Row("concatenated", row) { x, _, _ in concatenated([x[1], x[0].unsqueezed(0)], along: 0) },
@@ -174,7 +180,7 @@ import Testing
       Row("mean", cube, needsElements: true) { x, _, _ in mean(x[0], along: [0, 1]) },
       Row("mean", needsElements: true) { x, _, _ in mean(x[0], along: 0) },
       Row("variance", cube) { x, n, m in variance(x[0], along: [-1], correction: 0) },
-      Row("variance", { [[$0 + 2, $1, 2]] }) { x, _, _ in
+      Row("variance", Shapes { [[$0 + 2, $1, 2]] }) { x, _, _ in
         variance(x[0], along: [0, 2], keeping: .one)
       },
       Row("logSumExp", cube) { x, _, _ in logSumExp(5 * x[0], along: [2, 1]) },
@@ -192,7 +198,7 @@ import Testing
       Row("cumulativeSum", cube) { x, _, _ in cumulativeSum(x[0], along: 1) },
       Row("cumulativeSum") { x, _, _ in cumulativeSum(x[0]) },
       Row("sorted", isOrdered: true) { x, _, _ in sorted(x[0], along: 0).values * x[0] },
-      Row("topK", { [[$0, $1 + 2]] }, isOrdered: true) { x, _, _ in topK(x[0], 2).values },
+      Row("topK", Shapes { [[$0, $1 + 2]] }, isOrdered: true) { x, _, _ in topK(x[0], 2).values },
       Row("softmax", cube) { x, _, _ in softmax(x[0], along: 1) },
       Row("logSoftmax", needsElements: true) { x, _, _ in logSoftmax(x[0], along: 0) },
       Row("rowsOfLengthOne", in: .farFromZero) { x, _, _ in rowsOfLengthOne(x[0]) },
@@ -203,21 +209,22 @@ import Testing
       },
     ]
     let products: [Row] = [
-      Row("matmul", { [[$0, $1], [$1, 4]] }) { x, _, _ in matmul(x[0], x[1]) },
+      Row("matmul", Shapes { [[$0, $1], [$1, 4]] }) { x, _, _ in matmul(x[0], x[1]) },
       Row("matmul", two) { x, _, _ in matmul(x[0].transposed(), x[1]) },
       Row("matmul", two) { x, _, _ in matmul(x[0], x[1].transposed()) },
-      Row("matmul", { [[2, 1, $0, $1], [3, $1, 2]] }) { x, _, _ in matmul(x[0], x[1]) },
-      Row("matmul", { [[3, $0, $1], [$1, 2]] }) { x, _, _ in matmul(x[0], x[1]) },
-      Row("matmul", { [[$1, $0], [3, $1, 2]] }) { x, _, _ in matmul(x[0].transposed(), x[1]) },
-      Row("evaluated", { [[$0, $1], [4, $1], [4], [$0, 4]] }) { x, _, _ in
+      Row("matmul", Shapes { [[2, 1, $0, $1], [3, $1, 2]] }) { x, _, _ in matmul(x[0], x[1]) },
+      Row("matmul", Shapes { [[3, $0, $1], [$1, 2]] }) { x, _, _ in matmul(x[0], x[1]) },
+      Row("matmul", Shapes { [[$1, $0], [3, $1, 2]] }) { x, _, _ in matmul(x[0].transposed(), x[1])
+      },
+      Row("evaluated", Shapes { [[$0, $1], [4, $1], [4], [$0, 4]] }) { x, _, _ in
         (AffineSum(x[0], weight: x[1], bias: x[2]) + AffineSum(x[3]))
           .evaluated(activation: .relu, dropout: 0.3)
       },
     ]
     let vectors: [Row] = [
-      Row("matmul", { [[$0], [$0, $1]] }) { x, _, _ in matmul(x[0], x[1]) },
-      Row("matmul", { [[$0, $1], [$1]] }) { x, _, _ in matmul(x[0], x[1]) },
-      Row("matmul", { n, _ in [[n], [n]] }) { x, _, _ in matmul(x[0], x[1]) },
+      Row("matmul", Shapes { [[$0], [$0, $1]] }) { x, _, _ in matmul(x[0], x[1]) },
+      Row("matmul", Shapes { [[$0, $1], [$1]] }) { x, _, _ in matmul(x[0], x[1]) },
+      Row("matmul", Shapes { n, _ in [[n], [n]] }) { x, _, _ in matmul(x[0], x[1]) },
     ]
     let indexing: [Row] = [
       Row("prefix") { x, n, _ in x[0].prefix(rows: n / 2) },
@@ -228,7 +235,7 @@ import Testing
       Row("picked", needsElements: true) { x, n, m in
         x[0].picked(NDArray((0..<3 * m).map { Int32($0 % n) }, shape: [3, m]), along: 0)
       },
-      Row("adding", { [[$0, $1], [$0 == 0 ? 0 : 4, $1]] }) { x, n, _ in
+      Row("adding", Shapes { [[$0, $1], [$0 == 0 ? 0 : 4, $1]] }) { x, n, _ in
         x[0].adding(x[1], at: some(n), along: 0)
       },
       Row("scatterSum", cube) { x, n, m in
@@ -248,7 +255,7 @@ import Testing
       Row("segmentMin", isOrdered: true) { x, n, _ in
         segmentMin(x[0], over: rows(n).targets) { rows(n).transposed }
       },
-      Row("segmentSum", { [[$0, $1], [rows($0).edges.count]] }) { x, n, _ in
+      Row("segmentSum", Shapes { [[$0, $1], [rows($0).edges.count]] }) { x, n, _ in
         segmentSum(x[0], over: rows(n).targets, weights: x[1]) { rows(n).transposed }
       },
       Row("segmentSum", cube) { x, n, _ in segmentSum(x[0], by: offsets(n)) },
@@ -256,7 +263,7 @@ import Testing
       Row("segmentMax", cube, isOrdered: true) { x, n, _ in segmentMax(x[0], by: offsets(n)) },
       Row("segmentMin", cube, isOrdered: true) { x, n, _ in segmentMin(x[0], by: offsets(n)) },
       Row("segmentSoftmax", cube) { x, n, _ in segmentSoftmax(x[0], by: offsets(n)) },
-      Row("repeated", { [[3, $0, $1]] }) { x, n, _ in repeated(x[0], by: offsets(n)) },
+      Row("repeated", Shapes { [[3, $0, $1]] }) { x, n, _ in repeated(x[0], by: offsets(n)) },
       Row("recomputed", two) { x, _, _ in
         let inner = x[0] * 2
         return recomputed { dropout(exp(inner) * x[1], rate: 0.3) } + inner

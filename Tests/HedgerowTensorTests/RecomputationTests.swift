@@ -94,7 +94,8 @@ import Testing
   /// What is found in the gradient of a sum of what `body` makes of w.
   func found(_ body: @escaping @Sendable (Tensor) -> Tensor) -> NonFinite? {
     let found = Found()
-    checkingFinite(orElse: { found.first = found.first ?? $0 }) {
+    let note: @Sendable (NonFinite) -> Void = { found.first = found.first ?? $0 }
+    checkingFinite(orElse: note) {
       _ = valueWithGradients(at: [w]) { sum(body(w.value)) }
     }
     return found.first

@@ -11,6 +11,8 @@ let package = Package(
     .executableTarget(
       name: "live", dependencies: [.product(name: "Hedgerow", package: "hedgerow")]),
     .executableTarget(
+      name: "operations", dependencies: [.product(name: "Hedgerow", package: "hedgerow")]),
+    .executableTarget(
       name: "products", dependencies: [.product(name: "Hedgerow", package: "hedgerow")]),
     .executableTarget(name: "parse"),
   ],

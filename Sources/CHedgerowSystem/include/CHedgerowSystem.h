@@ -41,6 +41,9 @@ size_t hr_will_need(const hr_window *windows, size_t window_count, unsigned posi
 /// Page faults of this process that waited for storage.
 int64_t hr_major_faults(void);
 
+/// Gives the place of a range of the file on the disk back, where the file system can; it reads as zeros.
+void hr_release_range(int fd, int64_t offset, int64_t byte_count);
+
 /// Bytes free for this user on the file system that holds `path`, or -1.
 int64_t hr_free_space(const char *path);
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 import Hedgerow
 import Synchronization
 
@@ -168,6 +169,20 @@ struct IngestCommand: AsyncParsableCommand {
   var append = false
   @Flag(
     help:
+      "Go on reading the one file as it grows, or standard input: a commit now and then, until Ctrl-C."
+  )
+  var follow = false
+  @Option(
+    help: ArgumentHelp(
+      "With --follow: the least time between two commits.", valueName: "seconds"))
+  var every = 1.0
+  @Option(
+    help: ArgumentHelp(
+      "With --follow: where to begin in the file, as the last commit of a run before said.",
+      valueName: "byte"))
+  var fromByte = 0
+  @Flag(
+    help:
       "Read everything once and say what would come of it, also how long it takes; change nothing.")
   var dryRun = false
   @Option(help: ArgumentHelp("Wait so long for another writer.", valueName: "seconds"))
@@ -231,7 +246,48 @@ struct IngestCommand: AsyncParsableCommand {
     return options
   }
 
+  func validate() throws {
+    guard every >= 0, fromByte >= 0 else {
+      throw ValidationError("--every and --from-byte are not negative")
+    }
+    guard follow || fromByte == 0 else { throw ValidationError("--from-byte goes with --follow") }
+    guard !follow || !dryRun else {
+      throw ValidationError("--dry-run reads once: leave out --follow")
+    }
+  }
+
+  /// Reads a growing file until Control-C, or standard input until its end.
+  private func runFollowing() throws {
+    let bars = IngestProgressBars()
+    let state = try Ingest.follow(
+      try options(), into: store, from: fromByte, every: every, budget: global.makeBudget(),
+      pool: global.makePool(), waiting: wait, progress: { bars.show($0) },
+      isCancelled: { Interruption.isRequested },
+      onRound: { round in
+        bars.finish()
+        if global.json {
+          print(round.json)
+        } else {
+          let edges = round.report.addedEdges.reduce(0) { $0 + $1.1 }
+          let nodes = round.report.addedNodes.reduce(0) { $0 + $1.1 }
+          print(
+            "version \(round.report.version): \(nodes.counting("node")) and "
+              + "\(edges.counting("edge")) more, \(round.report.skipped.counting("line")) left out; "
+              + "\(round.lineCount.counting("line")) up to byte \(round.byteCount)")
+        }
+        fflush(nil)
+      })
+    bars.finish()
+    if Interruption.isRequested {
+      throw HedgerowError(
+        .interrupted,
+        "stopped; what is before byte \(state.byteCount) is in the store: go on with --append "
+          + "--follow --from-byte \(state.byteCount)")
+    }
+  }
+
   func run() async throws {
+    if follow { return try runFollowing() }
     let bars = IngestProgressBars()
     if dryRun {
       let budget = global.makeBudget()
@@ -281,6 +337,9 @@ struct IngestCommand: AsyncParsableCommand {
   }
 
   private func printLines(_ report: IngestReport) {
+    if !report.resumed.isEmpty {
+      print("went on after a run that was stopped: \(report.resumed.joined(separator: ", ")) done")
+    }
     for (type, count) in report.nodes {
       let made = report.createdNodes[optional: type] ?? 0
       let added = report.addedNodes[type]
@@ -344,6 +403,15 @@ extension [LeftOutLines] {
   }
 }
 
+extension FollowRound {
+  var json: JSON {
+    .object([
+      .init(key: "bytes", value: .int(byteCount)), .init(key: "lines", value: .int(lineCount)),
+      .init(key: "report", value: report.json),
+    ])
+  }
+}
+
 extension IngestReport {
   var json: JSON {
     .object([
@@ -370,6 +438,7 @@ extension IngestReport {
       .init(key: "skipped", value: .int(skipped)),
       .init(key: "skipped_by_file", value: leftOut.json),
       .init(key: "messages", value: .array(messages.map { .string($0) })),
+      .init(key: "resumed", value: .array(resumed.map { .string($0) })),
       .init(key: "seconds", value: .double(seconds)),
       .init(key: "peak_resident_bytes", value: .int(peakResidentByteCount)),
     ])

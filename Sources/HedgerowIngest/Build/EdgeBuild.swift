@@ -31,8 +31,11 @@ struct EdgeBuild {
   let present: Snapshot?
   /// For sorting and look-ups.
   let memory: Int
+  let journal: IngestJournal
+  /// What scratch files of the type begin with.
+  let name: String
 
-  struct Counts {
+  struct Counts: Codable {
     /// Edges that are stored.
     var edges: Int
     /// Arcs of undirected edges that were there and came again.
@@ -50,17 +53,28 @@ struct EdgeBuild {
     // Undirected edges with columns are in three sorters, others in two.
     let share = (memory - lookupMemory) / (isUndirected && !layout.isPlain ? 3 : 2)
     let hasText = layout.codecs.contains { $0.kind.hasVariableLength }
-    let heap = hasText ? try TextHeap(scratch: scratch) : nil
-    func makeSorter() -> ExternalSorter {
-      ExternalSorter(layout.shape, memory: share, scratch: scratch, expected: table.rowCount)
+    let start = journal.reading(of: type)
+    let heap =
+      hasText
+      ? try TextHeap(scratch: scratch, named: "\(name)-texts", resuming: start?.heapByteCount) : nil
+    func makeSorter(_ order: String, _ runs: SortedRuns?) throws -> ExternalSorter {
+      let sorter = ExternalSorter(
+        layout.shape, memory: share, scratch: scratch, named: "\(name)-\(order)",
+        expected: table.rowCount)
+      if let runs { try sorter.resume(runs) }
+      return sorter
     }
-    let forward = makeSorter()
-    let backward = layout.isPlain || isUndirected ? makeSorter() : nil
+    let forward = try makeSorter("forward", start?.forward)
+    let backward =
+      layout.isPlain || isUndirected ? try makeSorter("backward", start?.backward) : nil
+    // The files of their runs stay until the type is done.
+    defer { withExtendedLifetime((forward, backward, heap)) {} }
     try EdgeReader(
       table, layout: layout, source: source, target: target, missing: missing,
       areMemberships: areMemberships, forward: forward,
-      backward: backward, heap: heap, lookupMemory: lookupMemory, runner: runner, faults: faults
-    ).run()
+      backward: backward, heap: heap, lookupMemory: lookupMemory, runner: runner, faults: faults,
+      journal: journal, type: type
+    ).run(from: start)
     try heap?.flush()
     if let present {
       let schema = present.schema.edge(type)

@@ -16,6 +16,8 @@ final class EdgeReader {
   private let forward: ExternalSorter
   private let backward: ExternalSorter?
   private let heap: TextHeap?
+  private let journal: IngestJournal
+  private let type: EdgeType
 
   // Ends whose dictionary is on disk: edges wait here until their keys are looked up together.
   private var queries: [KeyQueries?] = [nil, nil]
@@ -29,7 +31,8 @@ final class EdgeReader {
     _ table: InputTable, layout: EdgeLayout, source: NodeKeys, target: NodeKeys,
     missing: IngestOptions.MissingNodes, areMemberships: Bool, forward: ExternalSorter,
     backward: ExternalSorter?,
-    heap: TextHeap?, lookupMemory: Int, runner: PassRunner, faults: Faults
+    heap: TextHeap?, lookupMemory: Int, runner: PassRunner, faults: Faults,
+    journal: IngestJournal, type: EdgeType
   ) {
     self.table = table
     self.layout = layout
@@ -40,6 +43,8 @@ final class EdgeReader {
     self.heap = heap
     self.runner = runner
     self.faults = faults
+    self.journal = journal
+    self.type = type
     ends = [source, target]
     waitingLimit = lookupMemory / 3
     if !source.isResident { queries[0] = KeyQueries(source, memory: lookupMemory / 3) }
@@ -62,14 +67,20 @@ final class EdgeReader {
     var backward: UnsafeMutableRawBufferPointer?
   }
 
-  func run() throws {
-    for file in table.files.indices {
-      try runner.run(table.files[file], .read) { chunk in
+  /// - Parameter start: what an earlier run has read, and the sorters have.
+  func run(from start: EdgeReading?) throws {
+    for file in (start?.file ?? 0)..<table.files.count {
+      var place = start.map { $0.file == file ? $0.part : 0 } ?? 0
+      try runner.run(table.files[file], .read, skipping: place) { chunk in
         part(chunk, file: file)
       } consume: { chunk, part in
         defer {
           part.records.deallocate()
           part.backward?.deallocate()
+          place += 1
+        }
+        if !forward.fits(chunk.rowCount + waitingLines.count), journal.isDue {
+          try keep(file: file, part: place)
         }
         // Lines that were bad in the first pass have been counted.
         var lines = LineCounter(chunk)
@@ -84,7 +95,21 @@ final class EdgeReader {
         }
       }
     }
+    try keep(file: table.files.count, part: 0)
+  }
+
+  /// Puts all edges so far into sorted runs, where there are any, and says so.
+  private func keep(file: Int, part: Int) throws {
     try answer()
+    guard forward.hasRuns else { return }
+    try spill()
+    try heap?.flush()
+    guard let forward = try forward.checkpoint() else { return }
+    try journal.keep(
+      EdgeReading(
+        type: "\(type)", file: file, part: part, forward: forward,
+        backward: try backward?.checkpoint(), heap: heap?.name,
+        heapByteCount: heap?.byteCount ?? 0))
   }
 
   // MARK: Chunks
@@ -224,14 +249,17 @@ final class EdgeReader {
 
   // MARK: To the sorters
 
+  private func spill() throws {
+    guard let backward else { return try forward.spill() }
+    // Both are full at the same time: sort them side by side.
+    try inParallel(runner.pool, { try self.forward.spill() }, { try backward.spill() })
+  }
+
   private func append(
     _ records: UnsafeRawBufferPointer, _ turned: UnsafeRawBufferPointer?
   ) throws {
     let count = records.count / layout.recordByteCount
-    if let backward, !forward.fits(count) {
-      // Both are full at the same time: sort them side by side.
-      try inParallel(runner.pool, { try self.forward.spill() }, { try backward.spill() })
-    }
+    if !forward.fits(count) { try spill() }
     try forward.append(records)
     guard let backward else { return }
     if let turned { return try backward.append(turned) }

@@ -76,7 +76,20 @@ final class TextHeap {
   private let file: ScratchFile
   private var buffer = [UInt8](repeating: 0, count: 256)
 
-  init(scratch: String) throws { file = try ScratchFile(in: scratch) }
+  /// - Parameters:
+  ///   - name: of the file, to be there after a kill.
+  ///   - byteCount: how much of a file that was left is taken over.
+  init(scratch: String, named name: String? = nil, resuming byteCount: Int? = nil) throws {
+    file =
+      if let name, let byteCount {
+        try ScratchFile(reopening: name, in: scratch, byteCount: byteCount)
+      } else {
+        try ScratchFile(in: scratch, named: name)
+      }
+  }
+
+  var byteCount: Int { file.byteCount }
+  var name: String? { file.name }
 
   /// Adds a text and returns its place.
   func append(_ text: UnsafeRawBufferPointer) throws -> UInt64 {

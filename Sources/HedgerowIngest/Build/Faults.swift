@@ -83,6 +83,21 @@ final class Faults {
     try log?.truncate(to: mark.byteCount)
   }
 
+  /// What another process needs to go on after this one.
+  struct Record: Codable {
+    fileprivate var leftOut: [LeftOutLines] = []
+    fileprivate var log: FaultLog.Record?
+  }
+
+  func record() throws -> Record { Record(leftOut: leftOut, log: try log?.record()) }
+
+  /// Puts back what a process had that was killed.
+  func restore(_ record: Record) throws {
+    leftOut = record.leftOut
+    places = Dictionary(uniqueKeysWithValues: leftOut.enumerated().map { ($1.file, $0) })
+    if let log, let record = record.log { try log.restore(record) }
+  }
+
   /// Runs `body` and puts the file of all bad lines in its place, also when `body` fails.
   func finishing<Result>(_ body: () throws -> Result) throws -> Result {
     do {
@@ -111,8 +126,9 @@ private final class FaultLog {
         .usage, "is there already: name a new file for the bad lines, or remove it", at: path)
     }
     self.path = path
-    draft = "\(path).\(getpid()).partial"
-    descriptor = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
+    // No other process has this name: not even a later one of the same number, which may go on here.
+    draft = "\(path).\(getpid())-\(UInt32.random(in: 0...UInt32.max)).partial"
+    descriptor = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
     guard descriptor >= 0 else { throw FileSystem.failure("create", draft) }
   }
 
@@ -147,6 +163,37 @@ private final class FaultLog {
       lseek(descriptor, off_t(byteCount), SEEK_SET) >= 0
     else { throw FileSystem.failure("write", draft) }
     self.byteCount = byteCount
+  }
+
+  /// Where the lines are, and how many bytes of them.
+  struct Record: Codable {
+    var draft: String
+    var byteCount: Int
+  }
+
+  func record() throws -> Record {
+    try flush()
+    return Record(draft: draft, byteCount: byteCount)
+  }
+
+  /// Begins with the lines of a process that was killed, in place of those that are here.
+  func restore(_ record: Record) throws {
+    try truncate(to: 0)
+    let old = open(record.draft, O_RDONLY | O_CLOEXEC)
+    guard old >= 0 else { throw FileSystem.failure("go on with", record.draft) }
+    defer { close(old) }
+    var buffer = [UInt8](repeating: 0, count: 1 << 16)
+    while byteCount < record.byteCount {
+      let count = read(old, &buffer, min(buffer.count, record.byteCount - byteCount))
+      if count < 0 && errno == EINTR { continue }
+      guard count > 0 else { throw FileSystem.failure("go on with", record.draft) }
+      try buffer.withUnsafeBytes {
+        try FileSystem.write(
+          UnsafeRawBufferPointer(rebasing: $0[..<count]), to: descriptor, at: draft)
+      }
+      byteCount += count
+    }
+    unlink(record.draft)
   }
 
   func finish() throws {

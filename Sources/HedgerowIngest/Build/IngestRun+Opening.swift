@@ -128,12 +128,10 @@ extension IngestRun {
     let (local, name) = try localCopy(of: path, in: scratch)
     let layout = try TextLayout(
       detecting: local, called: file.name ?? name, role: role,
-      hints: TextLayoutHints(
-        delimiter: file.delimiter ?? options.delimiter, header: file.header ?? options.header,
-        names: file.columns ?? names, comment: file.comment ?? options.comment,
-        choice: file.choice))
+      hints: options.hints(for: file, names: names))
     return InputFile(
       name: file.name ?? name, path: local, layout: layout, lines: file.lines,
+      stretch: file.stretch,
       skipsRowsWithoutKey: file.skipsRowsWithoutKey, mayLackColumns: file.mayLackColumns)
   }
 
@@ -194,5 +192,14 @@ extension IngestRun {
     if featureRows[optional: type] != nil { return false }
     if isPresent(type), options.existingTypes == .refuse { return false }
     return (!hasFile(type) && !isPresent(type)) || options.missingNodes == .create
+  }
+}
+
+extension IngestOptions {
+  /// What is known of the layout of a file.
+  func hints(for file: FileLayout, names: [String]?) -> TextLayoutHints {
+    TextLayoutHints(
+      delimiter: file.delimiter ?? delimiter, header: file.header ?? header,
+      names: file.columns ?? names, comment: file.comment ?? comment, choice: file.choice)
   }
 }

@@ -101,23 +101,30 @@ struct IngestRun {
   }
 
   /// Both passes, into everything but the commit.
-  mutating func build(into builder: GenerationBuilder) throws -> IngestReport {
+  mutating func build(
+    into builder: GenerationBuilder, _ journal: IngestJournal
+  ) throws -> IngestReport {
     let keys = try scanAll()
+    try journal.restoreFaults()
     let keptShare = try budget.reserve(
       keys.reduce(0) { $0 + $1.1.residentByteCount }, for: "key dictionaries")
     defer { keptShare.release() }
 
     var report = IngestReport()
+    report.resumed = journal.resumed
     for type in options.nodeTypes where isWritten(type, keys[type]) {
       try checkFeatures(of: type)
-      try NodeBuild(
-        runner: runner, builder: builder, table: nodeTables[type], keys: keys[type],
-        features: features[optional: type] ?? [],
-        splits: options.splits.filter { $0.type == type }.map(\.column),
-        listSplits: Set(options.listSplits.filter { $0.type == type }.map(\.column)),
-        present: isPresent(type) ? present : nil, duplicates: duplicates[type],
-        memory: budget.available / 4, keyed: keyedRows[optional: type]
-      ).run()
+      if !journal.isDone(type) {
+        try NodeBuild(
+          runner: runner, builder: builder, table: nodeTables[type], keys: keys[type],
+          features: features[optional: type] ?? [],
+          splits: options.splits.filter { $0.type == type }.map(\.column),
+          listSplits: Set(options.listSplits.filter { $0.type == type }.map(\.column)),
+          present: isPresent(type) ? present : nil, duplicates: duplicates[type],
+          memory: budget.available / 4, keyed: keyedRows[optional: type]
+        ).run()
+        try journal.finish(type)
+      }
       report.duplicates += duplicates[type].count
       duplicates[type].release()
       report.nodes[type] = keys[type].count
@@ -126,7 +133,7 @@ struct IngestRun {
         report.createdNodes[type] = keys[type].createdCount
       }
     }
-    for file in setFiles {
+    for (index, file) in setFiles.enumerated() where !journal.isDone(setFile: index) {
       let memory = budget.available / 4
       let share = try budget.reserve(memory, for: "looking up members of sets")
       defer { share.release() }
@@ -134,22 +141,29 @@ struct IngestRun {
         runner: runner, builder: builder, faults: faults, file: file.file, keys: keys[file.type],
         present: isPresent(file.type) ? present : nil, memory: memory
       ).run()
+      try journal.finish(setFile: index)
     }
     // The writers of a type with columns hold some of each column.
     let memory = budget.available / 8 * 7
     let sortShare = try budget.reserve(memory, for: "sorting edges")
     defer { sortShare.release() }
-    for (type, table) in edgeTables {
-      let counts = try EdgeBuild(
-        runner: runner, builder: builder, faults: faults, type: type, table: table,
-        source: keys[type.source], target: keys[type.target], missing: missing(type),
-        areMemberships: areMemberships(type),
-        isUndirected: options.undirected.contains(type),
-        parallel: options.distinctTypes.contains(type) ? .fail : options.parallelEdges,
-        combinations: combinations(of: type, table),
-        present: isPresent(type) ? present : nil,
-        memory: memory
-      ).run()
+    for (index, (type, table)) in edgeTables.enumerated() {
+      var counts: EdgeBuild.Counts
+      if let done = journal.counts(of: type) {
+        counts = done
+      } else {
+        counts = try EdgeBuild(
+          runner: runner, builder: builder, faults: faults, type: type, table: table,
+          source: keys[type.source], target: keys[type.target], missing: missing(type),
+          areMemberships: areMemberships(type),
+          isUndirected: options.undirected.contains(type),
+          parallel: options.distinctTypes.contains(type) ? .fail : options.parallelEdges,
+          combinations: combinations(of: type, table),
+          present: isPresent(type) ? present : nil,
+          memory: memory, journal: journal, name: "edges-\(index)"
+        ).run()
+        try journal.finish(type, counts)
+      }
       report.edges[type] = counts.edges
       report.addedEdges[type] = counts.added
       if counts.presentEdges > 0 { report.presentEdges[type] = counts.presentEdges }

@@ -11,6 +11,7 @@ struct InputFile {
   var layout: TextLayout
   /// See ``IngestOptions/FileLayout``.
   var lines: String?
+  var stretch: FileStretch?
   var skipsRowsWithoutKey = false
   var mayLackColumns = false
 
@@ -158,14 +159,19 @@ struct PassRunner {
   }
 
   /// Calls `work` for each chunk, on any thread, and then `consume` for each, in order, on this one.
+  ///
+  /// - Parameter skipped: chunks at the beginning of the file that nothing is called for.
   func run<Result>(
-    _ file: InputFile, _ phase: IngestProgress.Phase, work: (TextChunk) -> Result,
-    consume: (TextChunk, Result) throws -> Void
+    _ file: InputFile, _ phase: IngestProgress.Phase, skipping skipped: Int = 0,
+    work: (TextChunk) -> Result, consume: (TextChunk, Result) throws -> Void
   ) throws {
-    let source = try ByteSource(path: file.path, called: file.name)
+    let source = try ByteSource(path: file.path, called: file.name, stretch: file.stretch)
+    let isBehindHeader = (file.stretch?.start ?? 0) > 0
     let feed = ChunkFeed(
       source: source, delimiter: file.layout.delimiter, comment: file.layout.comment,
-      skipByteCount: file.layout.skipByteCount, batchCount: batchCount)
+      firstLine: file.stretch?.firstLine ?? 1,
+      skipByteCount: isBehindHeader ? 0 : file.layout.skipByteCount, skipChunkCount: skipped,
+      batchCount: batchCount)
     defer { feed.stop() }
     while true {
       try checkCancelled()

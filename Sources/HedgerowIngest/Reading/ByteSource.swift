@@ -14,11 +14,18 @@ package final class ByteSource {
   package private(set) var filePosition = 0
 
   private let descriptor: Int32
+  /// Where it ends for its reader.
+  private var limit = Int.max
   private var decoder: (any Decoder)?
 
   /// - Parameter name: what messages call the file; its path unless given.
+  /// - Parameter stretch: what is read of a file that is not compressed.
   /// - Throws: `noInput` when there is no such file, `badData` for other compressions.
-  package init(path: String, called name: String? = nil) throws {
+  package convenience init(path: String, called name: String? = nil) throws {
+    try self.init(path: path, called: name, stretch: nil)
+  }
+
+  init(path: String, called name: String? = nil, stretch: FileStretch?) throws {
     let name = name ?? path
     self.name = name
     descriptor = open(path, O_RDONLY | O_CLOEXEC)
@@ -35,6 +42,16 @@ package final class ByteSource {
     posix_fadvise(descriptor, 0, 0, POSIX_FADV_SEQUENTIAL)
     // From here on, all properties have their values: `deinit` closes the file if this throws.
     try detectCompression()
+    guard let stretch else { return }
+    guard decoder == nil else {
+      throw HedgerowError(
+        .badData, "is compressed, and only plain text can be read as it grows", at: name)
+    }
+    limit = stretch.end
+    filePosition = stretch.start
+    guard lseek(descriptor, off_t(stretch.start), SEEK_SET) >= 0 else {
+      throw HedgerowError(.io, "cannot be read: \(String(cString: strerror(errno)))", at: name)
+    }
   }
 
   deinit { close(descriptor) }
@@ -78,7 +95,8 @@ package final class ByteSource {
   private func readFile(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
     var done = 0
     while done < buffer.count {
-      let count = Glibc.read(descriptor, buffer.baseAddress! + done, buffer.count - done)
+      let wanted = min(buffer.count - done, limit - filePosition - done)
+      let count = Glibc.read(descriptor, buffer.baseAddress! + done, wanted)
       if count < 0 && errno == EINTR { continue }
       guard count >= 0 else {
         throw HedgerowError(.io, "cannot be read: \(String(cString: strerror(errno)))", at: name)

@@ -12,7 +12,9 @@ package final class ChunkFeed: @unchecked Sendable {
   private let source: ByteSource
   private let delimiter: UInt8
   private let comment: UInt8
+  private let firstLine: Int
   private let skipByteCount: Int
+  private let skipChunkCount: Int
   private let batchByteCount: Int
   private let monitor = Monitor()
   private var thread: pthread_t?
@@ -27,15 +29,21 @@ package final class ChunkFeed: @unchecked Sendable {
 
   /// - Parameters:
   ///   - comment: begins lines that say nothing; 0 for none.
+  ///   - firstLine: the number of the line that the source begins with.
   ///   - skipByteCount: bytes at the start (a mark, a header) that hold no rows.
+  ///   - skipChunkCount: chunks that were read by an earlier run; a file has the same ones every time.
   ///   - batchCount: chunks that are worked on at a time.
   package init(
-    source: ByteSource, delimiter: UInt8, comment: UInt8 = 0, skipByteCount: Int, batchCount: Int
+    source: ByteSource, delimiter: UInt8, comment: UInt8 = 0, firstLine: Int = 1,
+    skipByteCount: Int,
+    skipChunkCount: Int = 0, batchCount: Int
   ) {
     self.source = source
     self.delimiter = delimiter
     self.comment = comment
+    self.firstLine = firstLine
     self.skipByteCount = skipByteCount
+    self.skipChunkCount = skipChunkCount
     batchByteCount = batchCount * Self.chunkByteCount
     thread = Thread.start { self.readAll() }
   }
@@ -114,6 +122,7 @@ package final class ChunkFeed: @unchecked Sendable {
     var line = try skipStart()
     var carry: [UInt8] = []
     var hasEnded = false
+    var skipped = 0
     while !hasEnded || !carry.isEmpty {
       guard let chunk = takeChunk() else { return }
       if chunk.capacity < carry.count + 1 { chunk.grow(to: 2 * carry.count) }
@@ -153,13 +162,18 @@ package final class ChunkFeed: @unchecked Sendable {
       chunk.firstLine = line
       chunk.filePosition = source.filePosition
       line += hr_count_byte(chunk.bytes, cut, UInt8(ascii: "\n"))
-      publish(chunk)
+      if skipped < skipChunkCount {
+        skipped += 1
+        if chunk.capacity == Self.chunkByteCount { monitor.withLock { free.append(chunk) } }
+      } else {
+        publish(chunk)
+      }
     }
   }
 
   /// Steps over what comes before the rows and returns the line they begin on.
   private func skipStart() throws -> Int {
-    var line = 1
+    var line = firstLine
     var left = skipByteCount
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
     defer { buffer.deallocate() }

@@ -36,6 +36,7 @@ package struct TextLayout {
   package var made: [Made] = []
   /// The mark and the header.
   package var skipByteCount: Int
+  package var hasHeader: Bool
   /// The place of a node's key; of the source's and the target's.
   package var keyColumns: [Int]
   /// Whether each key column of the first lines holds integers only.
@@ -89,7 +90,6 @@ extension TextLayout {
     let rows = sample.rows(delimiter: choice, limit: Self.sampleRowCount + 1)
     delimiter = choice
 
-    let hasHeader: Bool
     switch hints.header {
     case .present: hasHeader = true
     case .absent: hasHeader = false

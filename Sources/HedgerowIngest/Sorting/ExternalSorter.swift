@@ -45,20 +45,28 @@ package final class ExternalSorter {
 
   private let memory: Int
   private let scratch: String
+  /// What the files of runs are called, when they are to be there after a kill.
+  private let name: String?
   private let capacity: Int
   private var records: UnsafeMutableRawPointer
   private var spare: UnsafeMutableRawPointer
   private var buffered = 0
   private var file: ScratchFile?
   private var runs: [SortedRun] = []
+  /// The file before its runs were merged; a checkpoint may name it.
+  private var mergedFile: ScratchFile?
 
   /// - Parameters:
   ///   - memory: bytes for buffers, at least 1 MiB.
+  ///   - name: of the file with the runs, for one that may go on after a kill: see ``checkpoint``.
   ///   - expected: records that will come, when known: no more memory than they need is taken.
-  package init(_ shape: Shape, memory: Int, scratch: String, expected: Int = .max) {
+  package init(
+    _ shape: Shape, memory: Int, scratch: String, named name: String? = nil, expected: Int = .max
+  ) {
     self.shape = shape
     self.memory = max(memory, 1 << 20)
     self.scratch = scratch
+    self.name = name
     let limit = self.memory / 2 / shape.width
     capacity = max(1, min(limit, expected))
     records = Self.allocate(capacity * shape.width)
@@ -86,6 +94,9 @@ package final class ExternalSorter {
 
   /// Whether the next `count` records still fit without a run being written.
   package func fits(_ count: Int) -> Bool { buffered + count <= capacity }
+
+  /// Whether some records are in runs already.
+  package var hasRuns: Bool { file != nil }
 
   /// Appends whole records.
   package func append(_ bytes: UnsafeRawBufferPointer) throws {
@@ -124,7 +135,7 @@ package final class ExternalSorter {
   /// Sorts what is buffered and writes it as a run.
   package func spill() throws {
     guard buffered > 0 else { return }
-    let file = try self.file ?? ScratchFile(in: scratch, bufferByteCount: 1 << 16)
+    let file = try self.file ?? ScratchFile(in: scratch, named: name, bufferByteCount: 1 << 16)
     self.file = file
     let start = file.byteCount
     try file.append(
@@ -145,7 +156,9 @@ package final class ExternalSorter {
     release()
     // Enough for each run to be read in stretches that a disk likes.
     let fanIn = max(2, min(64, memory / (128 << 10)))
+    let unmerged = file!
     while runs.count > fanIn { try mergeGroups(of: fanIn) }
+    if file !== unmerged, name != nil { mergedFile = unmerged }
     try file!.flush()
     return try SortedRecords(shape, runs: runs, in: file!, count: count, memory: memory)
   }
@@ -154,7 +167,8 @@ package final class ExternalSorter {
   private func mergeGroups(of fanIn: Int) throws {
     let old = file!
     try old.flush()
-    let new = try ScratchFile(in: scratch, bufferByteCount: 1 << 16)
+    let new = try ScratchFile(
+      in: scratch, named: name.map { "\($0)-\(runs.count)" }, bufferByteCount: 1 << 16)
     var merged: [SortedRun] = []
     var first = 0
     while first < runs.count {
@@ -172,9 +186,39 @@ package final class ExternalSorter {
 }
 
 /// Where a sorted run is in its file.
-struct SortedRun {
+struct SortedRun: Codable {
   var offset: Int
   var byteCount: Int
+}
+
+// MARK: - After a kill
+
+/// Sorted runs in a named file, from which a sorter or its result can be had again.
+package struct SortedRuns: Codable {
+  package var file: String
+  var byteCount: Int
+  var runs: [SortedRun]
+  package var count: Int
+}
+
+extension ExternalSorter {
+  /// What has been appended, all of it in runs; call ``spill()`` first. `nil` without any run.
+  package func checkpoint() throws -> SortedRuns? {
+    guard let file, let name = file.name else { return nil }
+    require(buffered == 0, "\(buffered) records are in no run")
+    try file.flush()
+    return SortedRuns(file: name, byteCount: file.byteCount, runs: runs, count: count)
+  }
+
+  /// Takes over what another sorter of the same shape and name had at its checkpoint.
+  package func resume(_ checkpoint: SortedRuns) throws {
+    require(count == 0, "a sorter goes on before anything else is appended")
+    file = try ScratchFile(
+      reopening: checkpoint.file, in: scratch, byteCount: checkpoint.byteCount,
+      bufferByteCount: 1 << 16)
+    runs = checkpoint.runs
+    count = checkpoint.count
+  }
 }
 
 /// Sorted records, read a block at a time from memory or by merging runs.

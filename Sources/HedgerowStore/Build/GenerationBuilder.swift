@@ -15,9 +15,13 @@ public final class GenerationBuilder: Sendable {
   let base: StoreState
   /// The generation that will be published.
   public let generation: UInt64
-  /// A directory for scratch files, emptied when a build begins and when it ends.
+  /// A directory for scratch files, emptied when a build begins anew and when it ends.
   public let scratchDirectory: String
   let rangeBits: Int
+  /// What the build is for, when it may go on after its process was killed.
+  let purpose: String?
+  /// Where it goes on from.
+  let resumed: BuildCheckpoint?
 
   struct Pending {
     var catalog: Catalog
@@ -45,8 +49,12 @@ public final class GenerationBuilder: Sendable {
   }
   let pending: Mutex<Pending>
 
-  init(store: GraphStore, locks: [FileLock], base: StoreState) throws {
+  init(
+    store: GraphStore, locks: [FileLock], base: StoreState, purpose: String? = nil
+  ) throws {
     try base.record.requireWritable(at: store.path)
+    self.purpose = purpose
+    resumed = purpose.flatMap { Self.findCheckpoint($0, in: store, base: base) }
     self.store = store
     self.base = base
     generation = base.record.generation + 1
@@ -56,8 +64,12 @@ public final class GenerationBuilder: Sendable {
       Pending(
         catalog: base.catalog, nextNodeType: base.record.nextNodeType,
         nextEdgeType: base.record.nextEdgeType, locks: locks))
-    try store.removeLeftovers(keeping: base)
-    try FileSystem.makeDirectory(scratchDirectory)
+    if let resumed {
+      try adopt(resumed)
+    } else {
+      try store.removeLeftovers()
+      try FileSystem.makeDirectory(scratchDirectory)
+    }
   }
 
   deinit { abandon() }

@@ -81,7 +81,7 @@ public struct StoreRepair {
     }
     let files = try fileNames()
     if damaged.isEmpty && counts.isEmpty {
-      try store.removeLeftovers(keeping: state)
+      try store.removeLeftovers()
     } else {
       let builder = try GenerationBuilder(store: store, locks: locks, base: state)
       do {

@@ -40,9 +40,10 @@ private func rowwise<Scalar>(
 ) -> NDTensor<Scalar> {
   let y = NDTensor<Scalar>(uninitialized: x.shape)
   guard x.count > 0, let width = x.shape.last else { return y }
+  let (from, to) = (x.storage.base, y.storage.base)
   Compute.forEachPart(of: x.count / width, size: rowsPerPart) { rows in
     let first = rows.lowerBound * width
-    kernel(y.storage.base + first, x.storage.base + first, rows.count, width)
+    kernel(to + first, from + first, rows.count, width)
   }
   return y
 }
@@ -55,10 +56,10 @@ private func rowwise<Scalar>(
 ) -> NDTensor<Scalar> {
   let dx = NDTensor<Scalar>(uninitialized: y.shape)
   guard y.count > 0, let width = y.shape.last else { return dx }
+  let from = dy.storage.base
   Compute.forEachPart(of: y.count / width, size: rowsPerPart) { rows in
     let first = rows.lowerBound * width
-    kernel(
-      dx.storage.base + first, dy.storage.base + first, y.storage.base + first, rows.count, width)
+    kernel(dx.storage.base + first, from + first, y.storage.base + first, rows.count, width)
   }
   return dx
 }

@@ -12,16 +12,18 @@ private func apply<Scalar>(
   operation: StaticString = #function
 ) -> NDTensor<Scalar> {
   let y = NDTensor<Scalar>(uninitialized: x.shape)
+  let (from, to) = (x.storage.base, y.storage.base)
   forEachPart(of: x.count) {
-    Scalar.kernels.unary(function, y.storage.base + $0, x.storage.base + $0, parameter, $1)
+    Scalar.kernels.unary(function, to + $0, from + $0, parameter, $1)
   }
   let input = x.detached
   return y.recorded(from: x, operation: operation) { dy in
     let dx = NDTensor<Scalar>(uninitialized: y.shape)
+    let from = dy.storage.base
     forEachPart(of: y.count) {
       Scalar.kernels.unaryBackward(
-        function, dx.storage.base + $0, dy.storage.base + $0, input.storage.base + $0,
-        y.storage.base + $0, parameter, $1)
+        function, dx.storage.base + $0, from + $0, input.storage.base + $0, y.storage.base + $0,
+        parameter, $1)
     }
     return dx
   }

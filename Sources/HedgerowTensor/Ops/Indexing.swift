@@ -6,6 +6,8 @@ import HedgerowCore
 
 extension NDTensor {
   /// Row `rows[i...]` as row i..., for each index of `rows`: shape [rows..., width...].
+  @specialized(where Scalar == Float, Index == UInt32)
+  @specialized(where Scalar == Float, Index == Int32)
   public func gathered<Index: IndexElement>(rows: NDArray<Index>) -> NDTensor {
     require(!shape.isEmpty, "a single number has no rows")
     return gathered(rows: rows.places(below: rowCount))
@@ -14,6 +16,8 @@ extension NDTensor {
 
   /// The elements at some places of an axis, in any order and repeated: the axis becomes those of
   /// `places`. Those of one place are added up in the gradient, in rising order.
+  @specialized(where Scalar == Float, Index == UInt32)
+  @specialized(where Scalar == Float, Index == Int32)
   public func gathered<Index: IndexElement>(
     _ places: NDArray<Index>, along axis: Int
   ) -> NDTensor {
@@ -31,6 +35,8 @@ extension NDTensor {
   /// those of the index: y[i, j] = x[i, places[i, j]] along the last of two.
   ///
   /// Traps unless `places` has as many axes, and along the others their extents.
+  @specialized(where Scalar == Float, Index == UInt32)
+  @specialized(where Scalar == Float, Index == Int32)
   public func picked<Index: IndexElement>(_ places: NDArray<Index>, along axis: Int) -> NDTensor {
     let axis = checked(axis: axis)
     require(
@@ -55,12 +61,15 @@ extension NDTensor {
   }
 
   /// The rows whose element of a mask is true, in their order.
+  @specialized(where Scalar == Float)
   public func gathered(where mask: Mask) -> NDTensor {
     require(mask.shape == [rowCount], "a mask of shape \(mask.shape) for rows of shape \(shape)")
     return gathered(rows: mask.places)
   }
 
   /// With `values` added at some places of an axis; those of one place in rising order.
+  @specialized(where Scalar == Float, Index == UInt32)
+  @specialized(where Scalar == Float, Index == Int32)
   public func adding<Index: IndexElement>(
     _ values: NDTensor, at places: NDArray<Index>, along axis: Int
   ) -> NDTensor {
@@ -74,6 +83,7 @@ extension NDTensor {
 /// The axis becomes one of extent `count`. Sums are in rising order of i, for any number of threads.
 /// The gradient of x_i is that of y_p.
 @specialized(where Scalar == Float, Index == UInt32)
+@specialized(where Scalar == Float, Index == Int32)
 public func scatterSum<Scalar, Index: IndexElement>(
   _ x: NDTensor<Scalar>, to places: NDArray<Index>, of count: Int, along axis: Int = 0
 ) -> NDTensor<Scalar> {
@@ -114,6 +124,7 @@ extension CompressedRows {
 
 /// Tensors of one shape along a new axis, which becomes axis `axis`; a negative one counts from the end
 /// of the new shape.
+@specialized(where Scalar == Float)
 public func stacked<Scalar>(_ parts: [NDTensor<Scalar>], along axis: Int = 0) -> NDTensor<Scalar> {
   guard let first = parts.first else { fatalError("nothing to stack") }
   let place = axis < 0 ? axis + first.shape.count + 1 : axis
@@ -122,6 +133,7 @@ public func stacked<Scalar>(_ parts: [NDTensor<Scalar>], along axis: Int = 0) ->
 
 extension NDTensor {
   /// Stretches of an axis, one behind the other; traps when they do not fill it.
+  @specialized(where Scalar == Float)
   public func split(_ extents: [Int], along axis: Int) -> [NDTensor] {
     let axis = checked(axis: axis)
     require(
@@ -135,6 +147,7 @@ extension NDTensor {
   }
 
   /// Stretches of `extent` places of an axis, the last one what is left.
+  @specialized(where Scalar == Float)
   public func split(every extent: Int, along axis: Int) -> [NDTensor] {
     let whole = shape[checked(axis: axis)]
     require(extent > 0, "stretches of \(extent) places")
