@@ -55,6 +55,8 @@ public struct NodeNetwork: Module {
     public var inputDropout = 0.0
     /// How `sage` aggregates.
     public var aggregation = Aggregation.mean
+    /// What factors of matrix products are rounded to, on the way there and back.
+    public var precision = Precision.float32
     /// Heads of `gat`, in each layer but the last, which has one; they divide the hidden width.
     public var heads = 8
 
@@ -192,9 +194,11 @@ public struct NodeNetwork: Module {
   ) -> Tensor {
     require(
       blocks.count == layers.count, "\(blocks.count) blocks for \(layers.count) layers")
-    var x = input(features, nodes: nodes)
-    for index in layers.indices { x = apply(layer: index, x, blocks[index]) }
-    return x[target]
+    return withPrecision(options.precision) {
+      var x = input(features, nodes: nodes)
+      for index in layers.indices { x = apply(layer: index, x, blocks[index]) }
+      return x[target]
+    }
   }
 
   /// What goes into the first layer: features, and embedded rows of the types that have none.

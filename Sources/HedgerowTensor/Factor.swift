@@ -1,69 +1,77 @@
 import CHedgerowKernels
 import HedgerowCore
 
-/// A factor of matrix products, in the precision that they read it in.
-///
-/// Products of an ``exact(_:)`` factor are BLAS's; either both factors are exact or neither is.
+/// A factor of matrix products, in the precision that they read it in; both factors of one have the same.
 enum Factor<Scalar: TensorScalar>: Sendable {
+  /// For BLAS.
   case exact(NDTensor<Scalar>)
   /// Numbers of float32 that products round to bfloat16 when they pack them.
   case rounding(NDTensor<Scalar>)
-  case rounded(NDArray<BFloat16>)
+  case bfloat16(NDArray<BFloat16>)
+  case float16(NDArray<Float16>)
 
   /// What a product reads once.
   init(_ x: NDTensor<Scalar>, _ precision: Precision) {
-    self = precision == .bfloat16 && Scalar.self == Float.self ? .rounding(x) : .exact(x)
-  }
-
-  /// What a product reads, and its pullback keeps. Parameters are there anyway; of another tensor a
-  /// recording keeps one rounded copy, for all products that it is a factor of.
-  init(kept x: NDTensor<Scalar>, _ precision: Precision) {
-    self.init(x.detached, precision)
-    guard case .rounding(let floats as Tensor) = self, let recording = Recording.ofThread,
-      x.origin?.isOfLeaf != true
-    else { return }
-    self = .rounded(recording.roundedCopies.copy(of: floats))
-  }
-
-  /// The same numbers, for products on this processor.
-  var readable: Factor {
-    if case .exact = self { return self }
-    if Precision.usesInstruction { return self }
-    let halves: NDArray<BFloat16>
-    switch self {
-    case .rounded(let x): halves = x
-    case .rounding(let x as Tensor): halves = NDArray(x)
-    default: preconditionFailure("only numbers of float32 are rounded")
+    switch (precision, x) {
+    case (.bfloat16, is Tensor): self = .rounding(x)
+    case (.float16, let x as Tensor): self = .float16(NDArray(x))
+    default: self = .exact(x)
     }
-    return .exact(Self.widened(halves))
+  }
+
+  /// What a product reads, and its pullback keeps. A recording keeps one rounded copy of a tensor, for all
+  /// products that it is a factor of; parameters, which are there anyway, are rounded to bfloat16 anew.
+  init(kept x: NDTensor<Scalar>, _ precision: Precision) {
+    let isOfLeaf = x.origin?.isOfLeaf == true
+    switch (precision, x.detached, Recording.ofThread) {
+    case (.bfloat16, let x as Tensor, let recording?) where !isOfLeaf:
+      self = .bfloat16(recording.bfloat16Copies.copy(of: x))
+    case (.float16, let x as Tensor, let recording?):
+      self = .float16(recording.float16Copies.copy(of: x))
+    default: self.init(x.detached, precision)
+    }
+  }
+
+  /// The same numbers, as products are made of them on this processor.
+  var readable: Factor {
+    switch self {
+    case .exact: self
+    case .rounding(let x as Tensor) where !Precision.usesInstruction:
+      .exact(Self.widened(NDArray<BFloat16>(x)))
+    case .bfloat16(let x) where !Precision.usesInstruction: .exact(Self.widened(x))
+    case .rounding, .bfloat16: self
+    case .float16(let x): .exact(Self.widened(x))
+    }
   }
 
   /// The tensor, or what is left of it after it was rounded.
   var tensor: NDTensor<Scalar> {
     switch self {
     case .exact(let x), .rounding(let x): x
-    case .rounded(let x): Self.widened(x)
+    case .bfloat16(let x): Self.widened(x)
+    case .float16(let x): Self.widened(x)
     }
   }
 
-  var swapped: Factor {
+  /// Each matrix transposed.
+  var transposed: Factor {
     switch self {
     case .exact(let x): .exact(x.swapped(-1, -2))
     case .rounding(let x): .rounding(x.swapped(-1, -2))
-    case .rounded(let x):
-      .rounded(
-        x.transposed(by: x.shape.indices.dropLast(2) + [x.shape.count - 1, x.shape.count - 2]))
+    case .bfloat16(let x): .bfloat16(x.swapped(-1, -2))
+    case .float16(let x): .float16(x.swapped(-1, -2))
     }
   }
 
   var shape: [Int] {
     switch self {
     case .exact(let x), .rounding(let x): x.shape
-    case .rounded(let x): x.shape
+    case .bfloat16(let x): x.shape
+    case .float16(let x): x.shape
     }
   }
 
-  private static func widened(_ x: NDArray<BFloat16>) -> NDTensor<Scalar> {
+  private static func widened<Half: HalfElement>(_ x: NDArray<Half>) -> NDTensor<Scalar> {
     guard let result = Tensor(x) as? NDTensor<Scalar> else {
       preconditionFailure("only numbers of float32 are rounded")
     }
@@ -72,20 +80,20 @@ enum Factor<Scalar: TensorScalar>: Sendable {
 }
 
 /// The rounded copies that pullbacks of one recording keep: one of a tensor, as long as somebody keeps it.
-struct RoundedCopies {
+struct RoundedCopies<Half: HalfElement> {
   private struct Copy {
     weak var source: Storage<Float>?
-    weak var halves: Storage<BFloat16>?
+    weak var halves: Storage<Half>?
   }
   private var copies: [ObjectIdentifier: Copy] = [:]
 
-  mutating func copy(of x: Tensor) -> NDArray<BFloat16> {
+  mutating func copy(of x: Tensor) -> NDArray<Half> {
     let key = ObjectIdentifier(x.storage)
     // Another storage may have come where one was.
     if let copy = copies[key], copy.source === x.storage, let halves = copy.halves {
       return NDArray(sharing: halves, shape: x.shape)
     }
-    let halves = NDArray<BFloat16>(x)
+    let halves = NDArray<Half>(x)
     copies[key] = Copy(source: x.storage, halves: halves.storage)
     return halves
   }
@@ -111,6 +119,13 @@ struct RightFactor<Scalar: TensorScalar> {
       hr_gemm_bf16_pack(bits, factor, k, n, $0.lowerBound, $0.upperBound)
     }
     self.panels = panels
+  }
+
+  /// Rows of the left factor that are multiplied at once. Parts of a product in bfloat16 cost no packing, so
+  /// that few rows are spread, too.
+  func rowsPerProduct(of rowCount: Int) -> Int {
+    if panels == nil { return HedgerowTensor.rowsPerProduct }
+    return min(HedgerowTensor.rowsPerProduct, max(64, (rowCount / 8 + 15) / 16 * 16))
   }
 }
 

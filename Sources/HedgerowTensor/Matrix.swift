@@ -103,7 +103,8 @@ struct MatrixBatch<Scalar: TensorScalar> {
     switch factor {
     case .exact(let x): self.init(x.array, .exact, shape)
     case .rounding(let x): self.init(x.array, .rounding, shape)
-    case .rounded(let x): self.init(x, .rounded, shape)
+    case .bfloat16(let x): self.init(x, .rounded, shape)
+    case .float16: preconditionFailure("products are made of readable factors")
     }
   }
 

@@ -59,6 +59,13 @@ extension NDArray {
     return transposed(by: [1, 0])
   }
 
+  /// Two axes change places; negative ones count from the end.
+  public func swapped(_ a: Int, _ b: Int) -> NDArray {
+    var axes = Array(shape.indices)
+    axes.swapAt(checked(axis: a), checked(axis: b))
+    return transposed(by: axes)
+  }
+
   /// The same elements repeated up to `shape`, as arithmetic would; they take no memory.
   public func broadcast(to shape: [Int]) -> NDArray {
     if shape == self.shape { return self }

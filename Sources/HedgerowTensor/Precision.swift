@@ -1,12 +1,15 @@
 import CHedgerowKernels
 
 /// What factors of matrix products are rounded to.
-public enum Precision: String, CaseIterable, Sendable {
+public enum Precision: String, CaseIterable, Codable, Sendable {
   /// Not at all.
   case float32
   /// To 8 bits of fraction. Products of such numbers are exact in float32, which they are summed in;
   /// processors with the instruction for it multiply twice as many of them in the same time.
   case bfloat16
+  /// To 11 bits of fraction, within 6e-8 and 65504: gradients are mostly smaller, so that losses are
+  /// scaled (`LossScaler`). Saves memory as ``bfloat16`` does, and no time: products are made in float32.
+  case float16
 
   @TaskLocal static var current = Precision.float32
 
@@ -19,9 +22,9 @@ public enum Precision: String, CaseIterable, Sendable {
 /// them.
 ///
 /// Everything else - parameters, results, sums, what optimizers do - stays float32, and so do products of
-/// `NDTensor<Double>`. What gradients need of a factor is kept rounded, in half of the memory, unless it is
-/// a parameter. It holds for products that begin in `body`, on its thread or in its task; the way back from
-/// them has the precision that they had. Results are the same bits for any number of threads.
+/// `NDTensor<Double>`. What gradients need of a factor is kept rounded, in half of the memory. It holds for
+/// products that begin in `body`, on its thread or in its task; the way back from them has the precision
+/// that they had. Results are the same bits for any number of threads.
 /// ```swift
 /// let (loss, gradients) = withPrecision(.bfloat16) {
 ///   valueWithGradients(at: model) { crossEntropy(model(x), labels) }

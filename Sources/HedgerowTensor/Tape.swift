@@ -103,7 +103,8 @@ class Recording {
   var streamCount: UInt64
   /// Whether what runs has run before.
   var isRepetition = false
-  var roundedCopies = RoundedCopies()
+  var bfloat16Copies = RoundedCopies<BFloat16>()
+  var float16Copies = RoundedCopies<Float16>()
 
   init(randomness: RandomStream?, streamCount: UInt64 = 0) {
     self.randomness = randomness

@@ -68,6 +68,7 @@ extension TrainingOptions {
     network.layerCount = layerCount
     network.dropout = dropout
     network.inputDropout = inputDropout
+    network.precision = precision ?? .float32
     return network
   }
 }

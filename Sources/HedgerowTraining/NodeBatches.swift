@@ -169,12 +169,14 @@ final class WholeNodes: Sendable {
     let inputs = model.inputColumns
     let data = WholeGraph.byteCount(graph, types: types, relations: relations, inputs: inputs)
     let nodeCount = types.reduce(0) { $0 + graph.count(of: $1) }
-    // Each layer's sums, results and their gradients; the inputs again when dropout changes them.
+    // Each layer's sums, results and their gradients; the inputs again when dropout changes them,
+    // and once more in half of the bytes when products keep them rounded.
     let options = specification.options
     let width = options.hiddenWidth * (options.layerCount - 1) + specification.classes.count
     let perInput = options.inputDropout > 0 ? data : 0
+    let rounded = options.precision == .bfloat16 ? data / 2 : 0
     share = try resources.budget.reserve(
-      data + perInput + nodeCount * 4 * 6 * width,
+      data + perInput + rounded + nodeCount * 4 * 6 * width,
       for: "training on the whole graph (leave out --full-batch to train from samples)")
     var whole = try WholeGraph(
       graph, types: types, relations: relations, inputs: inputs,

@@ -69,6 +69,7 @@ public struct NodeClassificationTrainer: Sendable {
       ("--input-scaling", a.inputScaling != b.inputScaling),
       ("--input-dropout", a.inputDropout != b.inputDropout),
       ("--weight-decay", a.weightDecay != b.weightDecay), ("--inputs", a.inputs != b.inputs),
+      ("--precision", a.precision != b.precision),
       ("--no-reverse", a.usesReverseRelations != b.usesReverseRelations),
       ("--seed", a.seed != b.seed), ("--where", a.filter != b.filter),
     ]

@@ -1,5 +1,6 @@
 public import HedgerowCore
 public import HedgerowGNN
+public import HedgerowTensor
 
 /// How to train a classifier of nodes.
 public struct TrainingOptions: Codable, Hashable, Sendable {
@@ -42,6 +43,9 @@ public struct TrainingOptions: Codable, Hashable, Sendable {
   public var inputs: PerNode<[String]>?
   /// Whether every relation is also used backwards.
   public var usesReverseRelations = true
+  /// What factors of matrix products are rounded to, in training and afterwards; `nil`, as in models of
+  /// older versions, is ``Precision/float32``. Not ``Precision/float16``, which would need scaled losses.
+  public var precision: Precision?
   public var seed: UInt64 = 0
   /// Takes those nodes of the training set only for which this holds, as ``Filter/init(_:)`` reads it.
   public var filter: String?
@@ -65,6 +69,6 @@ public struct TrainingOptions: Codable, Hashable, Sendable {
     (1...64).contains(layerCount) && (1...65536).contains(hiddenWidth)
       && (0..<1).contains(dropout) && (0..<1).contains(inputDropout)
       && (model != .gat || hiddenWidth.isMultiple(of: network.heads))
-      && fanouts.allSatisfy { $0 >= -1 }
+      && fanouts.allSatisfy { $0 >= -1 } && precision != .float16
   }
 }

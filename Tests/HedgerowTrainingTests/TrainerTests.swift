@@ -96,6 +96,28 @@ func train(
     #expect(try await train(store, options).report.loss.bitPattern != report.loss.bitPattern)
   }
 
+  @Test(arguments: [TrainingOptions.Mode.sampled, .fullBatch])
+  func trainingInBFloat16IsNearThatInFloat32AndTheSameForAnyThreads(
+    mode: TrainingOptions.Mode
+  ) async throws {
+    let directory = TemporaryDirectory()
+    let store = try BlockStore().make(at: directory("s"), seed: printedSeed())
+    var options = quickOptions(epochs: 30)
+    options.mode = mode
+    let exact = try await train(store, options)
+    options.precision = .bfloat16
+    let rounded = try await train(store, options)
+    let (a, b) = (
+      try exact.model.network.state.encoded(), try rounded.model.network.state.encoded()
+    )
+    #expect(a != b)
+    let alone = try await train(store, options, threads: 1)
+    #expect(try alone.model.network.state.encoded() == b)
+    let difference =
+      exact.report.metrics[1].metrics.accuracy - rounded.report.metrics[1].metrics.accuracy
+    #expect(abs(difference) < 0.1, "accuracies differ by \(difference)")
+  }
+
   @Test func trainingStopsWithoutProgressAndKeepsTheBestEpoch() async throws {
     let directory = TemporaryDirectory()
     let store = try BlockStore().make(at: directory("s"), seed: printedSeed())

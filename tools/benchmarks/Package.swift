@@ -16,6 +16,8 @@ let package = Package(
       name: "tensors", dependencies: [.product(name: "Hedgerow", package: "hedgerow")]),
     .executableTarget(
       name: "graph", dependencies: [.product(name: "Hedgerow", package: "hedgerow")]),
+    .executableTarget(
+      name: "products", dependencies: [.product(name: "Hedgerow", package: "hedgerow")]),
     .executableTarget(name: "parse"),
   ],
   swiftLanguageModes: [.v6]

@@ -49,6 +49,12 @@ struct TrainCommand: AsyncParsableCommand {
   var inputScaling: TrainingOptions.InputScaling?
   @Option(help: ArgumentHelp("Rate of dropout of the inputs.", valueName: "rate"))
   var inputDropout: Double?
+  @Option(
+    help: ArgumentHelp(
+      "What factors of matrix products are rounded to: float32, or bfloat16, in which processors with "
+        + "the instruction multiply faster.", valueName: "type"),
+    transform: Precision.parse)
+  var precision: Precision?
   @Option(help: ArgumentHelp("L2 penalty.", valueName: "rate"))
   var weightDecay: Float?
   @Option(
@@ -157,6 +163,7 @@ struct TrainCommand: AsyncParsableCommand {
     set(\.inputDropout, inputDropout)
     set(\.inputScaling, inputScaling)
     set(\.weightDecay, weightDecay)
+    if let precision { options.precision = precision == .float32 ? nil : precision }
     set(\.patience, patience)
     set(\.seed, global.givenSeed)
     if let filter = filter.text { options.filter = filter }
@@ -238,6 +245,15 @@ extension NodeNetwork.Architecture {
       throw ValidationError("unknown model '\(text)': there are \(names)")
     }
     return architecture
+  }
+}
+
+extension Precision {
+  @Sendable static func parse(_ text: String) throws -> Self {
+    guard let precision = Self(rawValue: text), precision != .float16 else {
+      throw ValidationError("unknown precision '\(text)': there are float32 and bfloat16")
+    }
+    return precision
   }
 }
 

@@ -32,8 +32,8 @@ public func matmul<Scalar>(
   return batchedProduct(x, w).recorded(from: [a, b]) { dy, isNeeded in
     let dy = Factor(dy, precision)
     return [
-      isNeeded[0] ? batchedProduct(dy, w.swapped).summed(to: x.shape) : nil,
-      isNeeded[1] ? batchedProduct(x.swapped, dy).summed(to: w.shape) : nil,
+      isNeeded[0] ? batchedProduct(dy, w.transposed).summed(to: x.shape) : nil,
+      isNeeded[1] ? batchedProduct(x.transposed, dy).summed(to: w.shape) : nil,
     ]
   }
 }
@@ -76,7 +76,7 @@ func product<Scalar>(
   let b = RightFactor(isTransposed ? Matrix(w).transposed : Matrix(w))
   let width = b.matrix.columnCount
   let y = NDTensor<Scalar>(uninitialized: [a.rowCount, width])
-  Compute.forEachPart(of: a.rowCount, size: rowsPerProduct) { rows in
+  Compute.forEachPart(of: a.rowCount, size: b.rowsPerProduct(of: a.rowCount)) { rows in
     multiply(a.rows(rows), b, into: y.storage.base + rows.lowerBound * width, isAdded: false)
   }
   return y
