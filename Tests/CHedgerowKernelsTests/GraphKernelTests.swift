@@ -13,7 +13,7 @@ import Testing
   @Test func meansOfARangeOfRowsLeaveTheOthersAlone() {
     let x: [Float] = [1, 2, 3, 4, 5, 6]  // [3, 2]
     var out = [Float](repeating: -1, count: 8)
-    hr_segment_sum_f32(&out, x, [0, 1, 3, 3, 6], [2, 0, 1, 0, 0, 2], true, 1, 4, 2)
+    hr_segment_sum_f32(&out, x, [0, 1, 3, 3, 6], [2, 0, 1, 0, 0, 2], true, false, 1, 4, 2)
     #expect(isClose(out))
   }
 

@@ -201,8 +201,11 @@ import Testing
       }
       // Evaluation takes the running ones and leaves them.
       let y = norm(Tensor([[1, 2, 3]]))
-      isClose(
-        y, (0..<3).map { (Double($0) + 1 - means[$0]) / (variances[$0] + 1e-5).squareRoot() })
+      let expected = (0..<3).map { column in
+        let deviation: Double = (variances[column] + 1e-5).squareRoot()
+        return (Double(column + 1) - means[column]) / deviation
+      }
+      isClose(y, expected)
       let other = BatchNorm(3, options: options).initialized(seed: 9)
       try other.load(ModelState(decoding: norm.state.encoded()))
       #expect(other(Tensor([[1, 2, 3]])) == y)
