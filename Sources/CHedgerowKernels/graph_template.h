@@ -99,6 +99,26 @@ HR_CLONES void NAME(hr_segment_sum)(T *restrict out, const T *restrict x,
   }
 }
 
+static inline __attribute__((always_inline)) void NAME(share_columns)(
+    T *restrict row, const T *restrict dy, const uint32_t *restrict targets,
+    const uint32_t *restrict offsets, size_t first, size_t stop, size_t last, size_t width,
+    size_t columns) {
+  NAME(lanes) sums[STRETCH / LANES];
+  UNROLLED for (size_t k = 0; k < columns / LANES; k++) sums[k] = (NAME(lanes)){0};
+  for (size_t e = first; e < stop; e++) {
+    if (e + AHEAD < last) {
+      NAME(prefetch_row)(dy + targets[e + AHEAD] * width, columns);
+      __builtin_prefetch(offsets + targets[e + AHEAD]);
+    }
+    const size_t t = targets[e];
+    const T share = (T)1 / (T)(offsets[t + 1] - offsets[t]);
+    UNROLLED for (size_t k = 0; k < columns / LANES; k++)
+      sums[k] += share * NAME(load)(dy + t * width + k * LANES);
+  }
+  UNROLLED for (size_t k = 0; k < columns / LANES; k++)
+    NAME(store)(row + k * LANES, sums[k], false);
+}
+
 HR_CLONES void NAME(hr_segment_mean_backward)(T *restrict dx, const T *restrict dy,
                                               const uint32_t *restrict transposed_offsets,
                                               const uint32_t *restrict targets,
@@ -107,21 +127,22 @@ HR_CLONES void NAME(hr_segment_mean_backward)(T *restrict dx, const T *restrict 
   const size_t last = transposed_offsets[end];
   for (size_t s = begin; s < end; s++) {
     T *restrict row = dx + s * width;
-    size_t e = transposed_offsets[s];
-    const size_t stop = transposed_offsets[s + 1];
-    if (e == stop) {
-      memset(row, 0, width * sizeof(T));
-      continue;
-    }
-    for (size_t first = e; e < stop; e++) {
-      if (e + AHEAD < last) NAME(prefetch_row)(dy + targets[e + AHEAD] * width, width);
+    const size_t first = transposed_offsets[s], stop = transposed_offsets[s + 1];
+    size_t c = 0;
+#define SHARE(columns)                                                                           \
+  for (; c + (columns) <= width; c += (columns))                                                 \
+    NAME(share_columns)(row + c, dy + c, targets, offsets, first, stop, last, width, columns)
+    SHARE(STRETCH);
+    SHARE(STRETCH / 4);
+    SHARE(LANES);
+#undef SHARE
+    if (c == width) continue;
+    // Less than a register.
+    for (size_t k = c; k < width; k++) row[k] = 0;
+    for (size_t e = first; e < stop; e++) {
       const size_t t = targets[e];
       const T share = (T)1 / (T)(offsets[t + 1] - offsets[t]);
-      const T *a = dy + t * width;
-      if (e == first)
-        for (size_t c = 0; c < width; c++) row[c] = share * a[c];
-      else
-        for (size_t c = 0; c < width; c++) row[c] += share * a[c];
+      for (size_t k = c; k < width; k++) row[k] += share * dy[t * width + k];
     }
   }
 }

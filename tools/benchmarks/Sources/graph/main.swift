@@ -48,11 +48,11 @@ func pad(_ text: String, _ width: Int) -> String {
   text + String(repeating: " ", count: max(0, width - text.count))
 }
 func fixed(_ value: Double, _ digits: Int) -> String {
-  var power = 1.0
-  for _ in 0..<digits { power *= 10 }
-  let scaled = Int((value * power).rounded())
-  let fraction = String(scaled % Int(power))
-  return "\(scaled / Int(power))."
+  let power = (0..<digits).reduce(1) { power, _ in 10 * power }
+  let scaled = Int((value * Double(power)).rounded())
+  if digits == 0 { return "\(scaled)" }
+  let fraction = String(scaled % power)
+  return "\(scaled / power)."
     + String(repeating: "0", count: digits - fraction.count) + fraction
 }
 
