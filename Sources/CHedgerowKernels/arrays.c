@@ -2,25 +2,11 @@
 #include <math.h>
 #include <string.h>
 #include "dispatch.h"
+#include "pairs.h"
 #include "stream.h"
 
-// The steps are constants in each loop, so that it vectorizes.
-#define LOOP(value, A, B)                                             \
-  for (size_t r = 0; r < rows; r++, out += n, a += a_row, b += b_row) \
-    for (size_t i = 0; i < n; i++) {                                  \
-      const ELEMENT u = a[A], v = b[B];                               \
-      out[i] = (value);                                               \
-    }
-#define EACH(value)         \
-  if (a_step && b_step) {   \
-    LOOP(value, i, i)       \
-  } else if (a_step) {      \
-    LOOP(value, i, 0)       \
-  } else if (b_step) {      \
-    LOOP(value, 0, i)       \
-  } else {                  \
-    LOOP(value, 0, 0)       \
-  }                         \
+#define EACH(value)            \
+  HR_EACH_PAIR(ELEMENT, value) \
   break
 #define COMPARE(S)                                                                            \
   HR_CLONES void hr_compare_##S(hr_comparison comparison, bool *out, const ELEMENT *a,        \
@@ -57,7 +43,6 @@ COMPARE(f32)
 COMPARE(f64)
 #undef ELEMENT
 #undef EACH
-#undef LOOP
 
 #define T float
 #define NAME(name) name##_f32

@@ -1,4 +1,5 @@
 #include "elementwise.h"
+#include "pairs.h"
 #include "vector_math.h"
 
 #define T float

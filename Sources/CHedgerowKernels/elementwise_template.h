@@ -77,23 +77,8 @@ HR_CLONES void NAME(hr_unary_backward)(hr_unary function, T *dx, const T *dy, co
 HR_CLONES void NAME(hr_binary)(hr_binary function, T *out, const T *a, ptrdiff_t a_row,
                                size_t a_step, const T *b, ptrdiff_t b_row, size_t b_step,
                                size_t rows, size_t n) {
-  // The steps are constants in each loop, so that it vectorizes.
-#define LOOP(value, A, B)                                                         \
-  for (size_t r = 0; r < rows; r++, out += n, a += a_row, b += b_row)             \
-    for (size_t i = 0; i < n; i++) {                                              \
-      T u = a[A], v = b[B];                                                       \
-      out[i] = (value);                                                           \
-    }
-#define EACH(value)                                  \
-  if (a_step && b_step) {                            \
-    LOOP(value, i, i)                                \
-  } else if (a_step) {                               \
-    LOOP(value, i, 0)                                \
-  } else if (b_step) {                               \
-    LOOP(value, 0, i)                                \
-  } else {                                           \
-    LOOP(value, 0, 0)                                \
-  }                                                  \
+#define EACH(value)      \
+  HR_EACH_PAIR(T, value) \
   break
   switch (function) {
     case hr_plus: EACH(u + v);
@@ -105,7 +90,6 @@ HR_CLONES void NAME(hr_binary)(hr_binary function, T *out, const T *a, ptrdiff_t
     case hr_raised: EACH(FUNCTION(pow)(u, v));
   }
 #undef EACH
-#undef LOOP
 }
 
 HR_CLONES void NAME(hr_chosen)(hr_binary function, T *out, const T *dy, const T *a, const T *b,
