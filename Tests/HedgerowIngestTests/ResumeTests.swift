@@ -149,11 +149,10 @@ import Testing
     try JSONEncoder().encode(checkpoint).write(to: URL(fileURLWithPath: file))
   }
 
-  @Test func anotherRunBeginsAnew() throws {
-    let input = try Input(seed: printedSeed())
-    let work = input.work
-    let original = work.storePath
-    let image = work.storePath
+  /// A copy of a new store at the moment when the first edges are written in order.
+  private func imageWhileWriting(_ input: Input) throws -> String {
+    let original = input.work.storePath
+    let image = input.work.storePath
     let isTaken = Atomic(false)
     _ = try Ingest.run(
       input.options, into: original, budget: MemoryBudget(total: input.memory),
@@ -162,6 +161,13 @@ import Testing
       guard progress.phase == .write, !isTaken.exchange(true, ordering: .relaxed) else { return }
       try? FileManager.default.copyItem(atPath: original, toPath: image)
     }
+    return image
+  }
+
+  @Test func anotherRunBeginsAnew() throws {
+    let input = try Input(seed: printedSeed())
+    let work = input.work
+    let image = try imageWhileWriting(input)
     func run(_ path: String, _ options: IngestOptions) throws -> IngestReport {
       try Ingest.run(
         options, into: path, budget: MemoryBudget(total: input.memory),
@@ -201,23 +207,14 @@ import Testing
 
   @Test func aRunThatGoesOnAndFailsLeavesNothing() throws {
     let input = try Input(seed: printedSeed())
-    let work = input.work
-    let original = work.storePath
-    let image = work.storePath
-    let isTaken = Atomic(false)
-    _ = try Ingest.run(
-      input.options, into: original, budget: MemoryBudget(total: input.memory),
-      pool: ThreadPool(threadCount: 2)
-    ) { progress in
-      guard progress.phase == .write, !isTaken.exchange(true, ordering: .relaxed) else { return }
-      try? FileManager.default.copyItem(atPath: original, toPath: image)
-    }
+    let image = try imageWhileWriting(input)
     let error = #expect(throws: HedgerowError.self) {
       try Ingest.run(
         input.options, into: image, budget: MemoryBudget(total: input.memory),
         pool: ThreadPool(threadCount: 2), isCancelled: { true })
     }
     #expect(error?.code == .interrupted)
+    #expect(FileManager.default.fileExists(atPath: input.work.path))
     #expect(!FileManager.default.fileExists(atPath: image))
   }
 }
