@@ -116,6 +116,33 @@ import Testing
     #expect(end.byteCount == (0..<2000).reduce(3) { $0 + "\($1)\t\($1 + 1)\n".utf8.count })
   }
 
+  @Test func aRoundThatIsStoppedLeavesTheStoreAndThePlace() throws {
+    let work = try Workspace()
+    let path = try work.write("a b\nb c\n", to: "edges.txt")
+    var options = IngestOptions()
+    options.edges = [.init(.plain, path)]
+    let store = work.storePath
+    let end = try follow(options, into: store, until: { true })
+    #expect(end.byteCount == 0 && end.lineCount == 0)
+    #expect(!FileManager.default.fileExists(atPath: store))
+  }
+
+  @Test func anEmptyPipeIsRefusedAndMakesNoStore() throws {
+    let work = try Workspace()
+    let pipe = "\(work.path)/pipe"
+    try #require(mkfifo(pipe, 0o600) == 0)
+    var options = IngestOptions()
+    options.edges = [.init(.plain, pipe)]
+    let store = work.storePath
+    let writer = HedgerowCore.Thread.start {
+      if let file = fopen(pipe, "w") { fclose(file) }
+    }
+    let error = #expect(throws: HedgerowError.self) { try follow(options, into: store) }
+    pthread_join(writer, nil)
+    #expect(error?.code == .badData)
+    #expect(!FileManager.default.fileExists(atPath: store))
+  }
+
   @Test func aRunGoesOnFromAByte() throws {
     let work = try Workspace()
     let path = try work.write("a b\nb c\nc d\n", to: "edges.txt")

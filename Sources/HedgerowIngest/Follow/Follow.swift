@@ -18,7 +18,7 @@ extension Ingest {
   ///
   /// A round writes both indices of its type anew, so the next one begins after `seconds` at the earliest
   /// and not before four times the last one's duration has passed. Standard input and pipes end;
-  /// a file is followed until `isCancelled`.
+  /// a file is followed until `isCancelled`, which gives a round up that is not committed yet.
   /// - Parameters:
   ///   - options: with one file of nodes or edges and nothing else to read.
   ///   - start: the byte to begin with: ``FollowRound/byteCount`` of a run before.
@@ -57,9 +57,13 @@ extension Ingest {
             comment: layout.comment, isOver: isOver)
           if rows.end > rows.start {
             let begin = ContinuousClock.now
-            state.report = try run(
-              followed.options(rows, isFirst: isFirst), into: path, budget: budget, pool: pool,
-              waiting: waiting, progress: progress, isCancelled: isCancelled)
+            do {
+              state.report = try run(
+                followed.options(rows, isFirst: isFirst), into: path, budget: budget, pool: pool,
+                waiting: waiting, progress: progress, isCancelled: isCancelled)
+            } catch let error as HedgerowError where error.code == .interrupted {
+              return state
+            }
             state.byteCount = rows.end
             state.lineCount += try file.lineCount(in: rows)
             isFirst = false
@@ -68,6 +72,9 @@ extension Ingest {
             let took = (ContinuousClock.now - begin) / .seconds(1)
             due = .now + .seconds(max(seconds, 4 * took))
           }
+        }
+        guard !isOver || !isFirst else {
+          throw HedgerowError(.badData, "has ended and was empty", at: file.name)
         }
         if isOver || isCancelled() { return state }
         usleep(20_000)

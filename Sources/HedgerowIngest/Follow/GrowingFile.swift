@@ -157,6 +157,7 @@ final class SpooledInput: Sendable {
   }
 
   private func run(_ name: String) {
+    defer { if descriptor != STDIN_FILENO { close(descriptor) } }
     var buffer = [UInt8](repeating: 0, count: 1 << 16)
     while true {
       let count = read(descriptor, &buffer, buffer.count)
