@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 #include "dispatch.h"
+#include "vector_math.h"
 
 // Vectors are passed between functions that are always inlined: how others pass them does not matter.
 #pragma clang diagnostic ignored "-Wpsabi"
@@ -34,37 +35,22 @@ bool hr_rows_are_valid(const uint32_t *offsets, const uint32_t *sources, size_t 
          hr_indices_are_valid(sources, offsets[rows], bound);
 }
 
-// exp(x) for x <= 0, to within two units in the last place; 0 below -87. Vectorizes. Splits x into n
-// log 2 + r with |r| <= log 2 / 2; the polynomial is Cephes' expf.
-static inline float exp_below(float x) {
-  const float n = __builtin_rintf(x * 1.44269504f);
-  const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
-  float p = 1.9875691500e-4f;
-  p = p * r + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  p = p * r * r + r + 1;
-  const int32_t exponent = (int32_t)(n > -126 ? n : -126) + 127;
-  const uint32_t bits = (uint32_t)exponent << 23;
-  float scale;
-  memcpy(&scale, &bits, sizeof scale);
-  return x < -87 ? 0 : p * scale;
-}
+// Edges whose weights are made again at a time.
+#define EDGES 64
+#define MOST_HEADS hr_most_heads
 
 #define T float
 #define NAME(name) name##_f32
-#define EXP expf
-#define EXP_BELOW exp_below
 #include "graph_template.h"
+#include "attention_template.h"
+#undef STRETCH
+#undef LANES
+#undef UNROLLED
+#undef BY_HEAD_WIDTH
 #undef T
 #undef NAME
-#undef EXP
-#undef EXP_BELOW
 
 #define T double
 #define NAME(name) name##_f64
-#define EXP exp
-#define EXP_BELOW exp
 #include "graph_template.h"
+#include "attention_template.h"
