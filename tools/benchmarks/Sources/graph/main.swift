@@ -69,7 +69,7 @@ func report(_ name: String, _ width: Int, _ seconds: Double, passes: Double) {
   let rate = bytes / seconds / 1e9
   let megabytes = Double(ProcessResources.peakResidentByteCount) / 1e6
   print(
-    pad(name, 34) + pad("width \(width)", 11) + pad("\(fixed(seconds, 3)) s", 10)
+    pad(name, 40) + pad("width \(width)", 11) + pad("\(fixed(seconds, 3)) s", 10)
       + pad("\(fixed(Double(edgeCount) / seconds / 1e6, 1)) M edges/s", 19)
       + pad("\(fixed(rate, 1)) GB/s (\(fixed(100 * rate / triad, 0)) %)", 22)
       + "peak \(fixed(megabytes, 0)) MB")
