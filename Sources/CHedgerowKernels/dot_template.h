@@ -1,6 +1,6 @@
 // For one element type T with its suffix in NAME: the sum of a[i] b[i] in 16 interleaved lanes, so that
 // it vectorizes, added up in pairs of ever nearer lanes.
-static inline T NAME(dot)(const T *a, const T *b, size_t n) {
+HR_INLINE T NAME(dot)(const T *a, const T *b, size_t n) {
   T lanes[16] = {0};
   size_t i = 0;
   for (; i + 16 <= n; i += 16)

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 #include "dispatch.h"
+#include "lanes.h"
 #include "vector_math.h"
 
 // Vectors are passed between functions that are always inlined: how others pass them does not matter.
@@ -46,7 +47,6 @@ bool hr_rows_are_valid(const uint32_t *offsets, const uint32_t *sources, size_t 
 #undef STRETCH
 #undef LANES
 #undef UNROLLED
-#undef BY_HEAD_WIDTH
 #undef T
 #undef NAME
 

@@ -18,18 +18,16 @@ HR_CLONES void NAME(hr_gather_rows)(T *restrict out, const T *restrict table,
 // Rows are summed in stretches of columns that stay in registers while the edges go by: 512 bytes,
 // and what is left in fewer. `columns` is a constant where these are inlined.
 #define STRETCH (512 / sizeof(T))
-// Half a cache line: a register of AVX2, and what AVX-512 works in, too, by default.
-typedef T NAME(lanes) __attribute__((vector_size(32)));
 #define LANES (sizeof(NAME(lanes)) / sizeof(T))
 #define UNROLLED _Pragma("clang loop unroll(full)")
 
-static inline __attribute__((always_inline)) NAME(lanes) NAME(load)(const T *from) {
+HR_INLINE NAME(lanes) NAME(load)(const T *from) {
   NAME(lanes) value;
   memcpy(&value, from, sizeof value);
   return value;
 }
 
-static inline __attribute__((always_inline)) void NAME(store)(T *to, NAME(lanes) value,
+HR_INLINE void NAME(store)(T *to, NAME(lanes) value,
                                                               bool is_streamed) {
   if (is_streamed)
     __builtin_nontemporal_store(value, (NAME(lanes) *)to);
@@ -38,44 +36,56 @@ static inline __attribute__((always_inline)) void NAME(store)(T *to, NAME(lanes)
 }
 
 // A stretch of whole registers.
-static inline __attribute__((always_inline)) void NAME(sum_columns)(
-    T *restrict row, const T *restrict x, const uint32_t *restrict sources, size_t first,
-    size_t stop, size_t last, size_t width, T factor, size_t columns, bool is_streamed) {
+HR_INLINE void NAME(sum_columns)(
+    T *restrict row, const T *restrict x, const uint32_t *restrict sources,
+    const T *restrict x_factors, size_t first, size_t stop, size_t last, size_t width, T factor,
+    size_t columns, bool is_streamed) {
   NAME(lanes) sums[STRETCH / LANES];
   UNROLLED for (size_t k = 0; k < columns / LANES; k++) sums[k] = (NAME(lanes)){0};
   for (size_t e = first; e < stop; e++) {
-    if (e + AHEAD < last) NAME(prefetch_row)(x + SOURCE(e + AHEAD) * width, columns);
+    if (e + AHEAD < last) {
+      NAME(prefetch_row)(x + SOURCE(e + AHEAD) * width, columns);
+      if (x_factors) __builtin_prefetch(x_factors + SOURCE(e + AHEAD));
+    }
     const T *a = x + SOURCE(e) * width;
-    UNROLLED for (size_t k = 0; k < columns / LANES; k++) sums[k] += NAME(load)(a + k * LANES);
+    if (x_factors) {
+      const T w = x_factors[SOURCE(e)];
+      UNROLLED for (size_t k = 0; k < columns / LANES; k++) sums[k] += w * NAME(load)(a + k * LANES);
+    } else {
+      UNROLLED for (size_t k = 0; k < columns / LANES; k++) sums[k] += NAME(load)(a + k * LANES);
+    }
   }
   UNROLLED for (size_t k = 0; k < columns / LANES; k++)
     NAME(store)(row + k * LANES, factor * sums[k], is_streamed);
 }
 
 // Less than a register.
-static inline void NAME(sum_rest)(T *restrict row, const T *restrict x,
-                                  const uint32_t *restrict sources, size_t first, size_t stop,
-                                  size_t width, T factor, size_t columns) {
+HR_INLINE void NAME(sum_rest)(
+    T *restrict row, const T *restrict x, const uint32_t *restrict sources,
+    const T *restrict x_factors, size_t first, size_t stop, size_t width, T factor,
+    size_t columns) {
   T sums[LANES] = {0};
   for (size_t e = first; e < stop; e++) {
-    const T *a = x + SOURCE(e) * width;
-    for (size_t c = 0; c < columns; c++) sums[c] += a[c];
+    const T *a = x + SOURCE(e) * width, w = x_factors ? x_factors[SOURCE(e)] : 1;
+    for (size_t c = 0; c < columns; c++) sums[c] += w * a[c];
   }
   for (size_t c = 0; c < columns; c++) row[c] = factor * sums[c];
 }
 
-HR_CLONES void NAME(hr_segment_sum)(T *restrict out, const T *restrict x,
-                                    const uint32_t *restrict offsets,
-                                    const uint32_t *restrict sources, bool is_mean,
-                                    bool is_streamed, size_t begin, size_t end, size_t width) {
+// `x_factors` is a constant where there are none.
+HR_INLINE void NAME(sum_rows)(
+    T *restrict out, const T *restrict x, const uint32_t *restrict offsets,
+    const uint32_t *restrict sources, const T *restrict x_factors, const T *restrict factors,
+    bool is_streamed, size_t begin, size_t end, size_t width) {
   const size_t last = offsets[end];
   for (size_t t = begin; t < end; t++) {
     T *restrict row = out + t * width;
     const size_t first = offsets[t], stop = offsets[t + 1];
-    const T factor = is_mean && stop > first ? (T)1 / (T)(stop - first) : 1;
+    const T factor = factors ? factors[t] : 1;
     size_t c = 0;
 #define SUM(columns, streamed)                                                                   \
-  NAME(sum_columns)(row + c, x + c, sources, first, stop, last, width, factor, columns, streamed)
+  NAME(sum_columns)(row + c, x + c, sources, x_factors, first, stop, last, width, factor,        \
+                    columns, streamed)
     while (c < width) {
       const size_t left = width - c;
       if (left >= STRETCH && is_streamed) {
@@ -91,7 +101,7 @@ HR_CLONES void NAME(hr_segment_sum)(T *restrict out, const T *restrict x,
         SUM(LANES, false);
         c += LANES;
       } else {
-        NAME(sum_rest)(row + c, x + c, sources, first, stop, width, factor, left);
+        NAME(sum_rest)(row + c, x + c, sources, x_factors, first, stop, width, factor, left);
         c = width;
       }
     }
@@ -99,58 +109,29 @@ HR_CLONES void NAME(hr_segment_sum)(T *restrict out, const T *restrict x,
   }
 }
 
-static inline __attribute__((always_inline)) void NAME(share_columns)(
-    T *restrict row, const T *restrict dy, const uint32_t *restrict targets,
-    const uint32_t *restrict offsets, size_t first, size_t stop, size_t last, size_t width,
-    size_t columns) {
-  NAME(lanes) sums[STRETCH / LANES];
-  UNROLLED for (size_t k = 0; k < columns / LANES; k++) sums[k] = (NAME(lanes)){0};
-  for (size_t e = first; e < stop; e++) {
-    if (e + AHEAD < last) {
-      NAME(prefetch_row)(dy + targets[e + AHEAD] * width, columns);
-      __builtin_prefetch(offsets + targets[e + AHEAD]);
-    }
-    const size_t t = targets[e];
-    const T share = (T)1 / (T)(offsets[t + 1] - offsets[t]);
-    UNROLLED for (size_t k = 0; k < columns / LANES; k++)
-      sums[k] += share * NAME(load)(dy + t * width + k * LANES);
-  }
-  UNROLLED for (size_t k = 0; k < columns / LANES; k++)
-    NAME(store)(row + k * LANES, sums[k], false);
+HR_CLONES void NAME(hr_segment_sum)(T *restrict out, const T *restrict x,
+                                    const uint32_t *restrict offsets,
+                                    const uint32_t *restrict sources,
+                                    const T *restrict x_factors, const T *restrict factors,
+                                    bool is_streamed, size_t begin, size_t end, size_t width) {
+  if (x_factors)
+    NAME(sum_rows)(out, x, offsets, sources, x_factors, factors, is_streamed, begin, end, width);
+  else
+    NAME(sum_rows)(out, x, offsets, sources, NULL, factors, is_streamed, begin, end, width);
 }
 
-HR_CLONES void NAME(hr_segment_mean_backward)(T *restrict dx, const T *restrict dy,
-                                              const uint32_t *restrict transposed_offsets,
-                                              const uint32_t *restrict targets,
-                                              const uint32_t *restrict offsets, size_t begin,
-                                              size_t end, size_t width) {
-  const size_t last = transposed_offsets[end];
-  for (size_t s = begin; s < end; s++) {
-    T *restrict row = dx + s * width;
-    const size_t first = transposed_offsets[s], stop = transposed_offsets[s + 1];
-    size_t c = 0;
-#define SHARE(columns)                                                                           \
-  for (; c + (columns) <= width; c += (columns))                                                 \
-    NAME(share_columns)(row + c, dy + c, targets, offsets, first, stop, last, width, columns)
-    SHARE(STRETCH);
-    SHARE(STRETCH / 4);
-    SHARE(LANES);
-#undef SHARE
-    if (c == width) continue;
-    // Less than a register.
-    for (size_t k = c; k < width; k++) row[k] = 0;
-    for (size_t e = first; e < stop; e++) {
-      const size_t t = targets[e];
-      const T share = (T)1 / (T)(offsets[t + 1] - offsets[t]);
-      for (size_t k = c; k < width; k++) row[k] += share * dy[t * width + k];
-    }
-  }
+// The weights of two heads in the halves of a register.
+HR_INLINE NAME(lanes) NAME(halves)(T low, T high) {
+  NAME(lanes) value;
+  UNROLLED for (size_t k = 0; k < LANES; k++) value[k] = k < LANES / 2 ? low : high;
+  return value;
 }
 
-// The columns of a stretch belong to `heads_inside` heads, a whole number of registers each.
-static inline __attribute__((always_inline)) void NAME(weigh_columns)(
+// The columns of a stretch belong to `heads_inside` heads, a whole number of registers each, or half of
+// one.
+HR_INLINE void NAME(weigh_columns)(
     T *restrict row, const T *restrict x, const uint32_t *restrict sources,
-    const T *restrict weights, const uint32_t *restrict places, size_t heads, size_t first,
+    const T *restrict weights, const uint32_t *restrict places, size_t stride, size_t first,
     size_t stop, size_t last, size_t width, size_t columns, size_t heads_inside, bool adds,
     bool is_streamed) {
   NAME(lanes) sums[STRETCH / LANES];
@@ -160,11 +141,12 @@ static inline __attribute__((always_inline)) void NAME(weigh_columns)(
   for (size_t e = first; e < stop; e++) {
     if (e + AHEAD < last) {
       NAME(prefetch_row)(x + SOURCE(e + AHEAD) * width, columns);
-      if (places) __builtin_prefetch(weights + (size_t)places[e + AHEAD] * heads);
+      if (places) __builtin_prefetch(weights + (size_t)places[e + AHEAD] * stride);
     }
-    const T *a = x + SOURCE(e) * width, *w = weights + (places ? places[e] : e) * heads;
+    const T *a = x + SOURCE(e) * width, *w = weights + (places ? places[e] : e) * stride;
     UNROLLED for (size_t k = 0; k < columns / LANES; k++)
-      sums[k] += w[k / registers] * NAME(load)(a + k * LANES);
+      sums[k] += registers == 0 ? NAME(halves)(w[2 * k], w[2 * k + 1]) * NAME(load)(a + k * LANES)
+                                : w[k / (registers + !registers)] * NAME(load)(a + k * LANES);
   }
   UNROLLED for (size_t k = 0; k < columns / LANES; k++)
     NAME(store)(row + k * LANES, sums[k], is_streamed);
@@ -173,25 +155,26 @@ static inline __attribute__((always_inline)) void NAME(weigh_columns)(
 // Less than a register.
 static inline void NAME(weigh_rest)(T *restrict row, const T *restrict x,
                                     const uint32_t *restrict sources, const T *restrict weights,
-                                    const uint32_t *restrict places, size_t heads, size_t first,
+                                    const uint32_t *restrict places, size_t stride, size_t first,
                                     size_t stop, size_t width, size_t columns, bool adds) {
   T sums[LANES] = {0};
   if (adds) memcpy(sums, row, columns * sizeof(T));
   for (size_t e = first; e < stop; e++) {
-    const T *a = x + SOURCE(e) * width, w = weights[(places ? places[e] : e) * heads];
+    const T *a = x + SOURCE(e) * width, w = weights[(places ? places[e] : e) * stride];
     for (size_t c = 0; c < columns; c++) sums[c] += w * a[c];
   }
   for (size_t c = 0; c < columns; c++) row[c] = sums[c];
 }
 
-// One row of a product with heads' weights. `adds` goes on from what the row holds.
-static inline __attribute__((always_inline)) void NAME(weigh_row)(
+// One row of a product with heads' weights, those of an entry `stride` behind those before it. `adds`
+// goes on from what the row holds.
+HR_INLINE void NAME(weigh_row)(
     T *restrict row, const T *restrict x, const uint32_t *restrict sources,
-    const T *restrict weights, const uint32_t *restrict places, size_t heads, size_t first,
-    size_t stop, size_t last, size_t width, bool adds, bool is_streamed) {
+    const T *restrict weights, const uint32_t *restrict places, size_t heads, size_t stride,
+    size_t first, size_t stop, size_t last, size_t width, bool adds, bool is_streamed) {
   const size_t inside = width / heads;
 #define WEIGH(columns, heads_inside, streamed)                                                   \
-  NAME(weigh_columns)(row + c, x + c, sources, weights + h, places, heads, first, stop, last,    \
+  NAME(weigh_columns)(row + c, x + c, sources, weights + h, places, stride, first, stop, last,   \
                       width, columns, heads_inside, adds, streamed)
 #define WEIGH_HEADS(columns, heads_inside)                                                       \
   for (; h + heads_inside <= heads; h += heads_inside, c += columns) {                           \
@@ -210,6 +193,10 @@ static inline __attribute__((always_inline)) void NAME(weigh_row)(
     WEIGH_HEADS(STRETCH / 2, 4)
   } else if (inside == STRETCH / 16) {
     WEIGH_HEADS(STRETCH / 2, 8)
+  } else if (inside == STRETCH / 32) {
+    WEIGH_HEADS(STRETCH / 2, 16)
+    WEIGH_HEADS(STRETCH / 8, 4)
+    WEIGH_HEADS(STRETCH / 16, 2)
   }
   for (; h < heads; h++) {
     const size_t end_column = (h + 1) * inside;
@@ -228,7 +215,7 @@ static inline __attribute__((always_inline)) void NAME(weigh_row)(
         WEIGH(LANES, 1, false);
         c += LANES;
       } else {
-        NAME(weigh_rest)(row + c, x + c, sources, weights + h, places, heads, first, stop, width,
+        NAME(weigh_rest)(row + c, x + c, sources, weights + h, places, stride, first, stop, width,
                          left, adds);
         c = end_column;
       }
@@ -246,66 +233,55 @@ HR_CLONES void NAME(hr_segment_weighted_sum)(T *restrict out, const T *restrict 
                                              bool is_streamed, size_t begin, size_t end,
                                              size_t width) {
   for (size_t t = begin; t < end; t++)
-    NAME(weigh_row)(out + t * width, x, sources, weights, places, heads, offsets[t],
+    NAME(weigh_row)(out + t * width, x, sources, weights, places, heads, heads, offsets[t],
                     offsets[t + 1], offsets[end], width, false, is_streamed);
 }
 
-// The product of two stretches of whole registers.
-static inline __attribute__((always_inline)) T NAME(dot_columns)(const T *restrict a,
-                                                                 const T *restrict b,
-                                                                 size_t columns) {
+// The products of two stretches of whole registers, lane by lane.
+HR_INLINE NAME(lanes) NAME(lane_products)(const T *restrict a, const T *restrict b, size_t columns) {
   NAME(lanes) sum = {0};
-  UNROLLED for (size_t k = 0; k < columns; k += LANES) sum += NAME(load)(a + k) * NAME(load)(b + k);
-  T parts[LANES];
-  memcpy(parts, &sum, sizeof parts);
-  UNROLLED for (size_t half = LANES / 2; half > 0; half /= 2)
-    UNROLLED for (size_t k = 0; k < half; k++) parts[k] += parts[k + half];
-  return parts[0];
+  for (size_t k = 0; k < columns; k += LANES) sum += NAME(load)(a + k) * NAME(load)(b + k);
+  return sum;
 }
 
-// Each head's product of a and b. `inside`, the columns of a head, is the constant `columns`, if that is
-// not 0.
-static inline __attribute__((always_inline)) void NAME(dot_heads)(T *restrict out,
-                                                                  const T *restrict a,
-                                                                  const T *restrict b, size_t heads,
-                                                                  size_t inside, size_t columns) {
-  for (size_t h = 0; h < heads; h++, a += inside, b += inside)
-    out[h] = columns ? NAME(dot_columns)(a, b, columns) : NAME(dot)(a, b, inside);
-}
-
-static inline __attribute__((always_inline)) void NAME(dot_rows)(
-    T *restrict out, const T *restrict x, const T *restrict y, const uint32_t *restrict offsets,
-    const uint32_t *restrict sources, size_t heads, size_t begin, size_t end, size_t width,
-    size_t columns) {
-  const size_t last = offsets[end];
-  for (size_t t = begin; t < end; t++)
-    for (size_t e = offsets[t]; e < offsets[t + 1]; e++) {
-      if (e + AHEAD < last) NAME(prefetch_row)(x + SOURCE(e + AHEAD) * width, width);
-      NAME(dot_heads)(out + e * heads, x + SOURCE(e) * width, y + t * width, heads, width / heads,
-                      columns);
+// Each head's product of a and b.
+HR_INLINE void NAME(products)(T *restrict out, const T *restrict a, const T *restrict b,
+                              size_t heads, size_t inside) {
+  size_t h = 0;
+  if (inside % LANES == 0) {
+    for (; h + 4 <= heads; h += 4, a += 4 * inside, b += 4 * inside) {
+      NAME(lanes) sums[4];
+      UNROLLED for (size_t k = 0; k < 4; k++)
+        sums[k] = NAME(lane_products)(a + k * inside, b + k * inside, inside);
+      NAME(add_lanes)(out + h, sums);
     }
-}
-
-// Calls a function whose last argument is the columns of a head, if they are one of the usual
-// numbers, else 0.
-#define BY_HEAD_WIDTH(call, inside)                                                              \
-  switch ((inside) * sizeof(T)) {                                                                \
-  case 32: call(32 / sizeof(T)); break;                                                          \
-  case 64: call(64 / sizeof(T)); break;                                                          \
-  case 128: call(128 / sizeof(T)); break;                                                        \
-  case 256: call(256 / sizeof(T)); break;                                                        \
-  case 512: call(512 / sizeof(T)); break;                                                        \
-  default: call(0);                                                                              \
+    for (; h < heads; h++, a += inside, b += inside) {
+      NAME(lanes) sums[4] = {NAME(lane_products)(a, b, inside)};
+      T all[4];
+      NAME(add_lanes)(all, sums);
+      out[h] = all[0];
+    }
   }
+  for (; h < heads; h++, a += inside, b += inside) {
+    T sum = 0;
+    if (inside == 4)
+      UNROLLED for (size_t k = 0; k < 4; k++) sum += a[k] * b[k];
+    else
+      sum = NAME(dot)(a, b, inside);
+    out[h] = sum;
+  }
+}
 
 HR_CLONES void NAME(hr_segment_dot)(T *restrict out, const T *restrict x, const T *restrict y,
                                     const uint32_t *restrict offsets,
                                     const uint32_t *restrict sources, size_t heads, size_t begin,
                                     size_t end, size_t width) {
-#define DOT(columns) \
-  NAME(dot_rows)(out, x, y, offsets, sources, heads, begin, end, width, columns)
-  BY_HEAD_WIDTH(DOT, width / heads)
-#undef DOT
+  const size_t last = offsets[end];
+  for (size_t t = begin; t < end; t++)
+    for (size_t e = offsets[t]; e < offsets[t + 1]; e++) {
+      if (e + AHEAD < last) NAME(prefetch_row)(x + SOURCE(e + AHEAD) * width, width);
+      NAME(products)(out + e * heads, x + SOURCE(e) * width, y + t * width, heads, width / heads);
+    }
 }
 
 HR_CLONES void NAME(hr_segment_spread)(T *restrict out, const T *restrict y,

@@ -30,6 +30,18 @@ public func aggregate<Scalar>(
   }
 }
 
+/// y_t = b_t times the sum of a_s x_s over the sources s of t; no message and no weight of an edge
+/// is ever stored.
+///
+/// Shapes: x [sources, width], a [sources] and b [targets], which count as constants, y
+/// [targets, width].
+public func aggregateSum<Scalar>(
+  _ x: NDTensor<Scalar>, along block: Block, sourceFactors a: NDTensor<Scalar>,
+  targetFactors b: NDTensor<Scalar>
+) -> NDTensor<Scalar> {
+  segmentSum(x, over: block.rows, sourceFactors: a, targetFactors: b) { block.transposedRows }
+}
+
 /// y_t = the aggregate over the entries e of t, from source s, of w_e x_s.
 ///
 /// Shapes: x [sources, width], weights [edges] or [edges, heads] in the order of the block's

@@ -57,10 +57,14 @@ public struct GCNConv: Convolution {
       source.shape.count == 2 && source.rowCount == block.sourceCount,
       "features of shape \(source.shape) for a block of \(block.sourceCount) sources")
     let (block, weights) = withSelfLoops(block, weights)
-    let coefficients = options.normalization ? normalized(weights, along: block) : weights
+    let coefficients = weights.map { options.normalization ? normalized($0, along: block) : $0 }
     func propagate(_ x: Tensor) -> Tensor {
-      guard let coefficients else { return aggregate(x, along: block, by: .sum) }
-      return aggregate(x, scaledBy: coefficients, along: block, by: .sum)
+      if let coefficients { return aggregate(x, scaledBy: coefficients, along: block, by: .sum) }
+      guard options.normalization else { return aggregate(x, along: block, by: .sum) }
+      // The number of an edge is that of its ends.
+      return aggregateSum(
+        x, along: block, sourceFactors: inverseRoots(block.degrees(ofSources: Float.self)),
+        targetFactors: inverseRoots(block.degrees(ofTargets: Float.self)))
     }
     let weight = linear.weight.value
     var sum: AffineSum<Float>
@@ -91,22 +95,15 @@ public struct GCNConv: Convolution {
   }
 
   /// w_st / sqrt(d_s d_t) for each entry.
-  private func normalized(_ weights: Tensor?, along block: Block) -> Tensor {
-    let targetDegrees: Tensor
-    let sourceDegrees: Tensor
-    if let weights {
-      targetDegrees = segmentSum(weights, by: block.usedOffsets)
-      sourceDegrees =
-        block.sourceCount == block.targetCount
-        ? targetDegrees : weights.summed(bySourcesOf: block)
-    } else {
-      targetDegrees = block.degrees(ofTargets: Float.self)
-      sourceDegrees = block.degrees(ofSources: Float.self)
-    }
+  private func normalized(_ weights: Tensor, along block: Block) -> Tensor {
+    let targetDegrees = segmentSum(weights, by: block.usedOffsets)
+    let sourceDegrees =
+      block.sourceCount == block.targetCount
+      ? targetDegrees : weights.summed(bySourcesOf: block)
     let factors =
       inverseRoots(sourceDegrees).gathered(alongSourcesOf: block)
       * inverseRoots(targetDegrees).gathered(alongTargetsOf: block)
-    return weights.map { $0 * factors } ?? factors
+    return weights * factors
   }
 
   /// 1 / sqrt(d), and 0 where d is 0 or less.

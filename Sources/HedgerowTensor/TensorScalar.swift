@@ -20,7 +20,7 @@ extension Float: TensorScalar {
     unitRows: hr_unit_rows_f32, unitRowsBackward: hr_unit_rows_backward_f32,
     argMax: hr_arg_max_f32,
     gatherRows: hr_gather_rows_f32,
-    segmentSum: hr_segment_sum_f32, segmentMeanBackward: hr_segment_mean_backward_f32,
+    segmentSum: hr_segment_sum_f32,
     segmentWeightedSum: hr_segment_weighted_sum_f32, segmentDot: hr_segment_dot_f32,
     segmentSpread: hr_segment_spread_f32, segmentExtreme: hr_segment_extreme_f32,
     segmentExtremeBackward: hr_segment_extreme_backward_f32,
@@ -45,7 +45,7 @@ extension Double: TensorScalar {
     unitRows: hr_unit_rows_f64, unitRowsBackward: hr_unit_rows_backward_f64,
     argMax: hr_arg_max_f64,
     gatherRows: hr_gather_rows_f64,
-    segmentSum: hr_segment_sum_f64, segmentMeanBackward: hr_segment_mean_backward_f64,
+    segmentSum: hr_segment_sum_f64,
     segmentWeightedSum: hr_segment_weighted_sum_f64, segmentDot: hr_segment_dot_f64,
     segmentSpread: hr_segment_spread_f64, segmentExtreme: hr_segment_extreme_f64,
     segmentExtremeBackward: hr_segment_extreme_backward_f64,
@@ -91,8 +91,8 @@ public struct Kernels<Scalar>: Sendable {
   let unitRowsBackward: @Sendable (Output?, Input?, Input?, Scalar, Int, Int) -> Void
   let argMax: @Sendable (UnsafeMutablePointer<Int32>?, Input?, Int, Int) -> Void
   let gatherRows: @Sendable (Output?, Input?, Rows?, Int, Int) -> Void
-  let segmentSum: @Sendable (Output?, Input?, Rows?, Rows?, Bool, Bool, Int, Int, Int) -> Void
-  let segmentMeanBackward: @Sendable (Output?, Input?, Rows?, Rows?, Rows?, Int, Int, Int) -> Void
+  let segmentSum:
+    @Sendable (Output?, Input?, Rows?, Rows?, Input?, Input?, Bool, Int, Int, Int) -> Void
   let segmentWeightedSum:
     @Sendable (Output?, Input?, Rows?, Rows?, Input?, Rows?, Int, Bool, Int, Int, Int) -> Void
   let segmentDot: @Sendable (Output?, Input?, Input?, Rows?, Rows?, Int, Int, Int, Int) -> Void

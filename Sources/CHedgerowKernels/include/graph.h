@@ -23,16 +23,12 @@ bool hr_indices_rise(const uint32_t *rows, size_t count, uint32_t bound);
   /* out[i] = table[rows[i]], rows of `width` elements */                                         \
   void hr_gather_rows_##S(T *out, const T *table, const uint32_t *rows, size_t count,             \
                           size_t width);                                                          \
-  /* out[t] = sum, or mean, of x[s] over the sources s of t; 0 without any. `is_streamed` writes  \
-     past the caches, for an output that does not fit into them. */                              \
+  /* out[t] = factors[t] times the sum of x_factors[s] x[s] over the sources s of t; 0 without     \
+     any. Where factors are null they are 1. `is_streamed` writes past the caches, for an output  \
+     that does not fit into them. */                                                              \
   void hr_segment_sum_##S(T *out, const T *x, const uint32_t *offsets, const uint32_t *sources,   \
-                          bool is_mean, bool is_streamed, size_t begin, size_t end,               \
-                          size_t width);                                                          \
-  /* dx[s] = sum of dy[t] / degree(t) over the targets t of s, which the transposed rows list.    \
-     degree(t) = offsets[t + 1] - offsets[t]. */                                                  \
-  void hr_segment_mean_backward_##S(T *dx, const T *dy, const uint32_t *transposed_offsets,       \
-                                    const uint32_t *targets, const uint32_t *offsets,             \
-                                    size_t begin, size_t end, size_t width);                      \
+                          const T *x_factors, const T *factors, bool is_streamed, size_t begin,   \
+                          size_t end, size_t width);                                              \
   /* out[t, h] = sum over entries e of t of weights[e, h] x[s, h]: rows are `heads` stretches of  \
      width / heads elements, each with a weight of its own. The weight of entry e is at           \
      places[e], or at e when `places` is null. */                                                 \

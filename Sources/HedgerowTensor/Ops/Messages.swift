@@ -22,10 +22,13 @@ private func segmentSum<Scalar>(
   checkSegments(offsets, count: x.rowCount)
   let (count, width) = (offsets.count - 1, x.width)
   let y = NDTensor<Scalar>(uninitialized: [count] + x.shape.dropFirst())
+  let shares: NDTensor<Scalar>? = isMean ? shares(of: offsets, count) : nil
+  let (output, input, factors) = (y.storage.base, x.storage.base, shares?.storage.base)
+  let isStreamed = y.isStreamed
   Compute.forEachPart(of: count, size: segmentsPerPart(offsets, count, width: width)) { part in
     Scalar.kernels.segmentSum(
-      y.storage.base, x.storage.base, offsets, nil, isMean, y.isStreamed, part.lowerBound,
-      part.upperBound, width)
+      output, input, offsets, nil, nil, factors, isStreamed, part.lowerBound, part.upperBound,
+      width)
   }
   return y.recorded(from: x) { dy in repeated(dy, offsets, isMean: isMean) }
 }

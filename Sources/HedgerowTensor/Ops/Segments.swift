@@ -17,13 +17,7 @@ public func segmentSum<Scalar>(
   _ x: NDTensor<Scalar>, over targets: CompressedRows,
   transposed: @escaping () -> CompressedRows
 ) -> NDTensor<Scalar> {
-  let y = reduced(x, over: targets, isMean: false)
-  let sourceCount = x.shape[0]
-  return y.recordedCotangents(from: [x]) { dy, _ in
-    let sources = transposed()
-    sources.checkTransposed(of: targets, rowCount: sourceCount)
-    return [sources.cotangent(reduced(dy, over: sources, isMean: false))]
-  }
+  segmentSum(x, over: targets, sourceFactors: nil, targetFactors: nil, transposed: transposed)
 }
 
 /// y_t = mean of x_s over the sources s of t, and zero for a target without any.
@@ -34,18 +28,66 @@ public func segmentMean<Scalar>(
   _ x: NDTensor<Scalar>, over targets: CompressedRows,
   transposed: @escaping () -> CompressedRows
 ) -> NDTensor<Scalar> {
-  let y = reduced(x, over: targets, isMean: true)
-  let (sourceCount, width) = (x.shape[0], x.shape[1])
+  let shares: NDTensor<Scalar> = shares(of: targets.offsets, targets.rowCount)
+  return segmentSum(
+    x, over: targets, sourceFactors: nil, targetFactors: shares, transposed: transposed)
+}
+
+/// y_t = b_t times the sum of a_s x_s over the sources s of t: a product with a sparse matrix whose
+/// entries come from its rows and its columns, of which none is ever stored.
+///
+/// The factors count as constants. Other shapes and parameters as of
+/// ``segmentSum(_:over:transposed:)``.
+///
+/// - Parameters:
+///   - sourceFactors: a, of shape [sources]; ones where it is `nil`.
+///   - targetFactors: b, of shape [targets]; ones where it is `nil`.
+@specialized(where Scalar == Float)
+public func segmentSum<Scalar>(
+  _ x: NDTensor<Scalar>, over targets: CompressedRows, sourceFactors: NDTensor<Scalar>?,
+  targetFactors: NDTensor<Scalar>?, transposed: @escaping () -> CompressedRows
+) -> NDTensor<Scalar> {
+  let (a, b) = (sourceFactors?.detached, targetFactors?.detached)
+  let y = sums(x, over: targets, inputFactors: a, outputFactors: b)
+  let sourceCount = x.shape[0]
   return y.recordedCotangents(from: [x]) { dy, _ in
     let sources = transposed()
     sources.checkTransposed(of: targets, rowCount: sourceCount)
-    let dx = NDTensor<Scalar>(uninitialized: [sources.rowCount, width])
-    Compute.forEachPart(of: sources.rowCount, size: sources.rowsPerPart(width: width)) { rows in
-      Scalar.kernels.segmentMeanBackward(
-        dx.storage.base, dy.storage.base, sources.offsets, sources.indices, targets.offsets,
-        rows.lowerBound, rows.upperBound, width)
+    let factors = a.map { a in sources.places.map { a.gathered(rows: $0) } ?? a }
+    return [sources.cotangent(sums(dy, over: sources, inputFactors: b, outputFactors: factors))]
+  }
+}
+
+private func sums<Scalar>(
+  _ x: NDTensor<Scalar>, over rows: CompressedRows, inputFactors: NDTensor<Scalar>?,
+  outputFactors: NDTensor<Scalar>?
+) -> NDTensor<Scalar> {
+  require(x.shape.count == 2, "shape \(x.shape) is no matrix of features")
+  rows.check(bound: x.shape[0], "sources")
+  require(
+    (inputFactors?.shape ?? [x.shape[0]]) == [x.shape[0]]
+      && (outputFactors?.shape ?? [rows.rowCount]) == [rows.rowCount],
+    "factors of shapes \(String(describing: inputFactors?.shape)) and "
+      + "\(String(describing: outputFactors?.shape)) for \(x.shape[0]) and \(rows.rowCount) rows")
+  let width = x.shape[1]
+  let y = NDTensor<Scalar>(uninitialized: [rows.rowCount, width])
+  let (output, input) = (y.storage.base, x.storage.base)
+  let (inputFactors, outputFactors) = (inputFactors?.storage.base, outputFactors?.storage.base)
+  let isStreamed = y.isStreamed
+  Compute.forEachPart(of: rows.rowCount, size: rows.rowsPerPart(width: width)) { part in
+    Scalar.kernels.segmentSum(
+      output, input, rows.offsets, rows.indices, inputFactors, outputFactors, isStreamed,
+      part.lowerBound, part.upperBound, width)
+  }
+  return y
+}
+
+/// For each segment, 1 over how many rows it has; 1 for an empty one.
+func shares<Scalar: TensorScalar>(of offsets: [UInt32], _ count: Int) -> NDTensor<Scalar> {
+  NDTensor(shape: [count]) { shares in
+    for segment in 0..<count {
+      shares[segment] = 1 / Scalar(max(1, offsets[segment + 1] - offsets[segment]))
     }
-    return [sources.cotangent(dx)]
   }
 }
 
@@ -55,21 +97,6 @@ extension CompressedRows {
     guard let places else { return .dense(values) }
     return .rows([RowPiece(rows: places, values: values, order: .rising)])
   }
-}
-
-private func reduced<Scalar>(
-  _ x: NDTensor<Scalar>, over rows: CompressedRows, isMean: Bool
-) -> NDTensor<Scalar> {
-  require(x.shape.count == 2, "shape \(x.shape) is no matrix of features")
-  rows.check(bound: x.shape[0], "sources")
-  let width = x.shape[1]
-  let y = NDTensor<Scalar>(uninitialized: [rows.rowCount, width])
-  Compute.forEachPart(of: rows.rowCount, size: rows.rowsPerPart(width: width)) { part in
-    Scalar.kernels.segmentSum(
-      y.storage.base, x.storage.base, rows.offsets, rows.indices, isMean, y.isStreamed,
-      part.lowerBound, part.upperBound, width)
-  }
-  return y
 }
 
 extension NDTensor {
