@@ -9,13 +9,16 @@ import Synchronization
 /// each power of two) and freed buffers wait by class, as long as they and those in use are within
 /// ``byteLimit``; past it the class that has been idle longest gives its buffers back to the system.
 public enum BufferPool {
-  /// Bytes that tensors and buffers that wait may hold together, in the whole process; 1 GiB unless
-  /// set. Tensors in use may be more: then nothing waits.
+  /// Bytes that tensors and buffers that wait may hold together, in the whole process. Tensors in use
+  /// may be more: then nothing waits.
+  ///
+  /// Unless set, 1 GiB or an eighth more than tensors held at most of late, whatever is more: the steps
+  /// of a large model find their buffers again, and the process grows little larger than they made it.
   public static var byteLimit: Int {
     get { state.withLock { $0.byteLimit } }
     set {
       let surplus = state.withLock { state in
-        state.byteLimit = newValue
+        state.setLimit = newValue
         return state.surplus()
       }
       for buffer in surplus { deallocate(buffer) }
@@ -72,8 +75,7 @@ public enum BufferPool {
       if let limit = state.liveLimit, state.liveByteCount > limit.byteCount {
         return (nil, [], limit.stop)
       }
-      state.peakLiveByteCount = max(state.peakLiveByteCount, state.liveByteCount)
-      state.clock += 1
+      state.countTaken()
       state.lastUse[sizeClass] = state.clock
       guard let buffer = state.idle[sizeClass].popLast() else {
         return (nil, state.surplus(), nil)
@@ -128,8 +130,23 @@ public enum BufferPool {
     var liveByteCount = 0
     var peakLiveByteCount = 0
     var idleByteCount = 0
-    var byteLimit = 1 << 30
+    /// The most that tensors held since the clock last was at a multiple of ``window``, and in the
+    /// window before.
+    var recentPeaks = (now: 0, before: 0)
+    let window = 1 << 12
+    var setLimit: Int?
+    /// The eighth is for small buffers of other sizes: without it each would cost a large one.
+    var byteLimit: Int {
+      setLimit ?? max(1 << 30, max(recentPeaks.now, recentPeaks.before) / 8 * 9)
+    }
     var liveLimit: (byteCount: Int, stop: Stop)?
+
+    mutating func countTaken() {
+      peakLiveByteCount = max(peakLiveByteCount, liveByteCount)
+      clock += 1
+      if clock.isMultiple(of: window) { recentPeaks = (0, recentPeaks.now) }
+      recentPeaks.now = max(recentPeaks.now, liveByteCount)
+    }
 
     /// Removes what is idle past the limit, first from the class unused for longest.
     mutating func surplus() -> [Buffer] {

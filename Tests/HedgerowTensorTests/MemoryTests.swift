@@ -51,6 +51,24 @@ import Testing
     }
   }
 
+  @Test func largeStepsFindTheirBuffersAgain() async {
+    // In a process of its own: other tests of this one hold tensors too. Nothing is written, so that
+    // no memory is needed.
+    await #expect(processExitsWith: .success) {
+      func step() {
+        let held = (0..<5).map { _ in Tensor(uninitialized: [1 << 26]) }
+        #expect(BufferPool.liveByteCount == 5 << 28 && BufferPool.idleByteCount == 0)
+        withExtendedLifetime(held) {}
+      }
+      step()
+      #expect(BufferPool.idleByteCount == 5 << 28 && BufferPool.byteLimit == 45 << 25)
+      step()
+      // Long after, they are given back.
+      for _ in 0..<2 << 12 { _ = Tensor(uninitialized: [1]) }
+      #expect(BufferPool.idleByteCount <= 1 << 30 && BufferPool.byteLimit == 1 << 30)
+    }
+  }
+
   @Test func tensorsPastTheLimitAreNeverMade() async {
     // In a process of its own, which ends.
     await #expect(processExitsWith: .exitCode(64)) {

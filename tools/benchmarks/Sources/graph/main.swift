@@ -1,20 +1,55 @@
 // Layers over a whole synthetic graph, forward and back:
 //
-//   graph [SCALE] [EDGE_FACTOR] [WIDTH ...]
+//   graph [--from FOLDER] [--only NAME] [SCALE] [EDGE_FACTOR] [WIDTH ...]
 //
-// R-MAT of 2^SCALE nodes (20) with EDGE_FACTOR (16) directed edges each, not permuted, rows sorted. A line
-// for each benchmark and width: the median of five runs behind one that warms up, edges a second, and
-// bytes that must move (each edge's source row and number once, the result once) against what a sum of
-// two arrays moves in this run.
+// R-MAT of 2^SCALE nodes (20) with EDGE_FACTOR (16) directed edges each, not permuted, rows sorted; or the
+// graph of FOLDER's `csc_indptr.npy` and `csc_indices.npy`, int64, so that others can run on the same. A line
+// for each benchmark whose name begins with NAME and each width: the median of five runs behind one that
+// warms up, edges a second, and bytes that must move (each edge's source row and number once, the result
+// once) against what a sum of two arrays moves in this run.
 import Hedgerow
 
-let numbers = CommandLine.arguments.dropFirst().compactMap { Int($0) }
+var arguments = Array(CommandLine.arguments.dropFirst())
+@MainActor func option(_ name: String) -> String? {
+  guard let place = arguments.firstIndex(of: name), place + 1 < arguments.count else { return nil }
+  defer { arguments.removeSubrange(place...place + 1) }
+  return arguments[place + 1]
+}
+let folder = option("--from")
+let only = option("--only") ?? ""
+let numbers = arguments.compactMap { Int($0) }
 let scale = numbers.first ?? 20
 let edgeFactor = numbers.count > 1 ? numbers[1] : 16
 let widths = numbers.count > 2 ? Array(numbers[2...]) : [16, 64, 128, 256]
-let count = 1 << scale
+
+func integers(_ path: String) throws -> [UInt32] {
+  let file = try NPYFile(path: path)
+  precondition(file.element == .int64 && file.columnCount == nil, "\(path) is no array of int64")
+  var values = [UInt32](repeating: 0, count: file.rowCount)
+  var piece = [Int64](repeating: 0, count: 1 << 16)
+  for first in stride(from: 0, to: values.count, by: piece.count) {
+    let count = min(piece.count, values.count - first)
+    try piece.withUnsafeMutableBytes {
+      try file.read(
+        rows: first..<first + count,
+        into: UnsafeMutableRawBufferPointer(rebasing: $0[..<(8 * count)]))
+    }
+    for place in 0..<count { values[first + place] = UInt32(piece[place]) }
+  }
+  return values
+}
+
+func stored(_ folder: String) throws -> Block {
+  let offsets = try integers(folder + "/csc_indptr.npy")
+  var sources = try integers(folder + "/csc_indices.npy")
+  for row in 0..<offsets.count - 1 { sources[Int(offsets[row])..<Int(offsets[row + 1])].sort() }
+  return Block(
+    offsets: offsets, sources: sources, sourceCount: offsets.count - 1,
+    targetCount: offsets.count - 1)
+}
 
 func rmat() -> Block {
+  let count = 1 << scale
   var random = RandomStream(seed: 1)
   var edges = [UInt64](repeating: 0, count: edgeFactor << scale)
   for edge in edges.indices {
@@ -41,8 +76,8 @@ func time(_ body: () -> Void) -> Double {
   return (0..<5).map { _ in ContinuousClock().measure(body).seconds }.sorted()[2]
 }
 
-let block = rmat()
-let edgeCount = block.edgeCount
+let block = try folder.map(stored) ?? rmat()
+let (count, edgeCount) = (block.targetCount, block.edgeCount)
 
 func pad(_ text: String, _ width: Int) -> String {
   text + String(repeating: " ", count: max(0, width - text.count))
@@ -61,10 +96,12 @@ let half = Tensor.random([1 << 25], seed: 1)
 let other = Tensor.random([1 << 25], seed: 2)
 let triad = 3 * 4 * Double(1 << 25) / time { _ = half + other } / 1e9
 print(
-  "R-MAT \(count) nodes, \(edgeCount) edges, \(Compute.pool.threadCount) threads; "
+  "\(folder ?? "R-MAT"): \(count) nodes, \(edgeCount) edges, \(Compute.pool.threadCount) threads; "
     + "a sum of two arrays moves \(fixed(triad, 1)) GB/s")
 
-func report(_ name: String, _ width: Int, _ seconds: Double, passes: Double) {
+func report(_ name: String, _ width: Int, passes: Double, _ body: () -> Void) {
+  guard name.hasPrefix(only) else { return }
+  let seconds = time(body)
   let bytes = passes * (Double(edgeCount) * Double(4 * width + 4) + Double(count * 4 * width))
   let rate = bytes / seconds / 1e9
   let megabytes = Double(ProcessResources.peakResidentByteCount) / 1e6
@@ -83,40 +120,35 @@ func forwardAndBack(_ x: Parameter, _ parameters: [Parameter], _ layer: () -> Te
 for width in widths {
   let x = Parameter(Tensor.random([count, width], seed: 3))
   let weights = Tensor.random([edgeCount], seed: 4)
-  report("sum", width, time { _ = aggregate(x.value, along: block, by: .sum) }, passes: 1)
-  report("mean", width, time { _ = aggregate(x.value, along: block, by: .mean) }, passes: 1)
-  report(
-    "weighted sum", width,
-    time { _ = aggregate(x.value, scaledBy: weights, along: block, by: .sum) }, passes: 1)
-  report(
-    "mean, forward and back", width,
-    time { forwardAndBack(x, []) { aggregate(x.value, along: block, by: .mean) } }, passes: 2)
-  report(
-    "weighted sum, forward and back", width,
-    time {
-      forwardAndBack(x, []) { aggregate(x.value, scaledBy: weights, along: block, by: .sum) }
-    }, passes: 2)
+  report("sum", width, passes: 1) { _ = aggregate(x.value, along: block, by: .sum) }
+  report("mean", width, passes: 1) { _ = aggregate(x.value, along: block, by: .mean) }
+  report("weighted sum", width, passes: 1) {
+    _ = aggregate(x.value, scaledBy: weights, along: block, by: .sum)
+  }
+  report("mean, forward and back", width, passes: 2) {
+    forwardAndBack(x, []) { aggregate(x.value, along: block, by: .mean) }
+  }
+  report("weighted sum, forward and back", width, passes: 2) {
+    forwardAndBack(x, []) { aggregate(x.value, scaledBy: weights, along: block, by: .sum) }
+  }
   if edgeCount * width * 4 <= 4 << 30 {
-    report(
-      "mean of messages, forward and back", width,
-      time {
-        forwardAndBack(x, []) {
-          aggregate(
-            x.value.gathered(alongSourcesOf: block), along: block, messagesBy: .mean)
-        }
-      }, passes: 2)
+    report("mean of messages, forward and back", width, passes: 2) {
+      forwardAndBack(x, []) {
+        aggregate(x.value.gathered(alongSourcesOf: block), along: block, messagesBy: .mean)
+      }
+    }
   }
   let gcn = GCNConv(width, width).initialized(seed: 5)
-  report(
-    "GCN layer, forward and back", width,
-    time { forwardAndBack(x, gcn.parameters) { gcn(x.value, block) } }, passes: 2)
+  report("GCN layer, forward and back", width, passes: 2) {
+    forwardAndBack(x, gcn.parameters) { gcn(x.value, block) }
+  }
   if width >= 16 {
     var options = GATConv.Options()
     options.heads = 4
     options.selfLoops = false
     let gat = GATConv(width, width / 4, options: options).initialized(seed: 6)
-    report(
-      "GAT layer of 4 heads, forward and back", width,
-      time { forwardAndBack(x, gat.parameters) { gat(x.value, block) } }, passes: 3)
+    report("GAT layer of 4 heads, forward and back", width, passes: 3) {
+      forwardAndBack(x, gat.parameters) { gat(x.value, block) }
+    }
   }
 }
