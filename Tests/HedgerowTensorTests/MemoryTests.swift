@@ -56,7 +56,7 @@ import Testing
     // no memory is needed.
     await #expect(processExitsWith: .success) {
       func step() {
-        let held = (0..<5).map { _ in Tensor(uninitialized: [1 << 26]) }
+        let held = (0..<5).map { _ in Tensor(shape: [1 << 26]) { _ in } }
         #expect(BufferPool.liveByteCount == 5 << 28 && BufferPool.idleByteCount == 0)
         withExtendedLifetime(held) {}
       }
@@ -64,7 +64,7 @@ import Testing
       #expect(BufferPool.idleByteCount == 5 << 28 && BufferPool.byteLimit == 45 << 25)
       step()
       // Long after, they are given back.
-      for _ in 0..<2 << 12 { _ = Tensor(uninitialized: [1]) }
+      for _ in 0..<2 << 12 { _ = Tensor(shape: [1]) { _ in } }
       #expect(BufferPool.idleByteCount <= 1 << 30 && BufferPool.byteLimit == 1 << 30)
     }
   }
