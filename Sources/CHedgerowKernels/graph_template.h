@@ -274,13 +274,15 @@ HR_INLINE void NAME(products)(T *restrict out, const T *restrict a, const T *res
 
 HR_CLONES void NAME(hr_segment_dot)(T *restrict out, const T *restrict x, const T *restrict y,
                                     const uint32_t *restrict offsets,
-                                    const uint32_t *restrict sources, size_t heads, size_t begin,
+                                    const uint32_t *restrict sources,
+                                    const uint32_t *restrict places, size_t heads, size_t begin,
                                     size_t end, size_t width) {
   const size_t last = offsets[end];
   for (size_t t = begin; t < end; t++)
     for (size_t e = offsets[t]; e < offsets[t + 1]; e++) {
       if (e + AHEAD < last) NAME(prefetch_row)(x + SOURCE(e + AHEAD) * width, width);
-      NAME(products)(out + e * heads, x + SOURCE(e) * width, y + t * width, heads, width / heads);
+      NAME(products)(out + (places ? places[e] : e) * heads, x + SOURCE(e) * width, y + t * width,
+                     heads, width / heads);
     }
 }
 

@@ -5,6 +5,7 @@ import CHedgerowKernels
 public protocol TensorScalar: BinaryFloatingPoint, ComparableElement {
   static var kernels: Kernels<Self> { get }
   static var layerKernels: LayerKernels<Self> { get }
+  static var sparseKernels: SparseKernels<Self> { get }
 }
 
 extension Float: TensorScalar {
@@ -95,7 +96,8 @@ public struct Kernels<Scalar>: Sendable {
     @Sendable (Output?, Input?, Rows?, Rows?, Input?, Input?, Bool, Int, Int, Int) -> Void
   let segmentWeightedSum:
     @Sendable (Output?, Input?, Rows?, Rows?, Input?, Rows?, Int, Bool, Int, Int, Int) -> Void
-  let segmentDot: @Sendable (Output?, Input?, Input?, Rows?, Rows?, Int, Int, Int, Int) -> Void
+  let segmentDot:
+    @Sendable (Output?, Input?, Input?, Rows?, Rows?, Rows?, Int, Int, Int, Int) -> Void
   let segmentSpread: @Sendable (Output?, Input?, Rows?, Bool, Int, Int, Int) -> Void
   let segmentExtreme:
     @Sendable (

@@ -268,7 +268,7 @@ import Testing
     ]
     let own =
       arithmetic + functions + shapes + reductions + products + vectors + indexing + segments
-    return own + layers(S.self)
+    return own + layers(S.self) + sparse(S.self)
   }
 
   @Test(arguments: [(0, 3), (3, 0), (1, 1), (4, 3)])
@@ -350,7 +350,8 @@ import Testing
     let declarations =
       /\n *public (?:static |prefix |mutating )*(func|subscript)\s*([^\s(<]*)[^{]*?->([^{]*)\{/
     var found = 0
-    for file in try files(in: sources) where file.name.hasPrefix("Ops/") {
+    for file in try files(in: sources)
+    where file.name.hasPrefix("Ops/") || file.name.hasPrefix("Sparse/") {
       for match in file.text.matches(of: declarations) where match.3.contains("NDTensor") {
         let name = match.1 == "subscript" ? "subscript" : String(match.2)
         #expect(names.contains(name), "\(name) of \(file.name) is not checked")

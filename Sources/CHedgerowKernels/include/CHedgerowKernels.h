@@ -14,6 +14,7 @@
 #include "optimizer.h"       // steps of optimizers
 #include "sampling.h"        // extents, picks, neighbor reads, relabelling
 #include "sort.h"            // radix sorts of fixed-width records
+#include "sparse.h"          // products of sparse matrices
 #include "strided.h"         // copies between views
 #include "table.h"           // a hash table of texts
 #include "text.h"            // delimited text and numbers

@@ -36,10 +36,11 @@ bool hr_indices_rise(const uint32_t *rows, size_t count, uint32_t bound);
                                    const uint32_t *sources, const T *weights,                     \
                                    const uint32_t *places, size_t heads, bool is_streamed,        \
                                    size_t begin, size_t end, size_t width);                       \
-  /* out[e, h] = the product of x[s, h] and y[t, h], for each entry e of t from s */              \
+  /* out[e, h] = the product of x[s, h] and y[t, h], for each entry e of t from s; it goes to      \
+     places[e], or to e when `places` is null. */                                                 \
   void hr_segment_dot_##S(T *out, const T *x, const T *y, const uint32_t *offsets,                \
-                          const uint32_t *sources, size_t heads, size_t begin, size_t end,        \
-                          size_t width);                                                          \
+                          const uint32_t *sources, const uint32_t *places, size_t heads,          \
+                          size_t begin, size_t end, size_t width);                                \
   /* out[e] = y[t], or y[t] / degree(t), for each entry e of t */                                 \
   void hr_segment_spread_##S(T *out, const T *y, const uint32_t *offsets, bool is_mean,           \
                              size_t begin, size_t end, size_t width);                             \

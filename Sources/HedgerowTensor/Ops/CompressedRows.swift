@@ -9,7 +9,8 @@ public struct CompressedRows: Sendable {
   public var indices: [UInt32]
   public var rowCount: Int
   /// Of transposed rows, for each entry which entry of the others it is; may be empty where that
-  /// is not asked for.
+  /// is not asked for. Where rows and transposed rows are both of entries in some other order, which
+  /// of those it is.
   public var entries: [UInt32]
 
   /// Which row of the whole each of these is, rising; `nil` when they are all. The others are empty.
@@ -53,6 +54,18 @@ public struct CompressedRows: Sendable {
     require(
       entries.count >= count && hr_indices_are_valid(entries, count, UInt32(clamping: count)),
       "\(count) entries of transposed rows have \(entries.count) numbers")
+  }
+
+  /// Traps unless each entry of these transposed rows, or each of the others, says which of the others'
+  /// it is.
+  func checkEntries(besides others: CompressedRows) {
+    if !entries.isEmpty || others.entries.isEmpty { checkEntries() }
+  }
+
+  /// ``entries``, or null where there are none.
+  func withEntries(_ body: (UnsafePointer<UInt32>?) -> Void) {
+    if entries.isEmpty { return body(nil) }
+    entries.withUnsafeBufferPointer { body($0.baseAddress) }
   }
 
   /// Rows of one part: about as many elements as an element-wise part has.

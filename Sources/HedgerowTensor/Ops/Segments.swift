@@ -112,7 +112,8 @@ extension NDTensor {
 ///
 /// Shapes: x is [sources, width], w [entries] or [entries, heads], y [targets, width]. With heads,
 /// each of `heads` equal stretches of a row has weights of its own; traps when the width is no
-/// multiple of them.
+/// multiple of them. Weights are in the order of the targets' entries, or in that of their numbers
+/// (``CompressedRows/entries``) where they have such.
 @specialized(where Scalar == Float)
 public func segmentSum<Scalar>(
   _ x: NDTensor<Scalar>, over targets: CompressedRows, weights: NDTensor<Scalar>,
@@ -120,47 +121,64 @@ public func segmentSum<Scalar>(
 ) -> NDTensor<Scalar> {
   require(x.shape.count == 2, "shape \(x.shape) is no matrix of features")
   targets.check(bound: x.shape[0], "sources")
+  if !targets.entries.isEmpty { targets.checkEntries() }
   let (sourceCount, width) = (x.shape[0], x.shape[1])
   let heads = weights.shape.count == 2 ? weights.shape[1] : 1
   require(
     (1...2).contains(weights.shape.count) && weights.shape[0] == targets.count && heads > 0
       && width.isMultiple(of: heads),
     "weights of shape \(weights.shape) for \(targets.count) entries of width \(width)")
-  func product(
-    _ x: NDTensor<Scalar>, _ rows: CompressedRows, _ weights: NDTensor<Scalar>
-  ) -> NDTensor<Scalar> {
-    let y = NDTensor<Scalar>(uninitialized: [rows.rowCount, width])
-    Compute.forEachPart(of: rows.rowCount, size: rows.rowsPerPart(width: width)) { part in
-      rows.entries.withUnsafeBufferPointer { entries in
-        Scalar.kernels.segmentWeightedSum(
-          y.storage.base, x.storage.base, rows.offsets, rows.indices, weights.storage.base,
-          rows.entries.isEmpty ? nil : entries.baseAddress, heads, y.isStreamed,
-          part.lowerBound, part.upperBound, width)
-      }
-    }
-    return y
-  }
   let (input, factors) = (x.detached, weights.detached)
-  return product(input, targets, factors).recordedCotangents(from: [x, weights]) {
-    dy, isNeeded in
-    var (dx, dw): (Cotangent<Scalar>?, Cotangent<Scalar>?)
-    if isNeeded[0] {
-      let sources = transposed()
-      sources.checkTransposed(of: targets, rowCount: sourceCount)
-      sources.checkEntries()
-      dx = sources.cotangent(product(dy, sources, factors))
-    }
-    if isNeeded[1] {
-      let gradient = NDTensor<Scalar>(uninitialized: factors.shape)
-      Compute.forEachPart(of: targets.rowCount, size: targets.rowsPerPart(width: width)) {
-        Scalar.kernels.segmentDot(
-          gradient.storage.base, input.storage.base, dy.storage.base, targets.offsets,
-          targets.indices, heads, $0.lowerBound, $0.upperBound, width)
+  return weightedSums(input, over: targets, weights: factors, heads: heads)
+    .recordedCotangents(from: [x, weights]) { dy, isNeeded in
+      var (dx, dw): (Cotangent<Scalar>?, Cotangent<Scalar>?)
+      if isNeeded[0] {
+        let sources = transposed()
+        sources.checkTransposed(of: targets, rowCount: sourceCount)
+        sources.checkEntries(besides: targets)
+        dx = sources.cotangent(weightedSums(dy, over: sources, weights: factors, heads: heads))
       }
-      dw = .dense(gradient)
+      if isNeeded[1] {
+        dw = .dense(dots(input, dy, over: targets, heads: heads, shape: factors.shape))
+      }
+      return [dx, dw]
     }
-    return [dx, dw]
+}
+
+/// For each row, the sum over its entries of their weights times rows of x; not recorded.
+func weightedSums<Scalar>(
+  _ x: NDTensor<Scalar>, over rows: CompressedRows, weights: NDTensor<Scalar>, heads: Int
+) -> NDTensor<Scalar> {
+  let width = x.shape[1]
+  let y = NDTensor<Scalar>(uninitialized: [rows.rowCount, width])
+  let (output, input, weights) = (y.storage.base, x.storage.base, weights.storage.base)
+  let isStreamed = y.isStreamed
+  Compute.forEachPart(of: rows.rowCount, size: rows.rowsPerPart(width: width)) { part in
+    rows.withEntries {
+      Scalar.kernels.segmentWeightedSum(
+        output, input, rows.offsets, rows.indices, weights, $0, heads, isStreamed,
+        part.lowerBound, part.upperBound, width)
+    }
   }
+  return y
+}
+
+/// For each entry and head, the product of a row of x and one of y, those of its ends; not recorded.
+func dots<Scalar>(
+  _ x: NDTensor<Scalar>, _ y: NDTensor<Scalar>, over rows: CompressedRows, heads: Int,
+  shape: [Int]
+) -> NDTensor<Scalar> {
+  let width = x.shape[1]
+  let products = NDTensor<Scalar>(uninitialized: shape)
+  let (output, left, right) = (products.storage.base, x.storage.base, y.storage.base)
+  Compute.forEachPart(of: rows.rowCount, size: rows.rowsPerPart(width: width)) { part in
+    rows.withEntries {
+      Scalar.kernels.segmentDot(
+        output, left, right, rows.offsets, rows.indices, $0, heads, part.lowerBound,
+        part.upperBound, width)
+    }
+  }
+  return products
 }
 
 /// y_t = the largest x_s over the sources s of t, column by column; zero for a target without any.
