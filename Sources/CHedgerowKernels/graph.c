@@ -1,4 +1,5 @@
 #include "graph.h"
+#include "segments.h"
 #include <math.h>
 #include <string.h>
 #include "dispatch.h"
@@ -39,11 +40,14 @@ bool hr_rows_are_valid(const uint32_t *offsets, const uint32_t *sources, size_t 
 // Edges whose weights are made again at a time.
 #define EDGES 64
 #define MOST_HEADS hr_most_heads
+// Columns that are summed at a time where sums are not in registers.
+#define COLUMNS 64
 
 #define T float
 #define NAME(name) name##_f32
 #include "graph_template.h"
 #include "attention_template.h"
+#include "segments_template.h"
 #undef STRETCH
 #undef LANES
 #undef UNROLLED
@@ -54,3 +58,4 @@ bool hr_rows_are_valid(const uint32_t *offsets, const uint32_t *sources, size_t 
 #define NAME(name) name##_f64
 #include "graph_template.h"
 #include "attention_template.h"
+#include "segments_template.h"

@@ -5,7 +5,7 @@ import CHedgerowKernels
 public protocol TensorScalar: BinaryFloatingPoint, ComparableElement {
   static var kernels: Kernels<Self> { get }
   static var layerKernels: LayerKernels<Self> { get }
-  static var sparseKernels: SparseKernels<Self> { get }
+  static var graphKernels: GraphKernels<Self> { get }
 }
 
 extension Float: TensorScalar {

@@ -255,6 +255,23 @@ import Testing
       Row("segmentSum", Shapes { [[$0, $1], [rows($0).edges.count]] }) { x, n, _ in
         segmentSum(x[0], over: rows(n).targets, weights: x[1]) { rows(n).transposed }
       },
+      Row("segmentVariance") { x, n, _ in
+        segmentVariance(x[0], over: rows(n).targets) { rows(n).transposed }
+      },
+      Row("segmentStandardDeviation") { x, n, _ in
+        segmentStandardDeviation(x[0], over: rows(n).targets) { rows(n).transposed }
+      },
+      Row("segmentLogSumExp") { x, n, _ in
+        segmentLogSumExp(x[0], over: rows(n).targets) { rows(n).transposed }
+      },
+      Row("segmentSoftmax") { x, n, _ in
+        segmentSoftmax(x[0], over: rows(n).targets) { rows(n).transposed }
+      },
+      Row("segmentVariance", cube) { x, n, _ in segmentVariance(x[0], by: offsets(n)) },
+      Row("segmentStandardDeviation", cube) { x, n, _ in
+        segmentStandardDeviation(x[0], by: offsets(n))
+      },
+      Row("segmentLogSumExp", cube) { x, n, _ in segmentLogSumExp(x[0], by: offsets(n)) },
       Row("segmentSum", cube) { x, n, _ in segmentSum(x[0], by: offsets(n)) },
       Row("segmentMean", cube) { x, n, _ in segmentMean(x[0], by: offsets(n)) },
       Row("segmentMax", cube, isOrdered: true) { x, n, _ in segmentMax(x[0], by: offsets(n)) },

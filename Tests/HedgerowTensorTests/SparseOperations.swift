@@ -27,6 +27,7 @@ extension OperationTableTests {
       Row("sampled") { x, n, m in SparseMatrix(x[0]).values * 2 },
       Row("permuted", entries) { x, n, m in matrix(x[0], n, m).converted(to: .csc).values },
       Row("coalesced", entries) { x, n, m in matrix(x[0], n, m).coalesced().values },
+      Row("mapValues", entries) { x, n, m in matrix(x[0], n, m).mapValues { $0 * $0 }.values },
       Row("diagonal", entries) { x, n, m in matrix(x[0], n, m).diagonal() },
       Row("normalized", entries, in: .positive) { x, n, m in
         matrix(x[0], n, m).normalized(.rows).values

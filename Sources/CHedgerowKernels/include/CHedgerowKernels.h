@@ -13,6 +13,7 @@
 #include "norm.h"            // normalization of rows and columns
 #include "optimizer.h"       // steps of optimizers
 #include "sampling.h"        // extents, picks, neighbor reads, relabelling
+#include "segments.h"        // statistics of segments
 #include "sort.h"            // radix sorts of fixed-width records
 #include "sparse.h"          // products of sparse matrices
 #include "strided.h"         // copies between views

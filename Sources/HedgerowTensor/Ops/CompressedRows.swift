@@ -68,6 +68,12 @@ public struct CompressedRows: Sendable {
     entries.withUnsafeBufferPointer { body($0.baseAddress) }
   }
 
+  /// ``places``, or null where rows are all.
+  func withPlaces(_ body: (UnsafePointer<UInt32>?) -> Void) {
+    guard let places else { return body(nil) }
+    places.withUnsafeBufferPointer { body($0.baseAddress) }
+  }
+
   /// Rows of one part: about as many elements as an element-wise part has.
   func rowsPerPart(width: Int) -> Int { segmentsPerPart(offsets, rowCount, width: width) }
 }

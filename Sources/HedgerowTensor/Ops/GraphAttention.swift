@@ -68,11 +68,3 @@ public func attentionSum<Scalar>(
 
 /// The most heads of ``attentionSum(_:sourceScores:targetScores:slope:over:transposed:)``.
 public let attentionHeadLimit = hr_most_heads
-
-extension CompressedRows {
-  /// ``places``, or null where rows are all.
-  fileprivate func withPlaces(_ body: (UnsafePointer<UInt32>?) -> Void) {
-    guard let places else { return body(nil) }
-    places.withUnsafeBufferPointer { body($0.baseAddress) }
-  }
-}

@@ -126,7 +126,7 @@ private struct ProductPlan {
     let columns = [UInt32](unsafeUninitializedCapacity: count) { columns, initialized in
       nonisolated(unsafe) let base = columns.baseAddress
       forEachPart(sumsOf: Scalar.self) { rows, table in
-        Scalar.sparseKernels.fill(
+        Scalar.graphKernels.product(
           base, output, offsets, bounds, a.offsets, a.indices, x, b.offsets, b.indices, y,
           UInt64(width), table, rows.lowerBound, rows.upperBound)
       }
@@ -142,7 +142,7 @@ private struct ProductPlan {
     let da = NDTensor<Scalar>(uninitialized: [a.count])
     let (output, slopes, y) = (da.storage.base, dy.storage.base, right.storage.base)
     forEachPart(sumsOf: Scalar.self) { part, table in
-      Scalar.sparseKernels.backward(
+      Scalar.graphKernels.productBackward(
         output, rows.offsets, rows.indices, slopes, a.offsets, a.indices, b.offsets, b.indices, y,
         UInt64(width), table, part.lowerBound, part.upperBound)
     }
