@@ -112,3 +112,18 @@ HR_CLONES void NAME(hr_segment_log_sum_exp_backward)(
     }
   }
 }
+
+HR_CLONES void NAME(hr_segment_add)(T *restrict out, const T *restrict x, const T *restrict y,
+                                    const uint32_t *restrict offsets,
+                                    const uint32_t *restrict sources,
+                                    const uint32_t *restrict places, size_t begin, size_t end,
+                                    size_t width) {
+  const size_t last = offsets[end];
+  for (size_t t = begin; t < end; t++)
+    for (size_t e = offsets[t]; e < offsets[t + 1]; e++) {
+      if (e + AHEAD < last) NAME(prefetch_row)(x + SOURCE(e + AHEAD) * width, width);
+      T *restrict row = out + (places ? places[e] : e) * width;
+      const T *restrict a = x + SOURCE(e) * width, *restrict b = y + t * width;
+      for (size_t c = 0; c < width; c++) row[c] = a[c] + b[c];
+    }
+}

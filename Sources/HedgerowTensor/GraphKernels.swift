@@ -16,6 +16,7 @@ public struct GraphKernels<Scalar>: Sendable {
   let logSumExp: @Sendable (Output?, Input?, Rows?, Rows?, Int, Int, Int) -> Void
   let logSumExpBackward:
     @Sendable (Output?, Input?, Input?, Input?, Rows?, Rows?, Rows?, Int, Int, Int) -> Void
+  let endSums: @Sendable (Output?, Input?, Input?, Rows?, Rows?, Rows?, Int, Int, Int) -> Void
   let product:
     @Sendable (
       UnsafeMutablePointer<UInt32>?, Output?, Rows?, UnsafePointer<UInt64>?, Rows?, Rows?, Input?,
@@ -31,7 +32,7 @@ extension Float {
   public static let graphKernels = GraphKernels<Float>(
     variance: hr_segment_variance_f32, varianceBackward: hr_segment_variance_backward_f32,
     logSumExp: hr_segment_log_sum_exp_f32,
-    logSumExpBackward: hr_segment_log_sum_exp_backward_f32,
+    logSumExpBackward: hr_segment_log_sum_exp_backward_f32, endSums: hr_segment_add_f32,
     product: hr_spgemm_fill_f32, productBackward: hr_spgemm_backward_f32)
 }
 
@@ -39,6 +40,6 @@ extension Double {
   public static let graphKernels = GraphKernels<Double>(
     variance: hr_segment_variance_f64, varianceBackward: hr_segment_variance_backward_f64,
     logSumExp: hr_segment_log_sum_exp_f64,
-    logSumExpBackward: hr_segment_log_sum_exp_backward_f64,
+    logSumExpBackward: hr_segment_log_sum_exp_backward_f64, endSums: hr_segment_add_f64,
     product: hr_spgemm_fill_f64, productBackward: hr_spgemm_backward_f64)
 }

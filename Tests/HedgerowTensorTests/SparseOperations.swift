@@ -18,6 +18,7 @@ extension OperationTableTests {
     }
     let entries = Shapes { [[$0 * $1]] }
     let two = Shapes { [[$0 * $1], [$1, 3]] }
+    let ends = Shapes { [[$1, 6], [$0, 6]] }
     return [
       Row("matmul", two) { x, n, m in matmul(matrix(x[0], n, m), x[1]) },
       Row("matmul", two) { x, n, m in matmul(matrix(x[0], n, m).converted(to: .csr), x[1]) },
@@ -31,6 +32,11 @@ extension OperationTableTests {
       Row("diagonal", entries) { x, n, m in matrix(x[0], n, m).diagonal() },
       Row("normalized", entries, in: .positive) { x, n, m in
         matrix(x[0], n, m).normalized(.rows).values
+      },
+      Row("edgeDot", ends) { x, n, m in edgeDot(x[0], x[1], heads: 2, over: pattern(n, m)) },
+      Row("edgeSum", ends) { x, n, m in edgeSum(x[0], x[1], over: pattern(n, m)) },
+      Row("edgeScore", Shapes { [[$1, 6], [$0, 2], [8]] }) { x, n, m in
+        edgeScore(x[0], x[1], x[2], over: pattern(n, m))
       },
     ]
   }

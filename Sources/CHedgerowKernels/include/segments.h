@@ -23,7 +23,12 @@
   void hr_segment_log_sum_exp_backward_##S(T *dx, const T *dy, const T *x, const T *y,            \
                                            const uint32_t *transposed_offsets,                    \
                                            const uint32_t *targets, const uint32_t *places,       \
-                                           size_t begin, size_t end, size_t width);
+                                           size_t begin, size_t end, size_t width);               \
+  /* out[e] = x[s] + y[t] for each entry e of t from s; it goes to places[e], or to e when        \
+     `places` is null. */                                                                         \
+  void hr_segment_add_##S(T *out, const T *x, const T *y, const uint32_t *offsets,                \
+                          const uint32_t *sources, const uint32_t *places, size_t begin,          \
+                          size_t end, size_t width);
 HR_DECLARE_SEGMENTS(float, f32)
 HR_DECLARE_SEGMENTS(double, f64)
 #undef HR_DECLARE_SEGMENTS
