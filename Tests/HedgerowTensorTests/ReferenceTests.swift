@@ -58,6 +58,30 @@ import Testing
     #expect(isClose(gradients[x]!.scalars, expectedGradient))
   }
 
+  /// Half of them go to one place: sums, and gradients of rows taken, are in the order of the indices.
+  @Test func scatteringAndTheGradientOfGatheringAddInOrder() {
+    var stream = RandomStream(seed: printedSeed())
+    let (count, places, width) = (20_000, 300, 17)
+    let indices = (0..<count).map { _ in
+      UInt32(stream.next(below: 2) == 0 ? 7 : stream.next(below: UInt64(places - 1)))
+    }
+    let x = Tensor.random([count, width], seed: stream.next())
+    var expected = [Float](repeating: 0, count: places * width)
+    for (row, place) in indices.enumerated() {
+      for column in 0..<width { expected[Int(place) * width + column] += x[row, column] }
+    }
+    let table = Parameter(Tensor.zeros([places, width]))
+    for threadCount in [1, 2, 3] {
+      Compute.with(ThreadPool(threadCount: threadCount)) {
+        #expect(scatterSum(x, to: NDArray(indices), of: places).scalars == expected)
+        let (_, gradients) = valueWithGradients(at: [table]) {
+          sum(table.value.gathered(rows: indices) * x)
+        }
+        #expect(gradients[table]!.scalars == expected)
+      }
+    }
+  }
+
   @Test func crossEntropyLeavesUnlabelledRowsOut() {
     let logits = Tensor([[1, 2, 3], [0, 0, 0], [5, 1, 1]])
     let expected = -(logSoftmax([1, 2, 3], 2) + logSoftmax([5, 1, 1], 0)) / 2

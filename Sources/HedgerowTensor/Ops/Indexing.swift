@@ -27,7 +27,7 @@ extension NDTensor {
     let result = shape[..<axis] + places.shape + shape[(axis + 1)...]
     let (outer, inner) = (shape[..<axis].reduce(1, *), shape[(axis + 1)...].reduce(1, *))
     require(outer * extent <= UInt32.max, "shape \(shape) is too large for this")
-    let rows = (0..<outer).flatMap { place in chosen.map { UInt32(place * extent) + $0 } }
+    let rows = repeated(chosen, outer, extent)
     return reshaped(to: [outer * extent, inner]).gathered(rows: rows).reshaped(to: Array(result))
   }
 
@@ -95,7 +95,7 @@ public func scatterSum<Scalar, Index: IndexElement>(
   let (outer, inner) = (x.shape[..<axis].reduce(1, *), x.shape[(axis + 1)...].reduce(1, *))
   require(
     outer * max(count, chosen.count) < UInt32.max, "shape \(x.shape) is too large for this")
-  let rows = (0..<outer).flatMap { place in chosen.map { UInt32(place * count) + $0 } }
+  let rows = repeated(chosen, outer, count)
   let sources = CompressedRows(grouping: rows, rowCount: outer * count)
   let sums = segmentSum(x.reshaped(to: [rows.count, inner]), over: sources) {
     CompressedRows(
@@ -106,16 +106,20 @@ public func scatterSum<Scalar, Index: IndexElement>(
   return sums.reshaped(to: shape)
 }
 
+/// Places of an axis of some extent, as rows of all places of the axes in front.
+private func repeated(_ places: [UInt32], _ outer: Int, _ extent: Int) -> [UInt32] {
+  if outer == 1 { return places }
+  return (0..<outer).flatMap { place in places.map { UInt32(place * extent) + $0 } }
+}
+
 extension CompressedRows {
   /// The places of each number in `rows`, rising: a counting sort, in time O(rows + their bound).
   init(grouping rows: [UInt32], rowCount: Int) {
-    var offsets = [UInt32](repeating: 0, count: rowCount + 1)
-    for row in rows { offsets[Int(row) + 1] += 1 }
-    for row in 0..<rowCount { offsets[row + 1] += offsets[row] }
+    let offsets = Self.offsets(counting: rows, rowCount: rowCount)
     var next = offsets
     var indices = [UInt32](repeating: 0, count: rows.count)
     for (place, row) in rows.enumerated() {
-      indices[Int(next[Int(row)])] = UInt32(place)
+      indices[Int(next[Int(row)])] = UInt32(truncatingIfNeeded: place)
       next[Int(row)] += 1
     }
     self.init(offsets: offsets, indices: indices, rowCount: rowCount)
