@@ -17,6 +17,8 @@ let package = Package(
     .executableTarget(
       name: "graph", dependencies: [.product(name: "Hedgerow", package: "hedgerow")]),
     .executableTarget(
+      name: "sparse", dependencies: [.product(name: "Hedgerow", package: "hedgerow")]),
+    .executableTarget(
       name: "products", dependencies: [.product(name: "Hedgerow", package: "hedgerow")]),
     .executableTarget(name: "parse"),
   ],
