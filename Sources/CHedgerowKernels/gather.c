@@ -1,34 +1,16 @@
 #include "gather.h"
 #include "dispatch.h"
+#include "halves.h"
 #include <string.h>
 
 enum { ahead_rows = 8 };
-
-// Half precision by integer arithmetic, so that no processor needs an instruction or a library for
-// it; it vectorises. Subnormals are scaled by a multiplication (after F. Giesen).
-static inline float half_to_float(uint16_t h) {
-  uint32_t bits = (uint32_t)(h & 0x7FFF) << 13;
-  uint32_t exponent = bits & 0x0F800000;
-  bits += 0x38000000;                                      // bias 15 to 127
-  uint32_t special = bits + 0x38000000;                    // infinity and NaN: to the top
-  union { uint32_t u; float f; } v, s;
-  v.u = exponent == 0x0F800000 ? special : bits;
-  s.u = bits + 0x00800000;                                 // subnormal: renormalise
-  s.f -= 6.103515625e-05f;
-  v.u = exponent == 0 ? s.u : v.u;
-  v.u |= (uint32_t)(h & 0x8000) << 16;
-  return v.f;
-}
 
 HR_CLONES static void widen_half(const uint16_t *restrict in, size_t n, float *restrict out) {
   for (size_t i = 0; i < n; i++) out[i] = half_to_float(in[i]);
 }
 
 HR_CLONES static void widen_bfloat(const uint16_t *restrict in, size_t n, float *restrict out) {
-  for (size_t i = 0; i < n; i++) {
-    union { uint32_t u; float f; } v = {.u = (uint32_t)in[i] << 16};
-    out[i] = v.f;
-  }
+  for (size_t i = 0; i < n; i++) out[i] = bfloat_to_float(in[i]);
 }
 
 HR_CLONES static void scale_i8(const int8_t *restrict in, size_t n, float scale,

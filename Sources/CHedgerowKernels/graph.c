@@ -3,11 +3,9 @@
 #include <math.h>
 #include <string.h>
 #include "dispatch.h"
+#include "halves.h"
 #include "lanes.h"
 #include "vector_math.h"
-
-// Vectors are passed between functions that are always inlined: how others pass them does not matter.
-#pragma clang diagnostic ignored "-Wpsabi"
 
 // Edges between the one being summed and the one whose row is fetched.
 #define AHEAD 8
@@ -43,8 +41,13 @@ bool hr_rows_are_valid(const uint32_t *offsets, const uint32_t *sources, size_t 
 // Columns that are summed at a time where sums are not in registers.
 #define COLUMNS 64
 
-#define T float
-#define NAME(name) name##_f32
+#define ROW T
+#define ELEMENT(x) (x)
+#define widen_f32 load_f32
+#define widen_f64 load_f64
+
+#define T double
+#define NAME(name) name##_f64
 #include "graph_template.h"
 #include "attention_template.h"
 #include "segments_template.h"
@@ -54,8 +57,33 @@ bool hr_rows_are_valid(const uint32_t *offsets, const uint32_t *sources, size_t 
 #undef T
 #undef NAME
 
-#define T double
-#define NAME(name) name##_f64
+#define T float
+#define NAME(name) name##_f32
 #include "graph_template.h"
 #include "attention_template.h"
 #include "segments_template.h"
+#undef STRETCH
+#undef LANES
+#undef UNROLLED
+#undef NAME
+#undef ROW
+#undef ELEMENT
+
+#define HALVES
+#define ROW uint16_t
+#define lanes_bf16 lanes_f32
+#define add_lanes_bf16 add_lanes_f32
+#define ELEMENT bfloat_to_float
+#define NAME(name) name##_bf16
+#include "graph_template.h"
+#undef STRETCH
+#undef LANES
+#undef UNROLLED
+#undef ELEMENT
+#undef NAME
+
+#define lanes_f16 lanes_f32
+#define add_lanes_f16 add_lanes_f32
+#define ELEMENT half_to_float
+#define NAME(name) name##_f16
+#include "graph_template.h"

@@ -1,12 +1,23 @@
-// The loops of graph.h for one element type: T, with its suffix in NAME.
+// The loops of graph.h for one element type: T, with its suffix in NAME. Rows that are only read are
+// of ROW, whose numbers ELEMENT makes those of T: T itself, or halves, of which there are only sums
+// and products.
+#ifndef HALVES
 #include "dot_template.h"
+#else
+HR_INLINE T NAME(dot)(const ROW *a, const T *b, size_t n) {
+  T sum = 0;
+  for (size_t i = 0; i < n; i++) sum += ELEMENT(a[i]) * b[i];
+  return sum;
+}
+#endif
 
 // To the second level: a row is some lines of the first one, which others need.
-static inline void NAME(prefetch_row)(const T *row, size_t width) {
+static inline void NAME(prefetch_row)(const ROW *row, size_t width) {
   const char *line = (const char *)row;
-  for (size_t byte = 0; byte < width * sizeof(T); byte += 64) __builtin_prefetch(line + byte, 0, 2);
+  for (size_t byte = 0; byte < width * sizeof(ROW); byte += 64) __builtin_prefetch(line + byte, 0, 2);
 }
 
+#ifndef HALVES
 HR_CLONES void NAME(hr_gather_rows)(T *restrict out, const T *restrict table,
                                     const uint32_t *restrict rows, size_t count, size_t width) {
   for (size_t i = 0; i < count; i++, out += width) {
@@ -14,6 +25,7 @@ HR_CLONES void NAME(hr_gather_rows)(T *restrict out, const T *restrict table,
     memcpy(out, table + rows[i] * width, width * sizeof(T));
   }
 }
+#endif
 
 // Rows are summed in stretches of columns that stay in registers while the edges go by: 512 bytes,
 // and what is left in fewer. `columns` is a constant where these are inlined.
@@ -37,7 +49,7 @@ HR_INLINE void NAME(store)(T *to, NAME(lanes) value,
 
 // A stretch of whole registers.
 HR_INLINE void NAME(sum_columns)(
-    T *restrict row, const T *restrict x, const uint32_t *restrict sources,
+    T *restrict row, const ROW *restrict x, const uint32_t *restrict sources,
     const T *restrict x_factors, size_t first, size_t stop, size_t last, size_t width, T factor,
     size_t columns, bool is_streamed) {
   NAME(lanes) sums[STRETCH / LANES];
@@ -47,12 +59,12 @@ HR_INLINE void NAME(sum_columns)(
       NAME(prefetch_row)(x + SOURCE(e + AHEAD) * width, columns);
       if (x_factors) __builtin_prefetch(x_factors + SOURCE(e + AHEAD));
     }
-    const T *a = x + SOURCE(e) * width;
+    const ROW *a = x + SOURCE(e) * width;
     if (x_factors) {
       const T w = x_factors[SOURCE(e)];
-      UNROLLED for (size_t k = 0; k < columns / LANES; k++) sums[k] += w * NAME(load)(a + k * LANES);
+      UNROLLED for (size_t k = 0; k < columns / LANES; k++) sums[k] += w * NAME(widen)(a + k * LANES);
     } else {
-      UNROLLED for (size_t k = 0; k < columns / LANES; k++) sums[k] += NAME(load)(a + k * LANES);
+      UNROLLED for (size_t k = 0; k < columns / LANES; k++) sums[k] += NAME(widen)(a + k * LANES);
     }
   }
   UNROLLED for (size_t k = 0; k < columns / LANES; k++)
@@ -61,20 +73,21 @@ HR_INLINE void NAME(sum_columns)(
 
 // Less than a register.
 HR_INLINE void NAME(sum_rest)(
-    T *restrict row, const T *restrict x, const uint32_t *restrict sources,
+    T *restrict row, const ROW *restrict x, const uint32_t *restrict sources,
     const T *restrict x_factors, size_t first, size_t stop, size_t width, T factor,
     size_t columns) {
   T sums[LANES] = {0};
   for (size_t e = first; e < stop; e++) {
-    const T *a = x + SOURCE(e) * width, w = x_factors ? x_factors[SOURCE(e)] : 1;
-    for (size_t c = 0; c < columns; c++) sums[c] += w * a[c];
+    const ROW *a = x + SOURCE(e) * width;
+    const T w = x_factors ? x_factors[SOURCE(e)] : 1;
+    for (size_t c = 0; c < columns; c++) sums[c] += w * ELEMENT(a[c]);
   }
   for (size_t c = 0; c < columns; c++) row[c] = factor * sums[c];
 }
 
 // `x_factors` is a constant where there are none.
 HR_INLINE void NAME(sum_rows)(
-    T *restrict out, const T *restrict x, const uint32_t *restrict offsets,
+    T *restrict out, const ROW *restrict x, const uint32_t *restrict offsets,
     const uint32_t *restrict sources, const T *restrict x_factors, const T *restrict factors,
     bool is_streamed, size_t begin, size_t end, size_t width) {
   const size_t last = offsets[end];
@@ -109,7 +122,7 @@ HR_INLINE void NAME(sum_rows)(
   }
 }
 
-HR_CLONES void NAME(hr_segment_sum)(T *restrict out, const T *restrict x,
+HR_CLONES void NAME(hr_segment_sum)(T *restrict out, const ROW *restrict x,
                                     const uint32_t *restrict offsets,
                                     const uint32_t *restrict sources,
                                     const T *restrict x_factors, const T *restrict factors,
@@ -130,7 +143,7 @@ HR_INLINE NAME(lanes) NAME(halves)(T low, T high) {
 // The columns of a stretch belong to `heads_inside` heads, a whole number of registers each, or half of
 // one.
 HR_INLINE void NAME(weigh_columns)(
-    T *restrict row, const T *restrict x, const uint32_t *restrict sources,
+    T *restrict row, const ROW *restrict x, const uint32_t *restrict sources,
     const T *restrict weights, const uint32_t *restrict places, size_t stride, size_t first,
     size_t stop, size_t last, size_t width, size_t columns, size_t heads_inside, bool adds,
     bool is_streamed) {
@@ -143,25 +156,27 @@ HR_INLINE void NAME(weigh_columns)(
       NAME(prefetch_row)(x + SOURCE(e + AHEAD) * width, columns);
       if (places) __builtin_prefetch(weights + (size_t)places[e + AHEAD] * stride);
     }
-    const T *a = x + SOURCE(e) * width, *w = weights + (places ? places[e] : e) * stride;
+    const ROW *a = x + SOURCE(e) * width;
+    const T *w = weights + (places ? places[e] : e) * stride;
     UNROLLED for (size_t k = 0; k < columns / LANES; k++)
-      sums[k] += registers == 0 ? NAME(halves)(w[2 * k], w[2 * k + 1]) * NAME(load)(a + k * LANES)
-                                : w[k / (registers + !registers)] * NAME(load)(a + k * LANES);
+      sums[k] += registers == 0 ? NAME(halves)(w[2 * k], w[2 * k + 1]) * NAME(widen)(a + k * LANES)
+                                : w[k / (registers + !registers)] * NAME(widen)(a + k * LANES);
   }
   UNROLLED for (size_t k = 0; k < columns / LANES; k++)
     NAME(store)(row + k * LANES, sums[k], is_streamed);
 }
 
 // Less than a register.
-static inline void NAME(weigh_rest)(T *restrict row, const T *restrict x,
+static inline void NAME(weigh_rest)(T *restrict row, const ROW *restrict x,
                                     const uint32_t *restrict sources, const T *restrict weights,
                                     const uint32_t *restrict places, size_t stride, size_t first,
                                     size_t stop, size_t width, size_t columns, bool adds) {
   T sums[LANES] = {0};
   if (adds) memcpy(sums, row, columns * sizeof(T));
   for (size_t e = first; e < stop; e++) {
-    const T *a = x + SOURCE(e) * width, w = weights[(places ? places[e] : e) * stride];
-    for (size_t c = 0; c < columns; c++) sums[c] += w * a[c];
+    const ROW *a = x + SOURCE(e) * width;
+    const T w = weights[(places ? places[e] : e) * stride];
+    for (size_t c = 0; c < columns; c++) sums[c] += w * ELEMENT(a[c]);
   }
   for (size_t c = 0; c < columns; c++) row[c] = sums[c];
 }
@@ -169,7 +184,7 @@ static inline void NAME(weigh_rest)(T *restrict row, const T *restrict x,
 // One row of a product with heads' weights, those of an entry `stride` behind those before it. `adds`
 // goes on from what the row holds.
 HR_INLINE void NAME(weigh_row)(
-    T *restrict row, const T *restrict x, const uint32_t *restrict sources,
+    T *restrict row, const ROW *restrict x, const uint32_t *restrict sources,
     const T *restrict weights, const uint32_t *restrict places, size_t heads, size_t stride,
     size_t first, size_t stop, size_t last, size_t width, bool adds, bool is_streamed) {
   const size_t inside = width / heads;
@@ -225,7 +240,7 @@ HR_INLINE void NAME(weigh_row)(
 #undef WEIGH
 }
 
-HR_CLONES void NAME(hr_segment_weighted_sum)(T *restrict out, const T *restrict x,
+HR_CLONES void NAME(hr_segment_weighted_sum)(T *restrict out, const ROW *restrict x,
                                              const uint32_t *restrict offsets,
                                              const uint32_t *restrict sources,
                                              const T *restrict weights,
@@ -238,14 +253,15 @@ HR_CLONES void NAME(hr_segment_weighted_sum)(T *restrict out, const T *restrict 
 }
 
 // The products of two stretches of whole registers, lane by lane.
-HR_INLINE NAME(lanes) NAME(lane_products)(const T *restrict a, const T *restrict b, size_t columns) {
+HR_INLINE NAME(lanes) NAME(lane_products)(const ROW *restrict a, const T *restrict b,
+                                          size_t columns) {
   NAME(lanes) sum = {0};
-  for (size_t k = 0; k < columns; k += LANES) sum += NAME(load)(a + k) * NAME(load)(b + k);
+  for (size_t k = 0; k < columns; k += LANES) sum += NAME(widen)(a + k) * NAME(load)(b + k);
   return sum;
 }
 
 // Each head's product of a and b.
-HR_INLINE void NAME(products)(T *restrict out, const T *restrict a, const T *restrict b,
+HR_INLINE void NAME(products)(T *restrict out, const ROW *restrict a, const T *restrict b,
                               size_t heads, size_t inside) {
   size_t h = 0;
   if (inside % LANES == 0) {
@@ -265,14 +281,14 @@ HR_INLINE void NAME(products)(T *restrict out, const T *restrict a, const T *res
   for (; h < heads; h++, a += inside, b += inside) {
     T sum = 0;
     if (inside == 4)
-      UNROLLED for (size_t k = 0; k < 4; k++) sum += a[k] * b[k];
+      UNROLLED for (size_t k = 0; k < 4; k++) sum += ELEMENT(a[k]) * b[k];
     else
       sum = NAME(dot)(a, b, inside);
     out[h] = sum;
   }
 }
 
-HR_CLONES void NAME(hr_segment_dot)(T *restrict out, const T *restrict x, const T *restrict y,
+HR_CLONES void NAME(hr_segment_dot)(T *restrict out, const ROW *restrict x, const T *restrict y,
                                     const uint32_t *restrict offsets,
                                     const uint32_t *restrict sources,
                                     const uint32_t *restrict places, size_t heads, size_t begin,
@@ -286,6 +302,7 @@ HR_CLONES void NAME(hr_segment_dot)(T *restrict out, const T *restrict x, const 
     }
 }
 
+#ifndef HALVES
 HR_CLONES void NAME(hr_segment_spread)(T *restrict out, const T *restrict y,
                                        const uint32_t *restrict offsets, bool is_mean,
                                        size_t begin, size_t end, size_t width) {
@@ -379,3 +396,4 @@ HR_CLONES void NAME(hr_segment_softmax_backward)(T *restrict dx, const T *restri
       for (size_t i = first; i < stop; i += width) dx[i] = y[i] * (dy[i] - sum);
     }
 }
+#endif

@@ -2,25 +2,41 @@ import CHedgerowKernels
 public import HedgerowCore
 
 /// Numbers of 16 bits: at rest only, for tables of features and weights that would be too large as
-/// float32. What is computed with them is computed in float32.
+/// float32, and for rows that sums read often (``HalfTensor``). What is computed with them is computed
+/// in float32.
 public protocol HalfElement: ArrayElement {
   static var halves: HalfKernels { get }
 }
 
-/// The loops that convert numbers of one type; only this module's operations call them.
+/// The loops that convert and sum numbers of one type; only this module's operations call them.
 public struct HalfKernels: Sendable {
+  typealias Input = UnsafePointer<Float>
+  typealias Output = UnsafeMutablePointer<Float>
+  typealias Halves = UnsafePointer<UInt16>
+  typealias Rows = UnsafePointer<UInt32>
+
   let widen: @Sendable (UnsafeMutablePointer<Float>?, UnsafePointer<UInt16>?, Int) -> Void
   let narrow: @Sendable (UnsafeMutablePointer<UInt16>?, UnsafePointer<Float>?, Int) -> Void
   let element: hr_element
+  let segmentSum:
+    @Sendable (Output?, Halves?, Rows?, Rows?, Input?, Input?, Bool, Int, Int, Int) -> Void
+  let segmentWeightedSum:
+    @Sendable (Output?, Halves?, Rows?, Rows?, Input?, Rows?, Int, Bool, Int, Int, Int) -> Void
+  let segmentDot:
+    @Sendable (Output?, Halves?, Input?, Rows?, Rows?, Rows?, Int, Int, Int, Int) -> Void
 }
 
 extension Float16: HalfElement {
   public static let halves = HalfKernels(
-    widen: hr_from_half, narrow: hr_to_half, element: hr_float16)
+    widen: hr_from_half, narrow: hr_to_half, element: hr_float16,
+    segmentSum: hr_segment_sum_f16, segmentWeightedSum: hr_segment_weighted_sum_f16,
+    segmentDot: hr_segment_dot_f16)
 }
 extension BFloat16: HalfElement {
   public static let halves = HalfKernels(
-    widen: hr_from_bfloat, narrow: hr_to_bfloat, element: hr_bfloat16)
+    widen: hr_from_bfloat, narrow: hr_to_bfloat, element: hr_bfloat16,
+    segmentSum: hr_segment_sum_bf16, segmentWeightedSum: hr_segment_weighted_sum_bf16,
+    segmentDot: hr_segment_dot_bf16)
 }
 
 extension NDArray where Element: HalfElement {

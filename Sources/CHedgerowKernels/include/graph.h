@@ -94,3 +94,19 @@ HR_DECLARE_ATTENTION(double, f64)
 HR_DECLARE_GRAPH(float, f32)
 HR_DECLARE_GRAPH(double, f64)
 #undef HR_DECLARE_GRAPH
+
+/// The sums and products of rows of bfloat16 (`_bf16`) and of float16 (`_f16`), in float.
+#define HR_DECLARE_HALVES(S)                                                                      \
+  void hr_segment_sum_##S(float *out, const uint16_t *x, const uint32_t *offsets,                 \
+                          const uint32_t *sources, const float *x_factors, const float *factors,  \
+                          bool is_streamed, size_t begin, size_t end, size_t width);              \
+  void hr_segment_weighted_sum_##S(float *out, const uint16_t *x, const uint32_t *offsets,        \
+                                   const uint32_t *sources, const float *weights,                 \
+                                   const uint32_t *places, size_t heads, bool is_streamed,        \
+                                   size_t begin, size_t end, size_t width);                       \
+  void hr_segment_dot_##S(float *out, const uint16_t *x, const float *y, const uint32_t *offsets, \
+                          const uint32_t *sources, const uint32_t *places, size_t heads,          \
+                          size_t begin, size_t end, size_t width);
+HR_DECLARE_HALVES(bf16)
+HR_DECLARE_HALVES(f16)
+#undef HR_DECLARE_HALVES

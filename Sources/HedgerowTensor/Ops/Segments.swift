@@ -58,7 +58,8 @@ public func segmentSum<Scalar>(
   }
 }
 
-private func sums<Scalar>(
+/// For each row, its factor times the sum of rows of x times theirs; not recorded.
+func sums<Scalar>(
   _ x: NDTensor<Scalar>, over rows: CompressedRows, inputFactors: NDTensor<Scalar>?,
   outputFactors: NDTensor<Scalar>?
 ) -> NDTensor<Scalar> {
@@ -120,14 +121,8 @@ public func segmentSum<Scalar>(
   transposed: @escaping () -> CompressedRows
 ) -> NDTensor<Scalar> {
   require(x.shape.count == 2, "shape \(x.shape) is no matrix of features")
-  targets.check(bound: x.shape[0], "sources")
-  if !targets.entries.isEmpty { targets.checkEntries() }
   let (sourceCount, width) = (x.shape[0], x.shape[1])
-  let heads = weights.shape.count == 2 ? weights.shape[1] : 1
-  require(
-    (1...2).contains(weights.shape.count) && weights.shape[0] == targets.count && heads > 0
-      && width.isMultiple(of: heads),
-    "weights of shape \(weights.shape) for \(targets.count) entries of width \(width)")
+  let heads = checkedHeads(of: weights, targets, sourceCount: sourceCount, width: width)
   let (input, factors) = (x.detached, weights.detached)
   return weightedSums(input, over: targets, weights: factors, heads: heads)
     .recordedCotangents(from: [x, weights]) { dy, isNeeded in
@@ -143,6 +138,20 @@ public func segmentSum<Scalar>(
       }
       return [dx, dw]
     }
+}
+
+/// How many weights an entry has; traps unless they are of these targets' entries.
+func checkedHeads<Scalar>(
+  of weights: NDTensor<Scalar>, _ targets: CompressedRows, sourceCount: Int, width: Int
+) -> Int {
+  targets.check(bound: sourceCount, "sources")
+  if !targets.entries.isEmpty { targets.checkEntries() }
+  let heads = weights.shape.count == 2 ? weights.shape[1] : 1
+  require(
+    (1...2).contains(weights.shape.count) && weights.shape[0] == targets.count && heads > 0
+      && width.isMultiple(of: heads),
+    "weights of shape \(weights.shape) for \(targets.count) entries of width \(width)")
+  return heads
 }
 
 /// For each row, the sum over its entries of their weights times rows of x; not recorded.
