@@ -73,6 +73,10 @@ report("sparse times dense, forward and back", "entries", a.count) {
     sum(matmul(SparseMatrix(a.pattern, values: weights.value), x.value))
   }
 }
+let halves = HalfTensor<BFloat16>(rounding: x.value)
+report("sparse times dense of bfloat16", "entries", a.count) { _ = matmul(a, halves) }
+let float16 = HalfTensor<Float16>(rounding: x.value)
+report("sparse times dense of float16", "entries", a.count) { _ = matmul(a, float16) }
 report("sparse times vector", "entries", a.count) { _ = matmul(a, vector) }
 report("dot products of ends", "entries", a.count) { _ = edgeDot(x.value, y, over: a.pattern) }
 report("sums of ends", "entries", a.count) { _ = edgeSum(x.value, y, over: a.pattern) }
