@@ -31,6 +31,11 @@ public enum BufferPool {
   public static var peakLiveByteCount: Int { state.withLock { $0.peakLiveByteCount } }
   /// Bytes of buffers that wait for reuse.
   public static var idleByteCount: Int { state.withLock { $0.idleByteCount } }
+  /// Buffers that came from the system so far, and their bytes: those that were there are not counted
+  /// again. Steps that are alike take none but in the first ones.
+  public static var taken: (bufferCount: Int, byteCount: Int) {
+    state.withLock { ($0.takenBufferCount, $0.takenByteCount) }
+  }
 
   /// Gives buffers that wait back to the system: for work that needs memory beside tensors.
   public static func releaseIdle() {
@@ -78,6 +83,8 @@ public enum BufferPool {
       state.countTaken()
       state.lastUse[sizeClass] = state.clock
       guard let buffer = state.idle[sizeClass].popLast() else {
+        state.takenBufferCount += 1
+        state.takenByteCount += size
         return (nil, state.surplus(), nil)
       }
       state.idleByteCount -= size
@@ -139,6 +146,8 @@ public enum BufferPool {
     var byteLimit: Int {
       setLimit ?? max(1 << 30, max(recentPeaks.now, recentPeaks.before) / 8 * 9)
     }
+    var takenBufferCount = 0
+    var takenByteCount = 0
     var liveLimit: (byteCount: Int, stop: Stop)?
 
     mutating func countTaken() {

@@ -20,6 +20,10 @@ let package = Package(
       name: "sparse", dependencies: [.product(name: "Hedgerow", package: "hedgerow")]),
     .executableTarget(
       name: "products", dependencies: [.product(name: "Hedgerow", package: "hedgerow")]),
+    .executableTarget(
+      name: "steps",
+      dependencies: [.product(name: "Hedgerow", package: "hedgerow"), "CAllocations"]),
+    .target(name: "CAllocations"),
     .executableTarget(name: "parse"),
   ],
   swiftLanguageModes: [.v6]
