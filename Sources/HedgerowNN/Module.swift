@@ -27,6 +27,10 @@ extension Module {
 
   /// Every parameter with its dotted path, in declaration order; a shared one once.
   public var namedParameters: [(path: String, parameter: Parameter)] {
+    FoundParameters.kept(of: self)?.named ?? reflectedParameters
+  }
+
+  var reflectedParameters: [(path: String, parameter: Parameter)] {
     named { if case .parameter(let parameter) = $0 { parameter } else { nil } }
       .map { (path: $0, parameter: $1) }
   }
@@ -58,7 +62,9 @@ extension Module {
   }
 
   /// Every parameter, in declaration order.
-  public var parameters: [Parameter] { namedParameters.map(\.parameter) }
+  public var parameters: [Parameter] {
+    FoundParameters.kept(of: self)?.parameters ?? reflectedParameters.map(\.parameter)
+  }
 
   /// This module, each of its parameters drawn anew from (seed, its dotted path).
   ///

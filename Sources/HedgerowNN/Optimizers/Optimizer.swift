@@ -79,17 +79,23 @@ extension Optimizer {
   ///
   /// Nobody may read the parameters meanwhile.
   public mutating func update(_ model: some Module, along gradients: Gradients) {
-    for (path, parameter) in model.namedParameters {
+    let found = FoundParameters.all(of: model)
+    // Taken out meanwhile, so that each is changed where it is.
+    var memories = self.memories
+    self.memories = [:]
+    defer { self.memories = memories }
+    for (path, parameter) in found.named {
       guard let gradient = gradients.gradient(of: parameter) else { continue }
-      var memory =
-        memories.removeValue(forKey: path) ?? OptimizerMemory(shape: parameter.shape)
-      require(
-        memory.shape == parameter.shape,
-        "\(path) was of shape \(memory.shape) in earlier steps and is now \(parameter.shape)")
-      memory.stepCount += 1
       let own = groups.first { $0.holds(path) }?.settings ?? settings
-      step(parameter, along: gradient, by: own, &memory)
-      memories[path] = memory
+      func step(_ memory: inout OptimizerMemory) {
+        require(
+          memory.shape == parameter.shape,
+          "\(path) was of shape \(memory.shape) in earlier steps and is now \(parameter.shape)")
+        memory.stepCount += 1
+        memory.found = found
+        self.step(parameter, along: gradient, by: own, &memory)
+      }
+      step(&memories[path, default: OptimizerMemory(shape: parameter.shape)])
     }
   }
 

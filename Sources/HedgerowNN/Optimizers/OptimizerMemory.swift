@@ -8,6 +8,8 @@ public struct OptimizerMemory: Sendable {
   public internal(set) var stepCount = 0
   /// Each of the parameter's shape.
   public private(set) var tensors: [String: Tensor] = [:]
+  /// Where the parameter was found last.
+  var found: FoundParameters?
 
   init(shape: [Int]) { self.shape = shape }
 
@@ -17,20 +19,13 @@ public struct OptimizerMemory: Sendable {
     _ names: [String], startingAs start: Float = 0,
     _ body: ([UnsafeMutablePointer<Float>]) -> Void
   ) {
-    change(names[...], start, [], body)
-  }
-
-  private mutating func change(
-    _ names: ArraySlice<String>, _ start: Float, _ bases: [UnsafeMutablePointer<Float>],
-    _ body: ([UnsafeMutablePointer<Float>]) -> Void
-  ) {
-    guard let name = names.first else { return body(bases) }
-    // Taken out meanwhile, so that it has one owner and is changed in place.
-    var tensor = tensors.removeValue(forKey: name) ?? Tensor(repeating: start, shape: shape)
-    tensor.withUnsafeMutableBufferPointer {
-      change(names.dropFirst(), start, bases + [$0.baseAddress!], body)
+    // Elements stay where they are as long as the tensors do, and nobody shares these.
+    let bases = names.map { name in
+      tensors[name, default: Tensor(repeating: start, shape: shape)]
+        .withUnsafeMutableBufferPointer { $0.baseAddress! }
     }
-    tensors[name] = tensor
+    body(bases)
+    withExtendedLifetime(tensors) {}
   }
 }
 
