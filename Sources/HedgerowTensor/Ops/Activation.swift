@@ -77,11 +77,11 @@ public enum Activation: Sendable, Equatable {
     let input = x.detached
     return y.recorded(from: x) { dy in
       let dx = NDTensor<Scalar>(uninitialized: y.shape)
-      let from = dy.storage.base
+      let (slopes, to) = (dy.storage.base, dx.storage.base)
+      let (from, values) = (input.storage.base, y.storage.base)
       forEachPart(of: y.count) {
         Scalar.layerKernels.activateBackward(
-          function, dx.storage.base + $0, from + $0, input.storage.base + $0,
-          y.storage.base + $0, p, q, $1)
+          function, to + $0, slopes + $0, from + $0, values + $0, p, q, $1)
       }
       return dx
     }
@@ -138,11 +138,12 @@ extension Activation {
   ) -> NDTensor<Scalar> {
     let (function, p, q) = kernel(Scalar.self)
     let dz = NDTensor<Scalar>(uninitialized: y.shape)
-    let from = dy.storage.base
+    let (slopes, to) = (dy.storage.base, dz.storage.base)
+    let (from, values) = (z.storage.base, y.storage.base)
+    let kernelMask = mask?.kernelMask ?? hr_mask()
     forEachPart(of: y.count) {
       Scalar.layerKernels.biasActivateBackward(
-        function, dz.storage.base + $0, from + $0, z.storage.base + $0,
-        y.storage.base + $0, p, q, mask?.kernelMask ?? hr_mask(), UInt64($0), $1)
+        function, to + $0, slopes + $0, from + $0, values + $0, p, q, kernelMask, UInt64($0), $1)
     }
     return dz
   }
@@ -153,10 +154,9 @@ func reluPullback<Scalar>(
   _ dy: NDTensor<Scalar>, y: NDTensor<Scalar>, factor: Scalar
 ) -> NDTensor<Scalar> {
   let dx = NDTensor<Scalar>(uninitialized: y.shape)
-  let from = dy.storage.base
+  let (slopes, values, to) = (dy.storage.base, y.storage.base, dx.storage.base)
   forEachPart(of: y.count) {
-    Scalar.layerKernels.reluBackward(
-      dx.storage.base + $0, from + $0, y.storage.base + $0, factor, $1)
+    Scalar.layerKernels.reluBackward(to + $0, slopes + $0, values + $0, factor, $1)
   }
   return dx
 }

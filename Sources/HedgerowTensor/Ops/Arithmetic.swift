@@ -70,10 +70,11 @@ extension NDTensor {
   ) -> NDTensor {
     if a.shape == b.shape, let x = a.storage.presentBase, let y = b.storage.presentBase {
       let result = NDTensor(uninitialized: a.shape)
+      let to = result.storage.base
       withExtendedLifetime((a, b)) {
         forEachPart(of: result.count) {
           Scalar.kernels.binary(
-            function, result.storage.base + $0, x + $0, 0, 1, y + $0, 0, 1, 1, $1)
+            function, to + $0, x + $0, 0, 1, y + $0, 0, 1, 1, $1)
         }
       }
       return result

@@ -31,15 +31,15 @@ public func crossEntropy<Scalar>(
   let x = rows.detached
   let softness = Scalar(smoothing)
   let (from, weights) = (x.storage.base, weight?.storage.base)
+  let (to, toLogs) = (losses.storage.base, logs.storage.base)
   labels.withUnsafeBufferPointer { labels in
     // Read only by the parts, which end before the closure does.
     nonisolated(unsafe) let labels = labels.baseAddress
     Compute.forEachPart(of: rowCount, size: rowsPerPart) { rows in
       let first = rows.lowerBound
       Scalar.layerKernels.crossEntropy(
-        losses.storage.base + first, logs.storage.base + first, from + first * width,
-        labels! + first,
-        weights, softness, ignored, rows.count, width)
+        to + first, toLogs + first, from + first * width, labels! + first, weights, softness,
+        ignored, rows.count, width)
     }
   }
   let share: Scalar? = reduction == .mean ? (total > 0 ? 1 / total : 0) : reduction.share(of: shape)
@@ -50,16 +50,17 @@ public func crossEntropy<Scalar>(
     let factors = share.map { NDTensor($0 * dy.scalar) } ?? dy
     let step = share == nil ? 1 : 0
     let dx = NDTensor<Scalar>(uninitialized: x.shape)
-    let slopes = factors.storage.base
+    let (slopes, to) = (factors.storage.base, dx.storage.base)
+    let (from, logs) = (x.storage.base, logs.storage.base)
+    let weights = weight?.storage.base
     defer { withExtendedLifetime(factors) {} }
     labels.withUnsafeBufferPointer { labels in
       nonisolated(unsafe) let labels = labels.baseAddress
       Compute.forEachPart(of: rowCount, size: rowsPerPart) { rows in
         let first = rows.lowerBound
         Scalar.layerKernels.crossEntropyBackward(
-          dx.storage.base + first * width, slopes + first * step, step,
-          logs.storage.base + first, x.storage.base + first * width, labels! + first,
-          weight?.storage.base, allClasses, softness, ignored, rows.count, width)
+          to + first * width, slopes + first * step, step, logs + first, from + first * width,
+          labels! + first, weights, allClasses, softness, ignored, rows.count, width)
       }
     }
     return dx

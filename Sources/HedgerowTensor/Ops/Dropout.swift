@@ -32,11 +32,10 @@ struct DropoutMask<Scalar: TensorScalar> {
 
   func applied(to x: NDTensor<Scalar>) -> NDTensor<Scalar> {
     let y = NDTensor<Scalar>(uninitialized: x.shape)
-    let from = x.storage.base
+    let (from, to) = (x.storage.base, y.storage.base)
     forEachPart(of: x.count) {
       Scalar.layerKernels.dropout(
-        y.storage.base + $0, from + $0, factor, kernelMask.threshold, kernelMask.key,
-        UInt64($0), $1)
+        to + $0, from + $0, factor, kernelMask.threshold, kernelMask.key, UInt64($0), $1)
     }
     return y
   }

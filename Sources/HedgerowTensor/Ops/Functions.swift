@@ -19,11 +19,11 @@ private func apply<Scalar>(
   let input = x.detached
   return y.recorded(from: x, operation: operation) { dy in
     let dx = NDTensor<Scalar>(uninitialized: y.shape)
-    let from = dy.storage.base
+    let (slopes, to) = (dy.storage.base, dx.storage.base)
+    let (from, values) = (input.storage.base, y.storage.base)
     forEachPart(of: y.count) {
       Scalar.kernels.unaryBackward(
-        function, dx.storage.base + $0, from + $0, input.storage.base + $0, y.storage.base + $0,
-        parameter, $1)
+        function, to + $0, slopes + $0, from + $0, values + $0, parameter, $1)
     }
     return dx
   }

@@ -13,10 +13,9 @@ private func pairwise<Scalar>(
     x.shape == target.shape, "a target of shape \(target.shape) does not fit shape \(x.shape)")
   let (u, t) = (x.detached, target.detached)
   let losses = NDTensor<Scalar>(uninitialized: x.shape)
-  let (ours, theirs) = (u.storage.base, t.storage.base)
+  let (ours, theirs, to) = (u.storage.base, t.storage.base, losses.storage.base)
   forEachPart(of: u.count) {
-    Scalar.layerKernels.loss(
-      function, losses.storage.base + $0, ours + $0, theirs + $0, parameter, $1)
+    Scalar.layerKernels.loss(function, to + $0, ours + $0, theirs + $0, parameter, $1)
   }
   let share: Scalar? = reduction.share(of: x.shape)
   let result = share.map { NDTensor($0 * sumOfElements(losses)) } ?? losses
@@ -26,13 +25,13 @@ private func pairwise<Scalar>(
     let step = share == nil ? 1 : 0
     let dx = isNeeded[0] ? NDTensor<Scalar>(uninitialized: u.shape) : nil
     let dt = isNeeded[1] ? NDTensor<Scalar>(uninitialized: u.shape) : nil
-    let slopes = factors.storage.base
+    let (slopes, ours, theirs) = (factors.storage.base, u.storage.base, t.storage.base)
+    let (toX, toTarget) = (dx?.storage.base, dt?.storage.base)
     defer { withExtendedLifetime(factors) {} }
     forEachPart(of: u.count) { first, count in
       Scalar.layerKernels.lossBackward(
-        function, dx.map { $0.storage.base + first }, dt.map { $0.storage.base + first },
-        slopes + first * step, step, u.storage.base + first, t.storage.base + first,
-        parameter, count)
+        function, toX.map { $0 + first }, toTarget.map { $0 + first }, slopes + first * step, step,
+        ours + first, theirs + first, parameter, count)
     }
     return [dx, dt]
   }

@@ -49,9 +49,10 @@ private func repeated<Scalar>(
 ) -> NDTensor<Scalar> {
   let (count, width) = (offsets.count - 1, x.width)
   let y = NDTensor<Scalar>(uninitialized: [Int(offsets[count])] + x.shape.dropFirst())
+  let (from, to) = (x.storage.base, y.storage.base)
   Compute.forEachPart(of: count, size: segmentsPerPart(offsets, count, width: width)) { part in
     Scalar.kernels.segmentSpread(
-      y.storage.base, x.storage.base, offsets, isMean, part.lowerBound, part.upperBound, width)
+      to, from, offsets, isMean, part.lowerBound, part.upperBound, width)
   }
   return y
 }
@@ -80,10 +81,10 @@ private func segmentExtreme<Scalar>(
   return NDTensor(sharing: matrix.storage, shape: [count] + shape.dropFirst())
     .recorded(from: x) { dy in
       let dx = NDTensor<Scalar>(uninitialized: shape)
+      let (from, to) = (dy.storage.base, dx.storage.base)
       Compute.forEachPart(of: count, size: segmentsPerPart(offsets, count, width: width)) { part in
         Scalar.kernels.segmentExtremeSpread(
-          dx.storage.base, dy.storage.base, places, offsets, part.lowerBound, part.upperBound,
-          width)
+          to, from, places, offsets, part.lowerBound, part.upperBound, width)
       }
       return dx
     }
@@ -98,16 +99,17 @@ public func segmentSoftmax<Scalar>(
   let (count, width) = (offsets.count - 1, x.width)
   let size = segmentsPerPart(offsets, count, width: width)
   let y = NDTensor<Scalar>(uninitialized: x.shape)
+  let (from, to) = (x.storage.base, y.storage.base)
   Compute.forEachPart(of: count, size: size) { part in
     Scalar.kernels.segmentSoftmax(
-      y.storage.base, x.storage.base, offsets, part.lowerBound, part.upperBound, width)
+      to, from, offsets, part.lowerBound, part.upperBound, width)
   }
   return y.recorded(from: x) { dy in
     let dx = NDTensor<Scalar>(uninitialized: y.shape)
+    let (slopes, from, to) = (dy.storage.base, y.storage.base, dx.storage.base)
     Compute.forEachPart(of: count, size: size) { part in
       Scalar.kernels.segmentSoftmaxBackward(
-        dx.storage.base, dy.storage.base, y.storage.base, offsets, part.lowerBound,
-        part.upperBound, width)
+        to, slopes, from, offsets, part.lowerBound, part.upperBound, width)
     }
     return dx
   }

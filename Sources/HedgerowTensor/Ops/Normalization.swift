@@ -23,26 +23,26 @@ public func layerNorm<Scalar>(
   let y = NDTensor<Scalar>(uninitialized: x.shape)
   let (input, w) = (x.detached, weight?.detached)
   let (from, factors, offsets) = (input.storage.base, w?.storage.base, bias?.storage.base)
+  let (to, toMeans, toScales) = (y.storage.base, means.storage.base, scales.storage.base)
   Compute.forEachPart(of: rowCount, size: max(1, Compute.elementsPerPart / max(1, columns))) {
     rows in
     let first = rows.lowerBound * columns
     Scalar.layerKernels.layerNorm(
-      y.storage.base + first, means.storage.base + rows.lowerBound,
-      scales.storage.base + rows.lowerBound, from + first, factors, offsets, epsilon, rows.count,
-      columns)
+      to + first, toMeans + rows.lowerBound, toScales + rows.lowerBound, from + first, factors,
+      offsets, epsilon, rows.count, columns)
   }
   let inputs = [x] + [weight, bias].compactMap { $0 }
   return y.recorded(from: inputs) { dy, _ in
     let dx = NDTensor<Scalar>(uninitialized: input.shape)
-    let slopes = dy.storage.base
+    let (slopes, from, to) = (dy.storage.base, input.storage.base, dx.storage.base)
+    let (means, scales, factors) = (means.storage.base, scales.storage.base, w?.storage.base)
     // The gradients of weight and bias, one behind the other.
     let sums = sumOverRowParts(of: rowCount, shape: [2, columns]) { rows, sums in
       let first = rows.lowerBound * columns
       Scalar.kernels.fill(sums, 0, 2 * columns)
       Scalar.layerKernels.layerNormBackward(
-        dx.storage.base + first, sums, sums + columns, slopes + first,
-        input.storage.base + first, means.storage.base + rows.lowerBound,
-        scales.storage.base + rows.lowerBound, w?.storage.base, rows.count, columns)
+        to + first, sums, sums + columns, slopes + first, from + first, means + rows.lowerBound,
+        scales + rows.lowerBound, factors, rows.count, columns)
     }
     let parts = [w == nil ? nil : 0, bias == nil ? nil : 1].compactMap { $0 }
     return [dx] + parts.map { sums.sliced($0..<$0 + 1, along: 0).reshaped(to: own) }

@@ -20,7 +20,7 @@ let row = Tensor.random([32], seed: 3)
 func chains(_ name: String, _ operation: (Tensor) -> Tensor) {
   least(name, "ns", per: 20 * 200) {
     for _ in 0..<20 {
-      _ = valueWithGradients(at: [weight]) {
+      _ = valueWithGradients(at: [weight], randomness: RandomStream(seed: 7)) {
         sum((0..<200).reduce(weight.value) { x, _ in operation(x) })
       }
     }
@@ -30,6 +30,19 @@ chains("x + y") { $0 + other }
 chains("x + row") { $0 + row }
 chains("x * y") { $0 * other }
 chains("relu") { relu($0) }
+chains("gelu") { gelu($0) }
+chains("exp") { exp($0) }
+chains("dropout") { dropout($0, rate: 0.5) }
+chains("layer norm") { layerNorm($0, weight: row, bias: row) }
+chains("mean squared error") { mseLoss($0, other, reduction: .none) }
+// Every row has the three behind it.
+let rows = CompressedRows(
+  offsets: (0...32).map { 3 * $0 }, indices: (0..<96).map { ($0 / 3 + $0 % 3 + 1) % 32 },
+  rowCount: 32)
+let backward = CompressedRows(
+  offsets: (0...32).map { 3 * $0 },
+  indices: (0..<32).flatMap { row in (1...3).map { (row + 32 - $0) % 32 }.sorted() }, rowCount: 32)
+chains("mean over a graph") { segmentMean($0, over: rows) { backward } }
 chains("matmul") { matmul($0, other) }
 chains("transposed") { $0.transposed() }
 chains("sliced") { $0.sliced(0..<32, along: 1) }
