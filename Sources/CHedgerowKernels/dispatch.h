@@ -10,6 +10,7 @@
 #endif
 
 #if defined(__x86_64__) && defined(__linux__) && !defined(HR_SANITIZED)
+#define HR_HAS_CLONES
 #define HR_CLONES __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
 #else
 #define HR_CLONES

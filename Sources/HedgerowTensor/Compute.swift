@@ -1,4 +1,3 @@
-import CHedgerowBLAS
 public import HedgerowCore
 
 /// Where tensor operations run.
@@ -40,5 +39,8 @@ public enum Compute {
   static func partCount(of count: Int, size: Int) -> Int { (count + size - 1) / size }
 
   /// BLAS with its own threads gives other bits than with one; ours split the rows instead.
-  static let singleThreadedBLAS: Void = openblas_set_num_threads(1)
+  /// Traps when its products are wrong.
+  static let singleThreadedBLAS: Void = {
+    if let problem = BLAS.problem { fatalError(problem) }
+  }()
 }

@@ -123,9 +123,10 @@ public struct Kernels<Scalar>: Sendable {
       Int
     ) -> Void
   /// transposed a, transposed b, m, n, k, a, lda, b, ldb, beta, c, ldc.
-  let gemm:
+  typealias Multiply =
     @Sendable (
       CBLAS_TRANSPOSE, CBLAS_TRANSPOSE, Int32, Int32, Int32, Input?, Int32, Input?, Int32, Scalar,
       Output?, Int32
     ) -> Void
+  let gemm: Multiply
 }

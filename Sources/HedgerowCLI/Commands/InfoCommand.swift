@@ -5,13 +5,35 @@ import Hedgerow
 struct InfoCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "info",
-    abstract: "Show a store's version, types, counts, columns, sets, models and size.")
+    abstract: "Show a store's version, types, counts, columns, sets, models and size.",
+    discussion: "With --system, and no store, what computes here: it takes a second.")
 
-  @OptionGroup var store: StoreArgument
+  @Argument(help: ArgumentHelp("The store's directory.", valueName: "store"))
+  var path: String?
+  @Flag(
+    help: "Show the processor, which kernels run on it, and how fast matrix products are.")
+  var system = false
+  // What the other processes of --system are asked for.
+  @Flag(help: .hidden) var core = false
   @OptionGroup var global: GlobalOptions
 
+  func validate() throws {
+    guard (path == nil) == (system || core) else {
+      throw ValidationError(
+        path == nil ? "name a store, or say --system" : "--system is of no store: leave it out")
+    }
+  }
+
   func run() async throws {
-    let (store, graph) = try store.snapshot()
+    if core { return print(SystemInfo.Core.measured().line) }
+    guard let path else {
+      let system = SystemInfo()
+      print(global.json ? system.json.description : system.text)
+      if let problem = system.problem { throw problem }
+      return
+    }
+    let store = try GraphStore.open(at: path, .readOnly)
+    let graph = try store.snapshot()
     let statistics = try store.statistics()
     let columns = columns(of: graph)
     let sets = try graph.schema.nodes.flatMap { node in

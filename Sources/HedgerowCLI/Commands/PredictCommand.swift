@@ -26,7 +26,7 @@ struct EvaluateCommand: AsyncParsableCommand {
   @OptionGroup var global: GlobalOptions
 
   func run() async throws {
-    let resources = global.trainingResources()
+    let resources = try global.trainingResources()
     let (_, graph) = try store.snapshot()
     let classifier = try NodeClassifier(named: model.model, in: graph)
     let clock = ContinuousClock()
@@ -84,7 +84,7 @@ struct PredictCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    let resources = global.trainingResources()
+    let resources = try global.trainingResources()
     let store = try GraphStore.open(at: store.path)
     let graph = try store.snapshot()
     let classifier = try NodeClassifier(named: model.model, in: graph)

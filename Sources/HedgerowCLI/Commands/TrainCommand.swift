@@ -117,7 +117,7 @@ struct TrainCommand: AsyncParsableCommand {
 
   func run() async throws {
     let name = save ?? resume
-    let resources = global.trainingResources()
+    let resources = try global.trainingResources()
     let store = try GraphStore.open(at: store.path, name == nil ? .readOnly : .readWrite)
     let graph = try store.snapshot()
     let (type, column) = try parsePair(target, at: ".", as: "column")
@@ -282,7 +282,8 @@ extension ClassificationMetrics {
 }
 
 extension GlobalOptions {
-  func trainingResources() -> TrainingResources {
+  func trainingResources() throws -> TrainingResources {
+    try BLAS.check()
     let budget = makeBudget()
     // The rest is for what is no tensor: sampled neighborhoods and their indices.
     BufferPool.byteLimit = budget.shareable / 8 * 7
