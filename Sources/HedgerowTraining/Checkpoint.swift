@@ -21,6 +21,8 @@ public struct Checkpoint: Sendable {
     /// The last full epoch's mean loss.
     public var loss = 0.0
     var best: Best?
+    /// Of a training in float16.
+    var scaler: LossScaler?
 
     struct Best: Codable, Hashable, Sendable {
       var epoch: Int

@@ -169,12 +169,17 @@ final class WholeNodes: Sendable {
     let inputs = model.inputColumns
     let data = WholeGraph.byteCount(graph, types: types, relations: relations, inputs: inputs)
     let nodeCount = types.reduce(0) { $0 + graph.count(of: $1) }
-    // Each layer's sums, results and their gradients; the inputs again when dropout changes them,
-    // and once more in half of the bytes when products keep them rounded.
+    // Each layer's sums, results and their gradients; the inputs again when dropout changes them, once
+    // more in half of the bytes when products keep them rounded, and widened where products need that.
     let options = specification.options
     let width = options.hiddenWidth * (options.layerCount - 1) + specification.classes.count
     let perInput = options.inputDropout > 0 ? data : 0
-    let rounded = options.precision == .bfloat16 ? data / 2 : 0
+    let rounded =
+      switch options.precision ?? .float32 {
+      case .float32: 0
+      case .bfloat16 where Precision.usesInstruction: data / 2
+      case .bfloat16, .float16: data / 2 + data
+      }
     share = try resources.budget.reserve(
       data + perInput + rounded + nodeCount * 4 * 6 * width,
       for: "training on the whole graph (leave out --full-batch to train from samples)")

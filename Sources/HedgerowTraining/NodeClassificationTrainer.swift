@@ -111,9 +111,12 @@ private final class TrainingRun {
     self.model = model
     let (graph, target) = (trainer.graph, trainer.target)
     lock = try trainer.checkpointName.map { try Checkpoint.lock($0, in: graph.path) }
-    // Weights, their gradients and Adam's two moments, and the best epoch's copy.
+    let isScaled = trainer.options.precision == .float16
+    // Weights, their gradients and Adam's two moments, and the best epoch's copy; gradients that were
+    // scaled, too.
     share = try trainer.resources.budget.reserve(
-      5 * 4 * model.parameterCount, for: "a model of \(model.parameterCount) parameters")
+      (isScaled ? 6 : 5) * 4 * model.parameterCount,
+      for: "a model of \(model.parameterCount) parameters")
     guard let train = try graph.set(named: "train", of: target.type), !train.isEmpty else {
       throw HedgerowError(
         .usage,
@@ -143,6 +146,7 @@ private final class TrainingRun {
       best = numbers.best
     } else {
       model.initialize()
+      if isScaled { progress.scaler = LossScaler() }
     }
   }
 
@@ -235,16 +239,22 @@ private final class TrainingRun {
       let (loss, gradients) = valueWithGradients(
         at: model.network, randomness: batch.randomness
       ) {
-        crossEntropy(batch.logits(model.network), batch.labels)
+        let loss = crossEntropy(batch.logits(model.network), batch.labels)
+        return progress.scaler?.scaled(loss) ?? loss
       }
-      let value = Double(loss.scalar)
+      let value = Double(loss.scalar) / Double(progress.scaler?.scale ?? 1)
       guard value.isFinite else {
         throw HedgerowError(
           .badData,
           "the loss is \(value.isNaN ? "no number" : "infinite") in epoch \(progress.epoch + 1): look "
-            + "for NaN or huge values among the features, or lower --learning-rate")
+            + "for NaN or huge values among the features, or lower --learning-rate"
+            + (progress.scaler == nil ? "" : "; float16 has no numbers above 65504, bfloat16 has"))
       }
-      optimizer.update(model.network, along: gradients)
+      if progress.scaler == nil {
+        optimizer.update(model.network, along: gradients)
+      } else {
+        progress.scaler!.update(model.network, along: gradients, with: &optimizer)
+      }
       progress.lossSum += value * Double(labelled)
       progress.labelledCount += labelled
       progress.steps += 1

@@ -44,7 +44,7 @@ public struct TrainingOptions: Codable, Hashable, Sendable {
   /// Whether every relation is also used backwards.
   public var usesReverseRelations = true
   /// What factors of matrix products are rounded to, in training and afterwards; `nil`, as in models of
-  /// older versions, is ``Precision/float32``. Not ``Precision/float16``, which would need scaled losses.
+  /// older versions, is ``Precision/float32``. Losses are scaled for ``Precision/float16`` (`LossScaler`).
   public var precision: Precision?
   public var seed: UInt64 = 0
   /// Takes those nodes of the training set only for which this holds, as ``Filter/init(_:)`` reads it.
@@ -69,6 +69,6 @@ public struct TrainingOptions: Codable, Hashable, Sendable {
     (1...64).contains(layerCount) && (1...65536).contains(hiddenWidth)
       && (0..<1).contains(dropout) && (0..<1).contains(inputDropout)
       && (model != .gat || hiddenWidth.isMultiple(of: network.heads))
-      && fanouts.allSatisfy { $0 >= -1 } && precision != .float16
+      && fanouts.allSatisfy { $0 >= -1 }
   }
 }

@@ -44,16 +44,20 @@ private let node = BlockStore.node
   }
 
   /// Wherever it is stopped, and with other threads afterwards.
-  @Test(arguments: [TrainingOptions.Mode.sampled, .fullBatch])
-  func aResumedRunIsTheSameToTheLastBit(mode: TrainingOptions.Mode) async throws {
+  @Test(arguments: [TrainingOptions.Mode.sampled, .fullBatch], [Precision?.none, .float16])
+  func aResumedRunIsTheSameToTheLastBit(
+    mode: TrainingOptions.Mode, precision: Precision?
+  ) async throws {
     let seed = printedSeed()
     let directory = TemporaryDirectory()
     var blocks = BlockStore(nodes: 300)
     blocks.hasTags = true
     let store = try blocks.make(at: directory("s"), seed: seed)
-    let options = options(mode, seed: seed)
-    let (whole, report) = try await trainer(store, options, named: nil).run()
+    var options = options(mode, seed: seed)
+    options.precision = precision
+    let (whole, report) = try await trainer(store, options, named: "whole").run()
     let weights = try whole.network.state.encoded()
+    let progress = try Checkpoint(named: "whole", in: store.snapshot()).progress
     var stops = 0
     for limit in 0..<100 {
       let name = "stop\(limit)"
@@ -77,6 +81,8 @@ private let node = BlockStore.node
       #expect(try model.network.state.encoded() == weights)
       #expect(resumed.steps == report.steps && resumed.bestEpoch == report.bestEpoch)
       #expect(resumed.metrics.map(\.metrics) == report.metrics.map(\.metrics))
+      // With the state of the scaler, which counts steps.
+      #expect(try Checkpoint(named: name, in: store.snapshot()).progress == progress)
     }
     #expect(stops >= 4)
   }

@@ -96,16 +96,16 @@ func train(
     #expect(try await train(store, options).report.loss.bitPattern != report.loss.bitPattern)
   }
 
-  @Test(arguments: [TrainingOptions.Mode.sampled, .fullBatch])
-  func trainingInBFloat16IsNearThatInFloat32AndTheSameForAnyThreads(
-    mode: TrainingOptions.Mode
+  @Test(arguments: [TrainingOptions.Mode.sampled, .fullBatch], [Precision.bfloat16, .float16])
+  func trainingInHalfOfTheBitsIsNearThatInFloat32AndTheSameForAnyThreads(
+    mode: TrainingOptions.Mode, precision: Precision
   ) async throws {
     let directory = TemporaryDirectory()
     let store = try BlockStore().make(at: directory("s"), seed: printedSeed())
     var options = quickOptions(epochs: 30)
     options.mode = mode
     let exact = try await train(store, options)
-    options.precision = .bfloat16
+    options.precision = precision
     let rounded = try await train(store, options)
     let (a, b) = (
       try exact.model.network.state.encoded(), try rounded.model.network.state.encoded()

@@ -51,8 +51,8 @@ struct TrainCommand: AsyncParsableCommand {
   var inputDropout: Double?
   @Option(
     help: ArgumentHelp(
-      "What factors of matrix products are rounded to: float32, or bfloat16, in which processors with "
-        + "the instruction multiply faster.", valueName: "type"),
+      "What factors of matrix products are rounded to: float32, bfloat16, in which processors with the "
+        + "instruction multiply faster, or float16, with scaled losses.", valueName: "type"),
     transform: Precision.parse)
   var precision: Precision?
   @Option(help: ArgumentHelp("L2 penalty.", valueName: "rate"))
@@ -250,8 +250,10 @@ extension NodeNetwork.Architecture {
 
 extension Precision {
   @Sendable static func parse(_ text: String) throws -> Self {
-    guard let precision = Self(rawValue: text), precision != .float16 else {
-      throw ValidationError("unknown precision '\(text)': there are float32 and bfloat16")
+    guard let precision = Self(rawValue: text) else {
+      throw ValidationError(
+        "unknown precision '\(text)': there are \(allCases.map(\.rawValue).joined(separator: ", "))"
+      )
     }
     return precision
   }
