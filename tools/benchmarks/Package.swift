@@ -13,6 +13,8 @@ let package = Package(
     .executableTarget(
       name: "operations", dependencies: [.product(name: "Hedgerow", package: "hedgerow")]),
     .executableTarget(
+      name: "eager", dependencies: [.product(name: "Hedgerow", package: "hedgerow")]),
+    .executableTarget(
       name: "tensors", dependencies: [.product(name: "Hedgerow", package: "hedgerow")]),
     .executableTarget(
       name: "graph", dependencies: [.product(name: "Hedgerow", package: "hedgerow")]),

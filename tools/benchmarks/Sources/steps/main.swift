@@ -45,7 +45,7 @@ func report(_ name: String, _ run: (_ step: () -> Void) async throws -> Void) as
     "\((after.calls - before.calls) / UInt64(stepCount))",
     "\(Int(seconds / Double(stepCount) * 1e6))",
   ]
-  print(padded(name, 14) + columns.map { padded($0, 12) }.joined())
+  print(padded(name, 14) + columns.map { padded($0, 14) }.joined())
 }
 
 let totalCount = stepCount + stepCount / 10
@@ -53,7 +53,7 @@ let pool = ThreadPool(threadCount: 2)
 print(
   padded("\(stepCount) steps", 14)
     + ["MiB before", "MiB after", "buffers", "their bytes", "heap grew by", "calls", "us a step"]
-    .map { padded($0, 12) }.joined())
+    .map { padded($0, 14) }.joined())
 
 /// Steps that are alike.
 func steps<Model: Module>(
