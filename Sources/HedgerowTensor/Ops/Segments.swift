@@ -227,9 +227,10 @@ private func segmentExtreme<Scalar>(
     sources.checkTransposed(of: targets, rowCount: sourceCount)
     sources.checkEntries()
     let dx = NDTensor<Scalar>(uninitialized: [sources.rowCount, width])
+    let (from, to) = (dy.storage.base, dx.storage.base)
     Compute.forEachPart(of: sources.rowCount, size: sources.rowsPerPart(width: width)) { rows in
       Scalar.kernels.segmentExtremeBackward(
-        dx.storage.base, dy.storage.base, places, sources.offsets, sources.indices,
+        to, from, places, sources.offsets, sources.indices,
         sources.entries, rows.lowerBound, rows.upperBound, width)
     }
     return [sources.cotangent(dx)]
@@ -244,13 +245,14 @@ func extremes<Scalar>(
   let y = NDTensor<Scalar>(uninitialized: [rowCount, width])
   // Read only by the parts, which end before the caller's scope does.
   nonisolated(unsafe) let sources = sources
+  let (from, to) = (x.storage.base, y.storage.base)
   let places = [UInt32](unsafeUninitializedCapacity: y.count) { places, count in
     nonisolated(unsafe) let base = places.baseAddress
     Compute.forEachPart(
       of: rowCount, size: segmentsPerPart(offsets, rowCount, width: width)
     ) { rows in
       Scalar.kernels.segmentExtreme(
-        y.storage.base, base, x.storage.base, offsets, sources, sign, rows.lowerBound,
+        to, base, from, offsets, sources, sign, rows.lowerBound,
         rows.upperBound, width)
     }
     count = y.count
