@@ -19,6 +19,12 @@ extension MemoryGraph {
           guard Int(node) < labels.count, labels[Int(node)] >= 0 else { return nil }
           return .int(Int64(labels[Int(node)]))
         }
+        switch nodes.columns[property.name] {
+        case .integers(let values)?: return Int(node) < values.count ? .int(values[Int(node)]) : nil
+        case .numbers(let values)?:
+          return Int(node) < values.count ? .float(values[Int(node)]) : nil
+        case nil: break
+        }
         guard let matrix = nodes.features[property.name], Int(node) < matrix.rowCount else {
           return nil
         }

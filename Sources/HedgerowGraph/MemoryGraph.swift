@@ -28,6 +28,26 @@ public struct FeatureMatrix: Hashable, Sendable {
   public var rowCount: Int { values.count / width }
 }
 
+/// A column of numbers; rows beyond its end have none.
+public enum NumberColumn: Hashable, Sendable {
+  case integers([Int64])
+  case numbers([Double])
+
+  public var count: Int {
+    switch self {
+    case .integers(let values): values.count
+    case .numbers(let values): values.count
+    }
+  }
+
+  var kind: PropertyKind {
+    switch self {
+    case .integers: .int64
+    case .numbers: .float64
+    }
+  }
+}
+
 /// A heterogeneous graph in memory, read by the same samplers and loaders as a store.
 ///
 /// ```swift
@@ -36,7 +56,7 @@ public struct FeatureMatrix: Hashable, Sendable {
 /// graph[.item].features["x"] = FeatureMatrix(width: 64, values: values)
 /// graph[.rates].edges = EdgeList(sources: [0, 0, 1], targets: [3, 7, 7])
 /// ```
-/// Setting edges sorts them into both indices at once: O(edges + nodes) time, 8 bytes an edge. Rows
+/// Setting edges sorts them into both indices at once: O(edges + nodes) time, 16 bytes an edge. Rows
 /// have the order that a store would give them, so samples agree with a store's bit for bit.
 public struct MemoryGraph: Sendable {
   /// What is known of one node type.
@@ -45,13 +65,15 @@ public struct MemoryGraph: Sendable {
     public var features: [String: FeatureMatrix] = [:]
     public var labels: [String: [Int32]] = [:]
     public var sets: [String: RoaringBitmap] = [:]
+    /// Numbers that samplers choose by, as times.
+    public var columns: [String: NumberColumn] = [:]
 
-    /// Nodes of the type: at least the rows of its features and labels.
+    /// Nodes of the type: at least the rows of its features, labels and columns.
     public var count: Int {
       get {
         max(
           declaredCount, features.values.map(\.rowCount).max() ?? 0,
-          labels.values.map(\.count).max() ?? 0)
+          labels.values.map(\.count).max() ?? 0, columns.values.map(\.count).max() ?? 0)
       }
       set { declaredCount = newValue }
     }
@@ -61,17 +83,37 @@ public struct MemoryGraph: Sendable {
   public struct Edges: Sendable {
     /// Both arcs of every edge are in the list, so that a backward reading would say nothing new.
     public var isUndirected = false
-    public var edges = EdgeList(sources: [], targets: []) {
-      didSet { (incoming, outgoing) = Self.indices(of: edges) }
-    }
-    var incoming = CSRIndex.inMemory(rows: [], neighbors: [])
-    var outgoing = CSRIndex.inMemory(rows: [], neighbors: [])
+    public var edges = EdgeList(sources: [], targets: []) { didSet { sort() } }
+    /// Numbers that stand at the edges, in the order of the list.
+    public var columns: [String: NumberColumn] = [:] { didSet { if timeColumn != nil { sort() } } }
+    /// A column of integers by which samples respect time: entries of a target's row are sorted by
+    /// it.
+    public var timeColumn: String? { didSet { if timeColumn != oldValue { sort() } } }
+    /// The column by which samples are weighted.
+    public var weightColumn: String?
+    private(set) var sorted = SortedEdges(EdgeList(sources: [], targets: []), times: nil)
 
-    private static func indices(of edges: EdgeList) -> (CSRIndex, CSRIndex) {
-      (
-        .inMemory(rows: edges.targets, neighbors: edges.sources),
-        .inMemory(rows: edges.sources, neighbors: edges.targets)
-      )
+    public init() {}
+
+    /// Edges with their columns, sorted once.
+    ///
+    /// - Parameters:
+    ///   - time: a column of integers by which samples respect time; `weight`: the column by which
+    ///     they are weighted.
+    public init(
+      _ edges: EdgeList, columns: [String: NumberColumn] = [:], time: String? = nil,
+      weight: String? = nil
+    ) {
+      self.edges = edges
+      self.columns = columns
+      timeColumn = time
+      weightColumn = weight
+      sort()
+    }
+
+    private mutating func sort() {
+      let times = timeColumn.flatMap { columns[$0] }
+      sorted = SortedEdges(edges, times: times)
     }
   }
 
@@ -110,9 +152,18 @@ extension MemoryGraph: Topology {
           type,
           properties: nodes.features.sorted { $0.key < $1.key }.map {
             PropertySchema($0.key, .vector(element: .float32, width: $0.value.width))
-          } + nodes.labels.keys.sorted().map { PropertySchema($0, .int32) })
+          } + nodes.labels.keys.sorted().map { PropertySchema($0, .int32) }
+            + Self.properties(nodes.columns))
       },
-      edges: edges.map { EdgeSchema($0, isUndirected: $1.isUndirected) })
+      edges: edges.map { type, edges in
+        EdgeSchema(
+          type, properties: Self.properties(edges.columns), isUndirected: edges.isUndirected,
+          timeColumn: edges.timeColumn, weightColumn: edges.weightColumn)
+      })
+  }
+
+  private static func properties(_ columns: [String: NumberColumn]) -> [PropertySchema] {
+    columns.sorted { $0.key < $1.key }.map { PropertySchema($0.key, $0.value.kind) }
   }
 
   public func count(of type: NodeType) -> Int { nodes[optional: type]?.count ?? 0 }
@@ -123,8 +174,8 @@ extension MemoryGraph: Topology {
   }
 
   private func index(_ relation: Relation) -> CSRIndex {
-    let edges = edges[relation.stored]
-    return relation.direction == .forward ? edges.incoming : edges.outgoing
+    let sorted = edges[relation.stored].sorted
+    return relation.direction == .forward ? sorted.incoming : sorted.outgoing
   }
 
   public func prefetch(rows: Span<UInt32>, along relation: Relation) {}
@@ -145,6 +196,69 @@ extension MemoryGraph: Topology {
     _ addresses: Span<UInt64>, along relation: Relation, into neighbors: inout MutableSpan<UInt32>
   ) throws {
     try index(relation).read(addresses, into: &neighbors)
+  }
+
+  public func edges(
+    at addresses: Span<UInt64>, in rows: Span<UInt32>, along relation: Relation,
+    into edges: inout MutableSpan<UInt64>
+  ) throws {
+    require(
+      edges.count == addresses.count && rows.count == addresses.count,
+      "\(edges.count) edges and \(rows.count) rows for \(addresses.count) entries")
+    let places = self.edges[relation.stored].sorted.outPlaces
+    for entry in 0..<addresses.count {
+      // The out index holds the edges in their order.
+      edges[entry] =
+        relation.direction == .backward
+        ? addresses[entry] : UInt64(places[Int(addresses[entry])])
+    }
+  }
+
+  public func integers(
+    of column: String, of owner: ColumnOwner, at places: Span<UInt64>, null: Int64,
+    into values: inout MutableSpan<Int64>
+  ) throws {
+    guard case (.integers(let stored), let order)? = self.column(column, of: owner) else {
+      throw HedgerowError(.usage, "'\(owner).\(column)' is no column of integers")
+    }
+    Self.read(stored, order, at: places, null: null, into: &values) { $0 }
+  }
+
+  public func numbers(
+    of column: String, of owner: ColumnOwner, at places: Span<UInt64>,
+    into values: inout MutableSpan<Double>
+  ) throws {
+    switch self.column(column, of: owner) {
+    case (.numbers(let stored), let order)?:
+      Self.read(stored, order, at: places, null: .nan, into: &values) { $0 }
+    case (.integers(let stored), let order)?:
+      Self.read(stored, order, at: places, null: .nan, into: &values) { Double($0) }
+    case nil: throw HedgerowError(.usage, "'\(owner).\(column)' is no column of numbers")
+    }
+  }
+
+  /// A column, and for one of edges which of its rows belongs to each edge.
+  private func column(
+    _ name: String, of owner: ColumnOwner
+  ) -> (values: NumberColumn, order: [UInt32]?)? {
+    switch owner {
+    case .nodes(let type): nodes[optional: type]?.columns[name].map { ($0, nil) }
+    case .edges(let type):
+      edges[optional: type].flatMap { edges in
+        edges.columns[name].map { ($0, edges.sorted.listPlaces) }
+      }
+    }
+  }
+
+  private static func read<T, Value: BitwiseCopyable>(
+    _ stored: [T], _ order: [UInt32]?, at places: Span<UInt64>, null: Value,
+    into values: inout MutableSpan<Value>, _ convert: (T) -> Value
+  ) {
+    require(values.count == places.count, "\(values.count) values at \(places.count) places")
+    for entry in 0..<places.count {
+      let row = order.map { Int($0[Int(places[entry])]) } ?? Int(places[entry])
+      values[entry] = row < stored.count ? convert(stored[row]) : null
+    }
   }
 }
 
@@ -184,44 +298,4 @@ extension MemoryGraph: FeatureSource {
       return node < labels.count ? max(-1, labels[node]) : -1
     }
   }
-}
-
-extension CSRIndex {
-  /// Sorts edges into an index over memory of its own: by row, then by neighbor.
-  static func inMemory(rows: [UInt32], neighbors: [UInt32]) -> CSRIndex {
-    let rowCount = rows.max().map { Int($0) + 1 } ?? 0
-    var starts = [Int](repeating: 0, count: rowCount + 1)
-    for row in rows { starts[Int(row) + 1] += 1 }
-    for row in 0..<rowCount { starts[row + 1] += starts[row] }
-    var next = starts
-    var ordered = [UInt32](repeating: 0, count: rows.count)
-    for (row, neighbor) in zip(rows, neighbors) {
-      ordered[next[Int(row)]] = neighbor
-      next[Int(row)] += 1
-    }
-    for row in 0..<rowCount where starts[row + 1] - starts[row] > 1 {
-      ordered[starts[row]..<starts[row + 1]].sort()
-    }
-    let bases = stride(from: 0, through: rowCount, by: 64).map { UInt64(starts[$0]) }
-    let deltas = starts.enumerated().map { UInt32(UInt64($1) - bases[$0 / 64]) }
-    let memory = (FixedArray(bases), FixedArray(deltas), FixedArray(ordered))
-    let range = Range(
-      rowCount: 1 << 32, listed: nil, bases: memory.0.elements, deltas: memory.1.elements,
-      neighbors: memory.2.elements)
-    return CSRIndex(
-      ranges: [range], rangeBits: 32, rowCount: 1 << 32, neighborCount: 1 << 32,
-      owners: [memory.0, memory.1, memory.2], place: { _ in "graph in memory" })
-  }
-}
-
-/// Elements at an address that lasts as long as this object, never written after.
-private final class FixedArray<T: BitwiseCopyable>: @unchecked Sendable {
-  let elements: UnsafeBufferPointer<T>
-
-  init(_ values: [T]) {
-    let memory = UnsafeMutableBufferPointer<T>.allocate(capacity: values.count)
-    _ = memory.initialize(from: values)
-    elements = UnsafeBufferPointer(memory)
-  }
-  deinit { elements.deallocate() }
 }

@@ -53,6 +53,45 @@ public protocol Topology: Sendable {
   func read(
     _ addresses: Span<UInt64>, along relation: Relation, into neighbors: inout MutableSpan<UInt32>
   ) throws
+
+  /// Which edge the entry at each address is: its place in the order of the type's edges, which is
+  /// by source, then target, then the order in which parallel edges came. Columns of edges lie in
+  /// this order, and an edge is the same one in both readings of its type.
+  ///
+  /// - Parameter rows: the row of each entry.
+  /// - Throws: `damaged` when stored places make no sense.
+  func edges(
+    at addresses: Span<UInt64>, in rows: Span<UInt32>, along relation: Relation,
+    into edges: inout MutableSpan<UInt64>) throws
+
+  /// Integers or timestamps of a column, at places below the owner's count; whatever is to be read
+  /// is asked for ahead.
+  ///
+  /// - Parameter null: what stands for a value that is not there.
+  /// - Throws: `usage` for a column that is not there or holds something else.
+  func integers(
+    of column: String, of owner: ColumnOwner, at places: Span<UInt64>, null: Int64,
+    into values: inout MutableSpan<Int64>) throws
+
+  /// Numbers of any kind of a column; NaN stands for a value that is not there.
+  ///
+  /// - Throws: `usage` for a column that is not there or holds something else.
+  func numbers(
+    of column: String, of owner: ColumnOwner, at places: Span<UInt64>,
+    into values: inout MutableSpan<Double>) throws
+}
+
+/// What a column belongs to: its rows are nodes by id, or edges by their place in their order.
+public enum ColumnOwner: Hashable, Sendable, CustomStringConvertible {
+  case nodes(NodeType)
+  case edges(EdgeType)
+
+  public var description: String {
+    switch self {
+    case .nodes(let type): "\(type)"
+    case .edges(let type): "\(type)"
+    }
+  }
 }
 
 /// Rows of numbers that belong to nodes.
@@ -95,6 +134,11 @@ extension Topology {
     var span = neighbors.mutableSpan
     try read(addresses.span, along: relation, into: &span)
     return neighbors
+  }
+
+  /// The edge column by whose values the entries of a row are sorted before they are by neighbor.
+  public func timeColumn(sortingRowsAlong relation: Relation) -> String? {
+    relation.direction == .forward ? schema.edge(relation.stored)?.timeColumn : nil
   }
 
   /// How many edges arrive at one node along a relation.

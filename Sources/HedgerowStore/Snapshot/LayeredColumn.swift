@@ -37,12 +37,12 @@ final class LayeredColumn: Sendable {
 
   // MARK: Single values
 
-  private enum Source {
+  enum Source {
     case stored(UInt64)
     case changed(Cell)
   }
 
-  @inline(__always) private func source(_ row: UInt64) -> Source {
+  @inline(__always) func source(_ row: UInt64) -> Source {
     require(row < rowCount, "row \(row) of \(rowCount) in column \(name)")
     var place = row
     if let edges {

@@ -29,4 +29,37 @@ extension Snapshot: Topology {
   ) throws {
     try adjacency(along: relation).index.read(addresses, into: &neighbors)
   }
+
+  public func edges(
+    at addresses: Span<UInt64>, in rows: Span<UInt32>, along relation: Relation,
+    into edges: inout MutableSpan<UInt64>
+  ) throws {
+    try adjacency(along: relation).edges(at: addresses, in: rows, into: &edges)
+  }
+
+  public func integers(
+    of column: String, of owner: ColumnOwner, at places: Span<UInt64>, null: Int64,
+    into values: inout MutableSpan<Int64>
+  ) throws {
+    try self.column(column, of: owner).integers(places, null: null, into: &values)
+  }
+
+  public func numbers(
+    of column: String, of owner: ColumnOwner, at places: Span<UInt64>,
+    into values: inout MutableSpan<Double>
+  ) throws {
+    try self.column(column, of: owner).numbers(places, into: &values)
+  }
+
+  private func column(_ name: String, of owner: ColumnOwner) throws -> LayeredColumn {
+    let found =
+      switch owner {
+      case .nodes(let type): try nodeColumn(name, of: type)
+      case .edges(let type): try edgeColumn(name, of: type)
+      }
+    guard let found else {
+      throw HedgerowError(.usage, "no column '\(owner).\(name)' in \(store.path)")
+    }
+    return found
+  }
 }

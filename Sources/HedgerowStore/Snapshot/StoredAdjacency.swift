@@ -10,6 +10,16 @@ final class StoredAdjacency: Sendable {
   let rowCount: Int
   private let offsetsAhead: ReadAhead
   private let neighborsAhead: ReadAhead
+  /// Places of the in index's entries in the out order, by range, where the index keeps them.
+  private let positions: [Positions?]
+  private let positionsAhead: ReadAhead?
+
+  /// One range's places: a section of words of 4 or 8 bytes.
+  private struct Positions: @unchecked Sendable {
+    // In the mapping, which stays as long as the segment does.
+    let words: UnsafeRawBufferPointer
+    let width: Int
+  }
 
   /// - Parameters:
   ///   - rowCount: rows that segments may know; `neighborCount`: bound of their entries.
@@ -73,6 +83,15 @@ final class StoredAdjacency: Sendable {
       segments, section: Section.deltas, positionBits: rangeBits, scale: 4, width: 8)
     neighborsAhead = ReadAhead(
       segments, section: Section.neighbors, positionBits: CSRIndex.positionBits, scale: 4, width: 4)
+    positions = segments.map { segment in
+      guard let segment, let words = segment.section(Section.positions) else { return nil }
+      return Positions(words: words, width: segment.elementByteCount(of: Section.positions))
+    }
+    positionsAhead = positions.lazy.compactMap { $0?.width }.first.map {
+      ReadAhead(
+        segments, section: Section.positions, positionBits: CSRIndex.positionBits, scale: $0,
+        width: $0)
+    }
   }
 
   func prefetch(rows: Span<UInt32>) {
@@ -137,18 +156,19 @@ final class StoredAdjacency: Sendable {
 
   /// The place in the out order of an entry of an in index, when the index stores it.
   func position(at address: UInt64) throws -> UInt64? {
-    typealias Section = StoreLayout.AdjacencySection
     let (range, place) = CSRIndex.split(address)
-    guard let segment = segments[range], let section = segment.section(Section.positions) else {
-      return nil
-    }
-    let width = segment.elementByteCount(of: Section.positions)
-    guard width == 4 || width == 8, place < UInt64(section.count / width) else {
-      throw HedgerowError(.damaged, "damaged segment: too few positions", at: segment.path)
+    guard let positions = positions[range] else { return nil }
+    let width = positions.width
+    guard width == 4 || width == 8, place < UInt64(positions.words.count / width) else {
+      throw HedgerowError(
+        .damaged, "damaged segment: too few positions", at: segments[range]?.path)
     }
     let offset = Int(place) * width
     return width == 4
-      ? UInt64(section.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
-      : section.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+      ? UInt64(positions.words.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
+      : positions.words.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
   }
+
+  /// Starts reading what ``position(at:)`` will touch.
+  func prefetch(positionsAt addresses: Span<UInt64>) { positionsAhead?.willNeed(addresses) }
 }

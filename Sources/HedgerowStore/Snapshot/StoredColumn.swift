@@ -16,11 +16,13 @@ final class StoredColumn: @unchecked Sendable {
   let values: [UnsafeRawBufferPointer]
   let validity: [UnsafeBufferPointer<UInt64>?]
   private let offsets: [UnsafeBufferPointer<UInt64>?]
-  private let stride: Int
+  let stride: Int
   private let rangeBits: Int
   // For node columns of numbers: what the gather kernel reads. The memory is the segments'.
   private let matrix: UnsafeMutableBufferPointer<hr_matrix_range>
   private let ahead: ReadAhead?
+  /// By the addresses of values.
+  let valuesAhead: ReadAhead?
   private let indexOpening: @Sendable (StoredColumn) throws -> StoredIndex?
   private let openedIndex = Mutex<StoredIndex?>(nil)
 
@@ -102,6 +104,12 @@ final class StoredColumn: @unchecked Sendable {
       ? ReadAhead(
         segments, section: Section.values, positionBits: rangeBits, scale: stride,
         width: kind.byteWidth) : nil
+    valuesAhead =
+      kind.hasVariableLength || kind == .categorical
+      ? nil
+      : ReadAhead(
+        segments, section: Section.values, positionBits: Self.rowBits, scale: stride,
+        width: kind.byteWidth)
     let indices =
       part == .nodeColumn ? state.segments(.nodeIndex, type: type, column: column.id) : []
     indexOpening = { column in
@@ -158,7 +166,7 @@ final class StoredColumn: @unchecked Sendable {
 
   // MARK: Single values
 
-  private func locate(_ row: UInt64) -> (segment: Int, local: Int) {
+  func locate(_ row: UInt64) -> (segment: Int, local: Int) {
     require(row < rowCount, "row \(row) of \(rowCount) in column \(name)")
     var low = 0
     var high = segments.count
@@ -171,6 +179,10 @@ final class StoredColumn: @unchecked Sendable {
 
   func isNull(_ row: UInt64) -> Bool {
     let (segment, local) = locate(row)
+    return isNull(segment, local)
+  }
+
+  func isNull(_ segment: Int, _ local: Int) -> Bool {
     guard let bits = validity[segment] else { return false }
     return bits[local / 64] >> UInt64(local % 64) & 1 == 0
   }
@@ -180,23 +192,11 @@ final class StoredColumn: @unchecked Sendable {
     if isNull(row) { return nil }
     let (segment, local) = locate(row)
     let bytes = values[segment]
-    func load<T: BitwiseCopyable>(_ type: T.Type, at index: Int = 0) -> T {
-      bytes.loadUnaligned(
-        fromByteOffset: local * stride + index * MemoryLayout<T>.size, as: T.self)
+    func load<T: BitwiseCopyable>(_ type: T.Type) -> T {
+      bytes.loadUnaligned(fromByteOffset: local * stride, as: T.self)
     }
     func number(_ kind: PropertyKind, at index: Int) -> Double {
-      switch kind {
-      case .int8: Double(load(Int8.self, at: index))
-      case .uint8: Double(load(UInt8.self, at: index))
-      case .int16: Double(load(Int16.self, at: index))
-      case .int32: Double(load(Int32.self, at: index))
-      case .int64: Double(load(Int64.self, at: index))
-      case .float16: Double(hr_half_to_float(load(UInt16.self, at: index)))
-      case .bfloat16: Double(Float(BFloat16(bitPattern: load(UInt16.self, at: index))))
-      case .scaledInt8(let scale): Double(Float(load(Int8.self, at: index)) * scale)
-      case .float32: Double(load(Float.self, at: index))
-      default: load(Double.self, at: index)
-      }
+      self.number(kind, bytes, at: local * stride + index * kind.byteWidth)
     }
     switch kind {
     case .bool: return .bool(load(UInt8.self) != 0)
