@@ -1,18 +1,8 @@
 #include "sampling.h"
 #include <string.h>
+#include "stream.h"
 
 enum { ahead_offsets = 16, ahead_entries = 32, ahead_slots = 16 };
-
-static inline uint64_t mix(uint64_t z) {
-  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;
-  z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
-  return z ^ (z >> 31);
-}
-static const uint64_t gamma_ = 0x9E3779B97F4A7C15ull;
-
-static inline uint64_t below(uint64_t random, uint64_t bound) {
-  return (uint64_t)(((unsigned __int128)random * bound) >> 64);
-}
 
 /// The place of a row in a range's list of non-empty rows, or entry_count.
 static uint32_t find_row(const hr_range *range, uint32_t row) {
@@ -66,12 +56,12 @@ ptrdiff_t hr_extents(const hr_range *ranges, size_t range_count, unsigned shift,
 }
 
 static inline uint64_t first_slot(const hr_patch *patch, uint32_t row) {
-  return ((uint64_t)row * gamma_ >> 20) & patch->mask;
+  return ((uint64_t)row * GAMMA >> 20) & patch->mask;
 }
 
 /// False for most rows that did not change, from a few bits for each that did.
 static inline bool may_have_changed(const hr_patch *patch, uint32_t row) {
-  uint64_t bit = ((uint64_t)row * gamma_ >> 20) & patch->filter_mask;
+  uint64_t bit = ((uint64_t)row * GAMMA >> 20) & patch->filter_mask;
   return patch->filter[bit >> 6] >> (bit & 63) & 1;
 }
 
@@ -232,7 +222,7 @@ uint64_t hr_pick_count(const hr_extent *extents, size_t count, int64_t fanout) {
 static inline void pick_few(uint64_t start, uint64_t degree, uint64_t fanout, uint64_t state,
                             uint64_t *out) {
   for (uint64_t j = 0; j < fanout; j++) {
-    state += gamma_;
+    state += GAMMA;
     uint64_t top = degree - fanout + j;
     uint64_t pick = start + below(mix(state), top + 1);
     uint64_t seen = 0;
@@ -248,7 +238,7 @@ static void pick_many(uint64_t start, uint64_t degree, uint64_t fanout, uint64_t
   while (size < 2 * fanout) size <<= 1;
   memset(scratch, 0xFF, size * sizeof *scratch);
   for (uint64_t j = 0; j < fanout; j++) {
-    state += gamma_;
+    state += GAMMA;
     uint64_t top = degree - fanout + j;
     uint64_t pick = below(mix(state), top + 1);
     uint64_t slot = mix(pick) & (size - 1);
@@ -263,9 +253,9 @@ static void pick_many(uint64_t start, uint64_t degree, uint64_t fanout, uint64_t
   }
 }
 
-size_t hr_pick_uniform(const hr_extent *extents, const uint32_t *rows, size_t count,
-                       int64_t fanout, uint64_t key, uint64_t *scratch, uint64_t *addresses,
-                       uint32_t *degrees) {
+size_t hr_pick_uniform(const hr_extent *extents, const uint32_t *rows,
+                       const uint32_t *trees, size_t count, int64_t fanout, uint64_t key,
+                       uint64_t *scratch, uint64_t *addresses, uint32_t *degrees) {
   uint64_t *out = addresses;
   for (size_t i = 0; i < count; i++) {
     uint64_t start = extents[i].start, degree = extents[i].count;
@@ -275,7 +265,8 @@ size_t hr_pick_uniform(const hr_extent *extents, const uint32_t *rows, size_t co
       out += degree;
       continue;
     }
-    uint64_t state = mix(key ^ mix((uint64_t)rows[i] + gamma_));
+    uint64_t state = derived(key, rows[i]);
+    if (trees) state = derived(state, trees[i]);
     if (fanout <= 48) pick_few(start, degree, (uint64_t)fanout, state, out);
     else pick_many(start, degree, (uint64_t)fanout, state, scratch, out);
     degrees[i] = (uint32_t)fanout;

@@ -10,3 +10,11 @@ HR_INLINE uint64_t mix(uint64_t z) {
   z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
   return z ^ (z >> 31);
 }
+
+/// Uniform below a bound, from a number of 64 bits.
+HR_INLINE uint64_t below(uint64_t random, uint64_t bound) {
+  return (uint64_t)(((unsigned __int128)random * bound) >> 64);
+}
+
+/// The key of a counter's stream under a key, as RandomStream.derive gives it.
+HR_INLINE uint64_t derived(uint64_t key, uint64_t counter) { return mix(key ^ mix(counter + GAMMA)); }

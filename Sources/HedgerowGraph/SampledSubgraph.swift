@@ -15,10 +15,14 @@ public struct SampledSubgraph: Sendable {
     public var offsets: [UInt32] = [0]
     /// Numbers of the source nodes.
     public var sources: [UInt32] = []
+    /// Which edge each is: its place in the order of its type's edges, by which columns of edges are
+    /// read. Empty unless the sampler was asked.
+    public var ids: [UInt64] = []
 
     public init(relation: Relation) { self.relation = relation }
   }
 
+  /// The type of the seeds, the first where they are of several.
   public let seedType: NodeType
   public let hopCount: Int
   /// Node ids by type, in order of discovery.
@@ -26,16 +30,19 @@ public struct SampledSubgraph: Sendable {
   /// By type, how many nodes were known after each hop; entry 0 counts the seeds.
   public var knownCounts: PerNode<[Int]>
   public var edges: [Edges]
+  /// By type, the tree of each node, which is the number of its seed; empty where seeds share nodes.
+  public var trees: PerNode<[UInt32]>
 
   public init(
     seedType: NodeType, hopCount: Int, nodes: PerNode<[UInt32]>, knownCounts: PerNode<[Int]>,
-    edges: [Edges]
+    edges: [Edges], trees: PerNode<[UInt32]> = PerNode()
   ) {
     self.seedType = seedType
     self.hopCount = hopCount
     self.nodes = nodes
     self.knownCounts = knownCounts
     self.edges = edges
+    self.trees = trees
   }
 
   public var seedCount: Int { knownCounts[seedType][0] }
@@ -68,7 +75,9 @@ public struct SampledSubgraph: Sendable {
       digest.fold(edges.relation.name.description)
       digest.fold(edges.offsets)
       digest.fold(edges.sources)
+      if !edges.ids.isEmpty { digest.fold(edges.ids) }
     }
+    for trees in trees.values { digest.fold(trees) }
   }
 }
 

@@ -2,179 +2,280 @@ import CHedgerowKernels
 public import HedgerowCore
 public import HedgerowGraph
 
-/// Uniform neighbor sampling over a heterogeneous graph, without replacement.
+/// Neighbor sampling over a heterogeneous graph: uniform, by weight, or by time.
 ///
-/// At each hop, every node that the hop before found draws up to `fanout` distinct neighbors along
-/// every relation that arrives at its type; nodes found before are not drawn again (as in
-/// GraphSAGE, Hamilton et al., NIPS'17, and PyTorch Geometric's loader). A choice is a pure function
-/// of (seed, epoch, batch, hop, relation, node), so a batch is the same bits on any thread, from
-/// any topology that holds the same graph, cold or warm.
+/// At each hop, every node that the hop before found draws up to `fanout` neighbors along every
+/// relation that arrives at its type; nodes found before are not drawn again (as in GraphSAGE,
+/// Hamilton et al., NIPS'17, and PyTorch Geometric's loader). A choice is a pure function of (seed,
+/// epoch, batch, hop, relation, node) and of the tree where trees are disjoint, so a batch is the same
+/// bits on any thread, from any topology that holds the same graph, cold or warm.
 ///
-/// Time O(sampled edges); distinct neighbors by Floyd's algorithm (Bentley and Floyd, CACM 1987).
-public struct NeighborSampler<Graph: Topology>: Sendable {
+/// Time O(sampled edges) for uniform choices, by Floyd's algorithm (Bentley and Floyd, CACM 1987), and
+/// for those by time where rows are sorted by it; O(entries of the rows) for all that have to look at
+/// each: see ``SamplingOptions``.
+public struct NeighborSampler<Graph: Topology>: SubgraphSampler {
   public let graph: Graph
   public let fanouts: Fanouts
   public let relations: [Relation]
-  private let stream: RandomStream
+  public let options: SamplingOptions
+  /// One a relation.
+  let plans: [RelationPlan]
+  let stream: RandomStream
 
+  /// Uniform sampling without replacement.
+  ///
   /// - Parameter relations: what to sample along; every relation of the schema by default, each
   ///   backward reading included.
   public init(_ graph: Graph, fanouts: Fanouts, relations: [Relation]? = nil, seed: UInt64 = 0) {
-    self.graph = graph
-    self.fanouts = fanouts
-    self.relations = relations ?? graph.schema.relations()
+    let relations = relations ?? graph.schema.relations()
     for type in fanouts.overrides.keys {
       require(
-        self.relations.contains { $0.name == type }, "fanouts name '\(type)', which is not sampled")
+        relations.contains { $0.name == type }, "fanouts name '\(type)', which is not sampled")
     }
+    self.init(graph, fanouts, relations, SamplingOptions(), [], seed)
+  }
+
+  /// - Throws: `usage` for options that do not go together, for columns that are not there, and for
+  ///   types without a time where samples respect it.
+  public init(
+    _ graph: Graph, fanouts: Fanouts, relations: [Relation]? = nil, options: SamplingOptions,
+    seed: UInt64 = 0
+  ) throws {
+    let relations = relations ?? graph.schema.relations()
+    try options.check(fanouts)
+    for type in fanouts.overrides.keys where !relations.contains(where: { $0.name == type }) {
+      throw HedgerowError(.usage, "fanouts name '\(type)', which is not sampled")
+    }
+    self.init(
+      graph, fanouts, relations, options,
+      try relations.map { try RelationPlan($0, in: graph, options) }, seed)
+  }
+
+  private init(
+    _ graph: Graph, _ fanouts: Fanouts, _ relations: [Relation], _ options: SamplingOptions,
+    _ plans: [RelationPlan], _ seed: UInt64
+  ) {
+    self.graph = graph
+    self.fanouts = fanouts
+    self.relations = relations
+    self.options = options
+    self.plans = plans
     stream = RandomStream(seed: seed).derive("neighbor sampling")
   }
 
-  /// Samples around distinct seeds.
-  ///
-  /// - Parameters:
-  ///   - seeds: ids below the type's count, each once.
-  ///   - workspace: buffers that are kept from batch to batch; one a thread.
-  /// - Throws: `damaged` from the topology; `usage` when a seed is there twice or out of range.
+  var isDisjoint: Bool { options.trees == .disjoint }
+
   public func sample(
-    seeds: [UInt32], of type: NodeType, epoch: Int, batch: Int, workspace: SamplingWorkspace
+    _ seeds: SamplingSeeds, epoch: Int, batch: Int, workspace: SamplingWorkspace
   ) throws -> SampledSubgraph {
-    let batchStream = stream.derive(UInt64(epoch), UInt64(batch))
-    let hopCount = fanouts.hopCount
-    let types = involvedTypes(seedType: type)
-    workspace.begin(types: types.count, relations: relations.count)
+    var run = try Run(self, seeds, epoch, batch, workspace)
+    return try run.sample()
+  }
+
+  /// One batch.
+  struct Run {
+    let sampler: NeighborSampler
+    let workspace: SamplingWorkspace
+    /// The seeds' types and all that relations lead to, in the order of the schema.
+    let types: [NodeType]
+    /// The places of each relation's ends among the types; `nil` where nothing leads to it.
+    let ends: [(source: Int, target: Int)?]
+    let streams: [RandomStream]
+    var edges: [SampledSubgraph.Edges]
+    var frontiers: [Range<Int>]
     var known = PerNode<[Int]>()
-    for name in types { known[name] = [] }
+    let seedType: NodeType
+    /// For each tree the times that it sees.
+    var bounds: [(first: Int64, last: Int64)] = []
+    /// By relation and row, the neighbors that are left out.
+    var excluded: [[UInt64: [UInt32]]]
+    let sharedNumbers: (NodeType) -> EntryScan.SharedNumbers?
 
-    try number(
-      seeds, of: type, count: graph.count(of: type),
-      in: workspace.tables[types.firstIndex(of: type)!])
-    var edges = relations.map { SampledSubgraph.Edges(relation: $0) }
-    let streams = relations.map { batchStream.derive($0.name.description) }
-    var frontiers = types.map { $0 == type ? 0..<seeds.count : 0..<0 }
-    for (index, name) in types.enumerated() { known[name].append(frontiers[index].count) }
+    var graph: Graph { sampler.graph }
 
-    let ends = relations.map { relation in
-      (
-        source: types.firstIndex(of: relation.source), target: types.firstIndex(of: relation.target)
-      )
-    }
-    for hop in 0..<hopCount {
-      // Three passes over the relations, so that all that one hop reads is asked for ahead.
-      for (index, relation) in relations.enumerated() {
-        guard let target = ends[index].target, fanouts.fanout(of: relation, hop: hop) != 0,
-          !frontiers[target].isEmpty
-        else { continue }
-        graph.prefetch(
-          rows: workspace.tables[target].known.elements(frontiers[target]).span, along: relation)
+    /// Numbers the seeds.
+    init(
+      _ sampler: NeighborSampler, _ seeds: SamplingSeeds, _ epoch: Int, _ batch: Int,
+      _ workspace: SamplingWorkspace
+    ) throws {
+      let relations = sampler.relations
+      guard let seedType = seeds.nodes.keys.first else {
+        throw HedgerowError(.usage, "a batch has seeds of one type at least")
       }
-      for (index, relation) in relations.enumerated() {
-        guard let target = ends[index].target, !frontiers[target].isEmpty else { continue }
-        try pick(
-          hop, index, workspace.tables[target].known.elements(frontiers[target]).span,
-          streams[index].derive(UInt64(hop)), workspace)
-        let picks = workspace.picks[index]
-        if picks.count > 0 {
-          graph.prefetch(addresses: picks.addresses.elements(0..<picks.count).span, along: relation)
+      self.sampler = sampler
+      self.workspace = workspace
+      self.seedType = seedType
+      let types = sampler.involvedTypes(Set(seeds.nodes.keys))
+      self.types = types
+      ends = relations.map { relation in
+        types.firstIndex(of: relation.target).map {
+          (source: types.firstIndex(of: relation.source)!, target: $0)
         }
       }
-      for index in relations.indices {
-        guard let target = ends[index].target, !frontiers[target].isEmpty else { continue }
-        let source = ends[index].source!
-        try append(
-          index, rows: frontiers[target].count, table: workspace.tables[source], to: &edges[index],
-          workspace)
+      workspace.begin(
+        types: types.count, relations: relations.count, hasTrees: sampler.isDisjoint)
+      edges = relations.map { SampledSubgraph.Edges(relation: $0) }
+      let batchStream = sampler.stream.derive(UInt64(epoch), UInt64(batch))
+      streams = relations.map { batchStream.derive($0.name.description) }
+      sharedNumbers = sampler.sharedNumbers(epoch, batch)
+      excluded = try sampler.exclusions(seeds)
+      frontiers = types.map { _ in 0..<0 }
+      var tree: UInt32 = 0
+      for (type, nodes) in seeds.nodes {
+        let place = types.firstIndex(of: type)!
+        try sampler.number(nodes, of: type, firstTree: tree, in: workspace.tables[place])
+        frontiers[place] = 0..<nodes.count
+        tree += UInt32(nodes.count)
       }
+      for (index, type) in types.enumerated() { known[type] = [frontiers[index].count] }
+      bounds = try sampler.bounds(of: seeds)
+    }
+
+    mutating func sample() throws -> SampledSubgraph {
+      let relations = sampler.relations
+      for hop in 0..<sampler.fanouts.hopCount {
+        // Three passes over the relations, so that all that one hop reads is asked for ahead.
+        for (index, relation) in relations.enumerated() {
+          guard let end = ends[index], !frontiers[end.target].isEmpty,
+            sampler.fanouts.fanout(of: relation, hop: hop) != 0
+          else { continue }
+          graph.prefetch(rows: frontier(end.target).span, along: relation)
+        }
+        for (index, relation) in relations.enumerated() {
+          guard let end = ends[index], !frontiers[end.target].isEmpty else { continue }
+          try pick(hop, index, end.target)
+          let picks = workspace.picks[index]
+          if picks.count > 0 {
+            graph.prefetch(
+              addresses: picks.addresses.elements(0..<picks.count).span, along: relation)
+          }
+        }
+        for index in relations.indices {
+          guard let end = ends[index], !frontiers[end.target].isEmpty else { continue }
+          try append(index, end)
+        }
+        for (index, name) in types.enumerated() {
+          frontiers[index] = frontiers[index].upperBound..<workspace.tables[index].count
+          known[name].append(workspace.tables[index].count)
+        }
+      }
+      var nodes = PerNode<[UInt32]>()
+      var trees = PerNode<[UInt32]>()
       for (index, name) in types.enumerated() {
-        frontiers[index] = frontiers[index].upperBound..<workspace.tables[index].count
-        known[name].append(workspace.tables[index].count)
+        let table = workspace.tables[index]
+        nodes[name] = table.known.array(0..<table.count)
+        if sampler.isDisjoint { trees[name] = table.trees.array(0..<table.count) }
       }
+      // Nodes of the last hop are sources only: their rows stay empty.
+      return SampledSubgraph(
+        seedType: seedType, hopCount: sampler.fanouts.hopCount, nodes: nodes, knownCounts: known,
+        edges: zip(edges, ends).compactMap { $1 == nil ? nil : $0 }, trees: trees)
     }
-    var nodes = PerNode<[UInt32]>()
-    for (index, name) in types.enumerated() {
-      nodes[name] = workspace.tables[index].known.array(0..<workspace.tables[index].count)
-    }
-    // Nodes of the last hop are sources only: their rows stay empty.
-    return SampledSubgraph(
-      seedType: type, hopCount: hopCount, nodes: nodes, knownCounts: known,
-      edges: zip(edges, ends).compactMap { $1.target == nil ? nil : $0 })
-  }
 
-  /// The seeds' type and all that relations lead to, in the order of the schema.
-  private func involvedTypes(seedType: NodeType) -> [NodeType] {
-    var reached: Set<NodeType> = [seedType]
-    for _ in 0..<fanouts.hopCount {
-      for relation in relations where reached.contains(relation.target) {
-        reached.insert(relation.source)
+    private func frontier(_ type: Int) -> UnsafeBufferPointer<UInt32> {
+      workspace.tables[type].known.elements(frontiers[type])
+    }
+
+    /// Chooses entries of every row of a frontier.
+    private func pick(_ hop: Int, _ index: Int, _ target: Int) throws {
+      let relation = sampler.relations[index]
+      let picks = workspace.picks[index]
+      let ids = frontier(target)
+      let fanout = sampler.fanouts.fanout(of: relation, hop: hop)
+      guard fanout != 0 else {
+        picks.degrees.reserve(ids.count).update(repeating: 0, count: ids.count)
+        picks.count = 0
+        return
       }
+      let extents = workspace.extents.reserve(ids.count)
+      var span = UnsafeMutableBufferPointer(start: extents, count: ids.count).mutableSpan
+      try graph.extents(of: ids.span, along: relation, into: &span)
+      var rows = FrontierRows(
+        ids: ids,
+        trees: sampler.isDisjoint
+          ? workspace.tables[target].trees.elements(frontiers[target]).baseAddress : nil,
+        excluded: excluded[index])
+      if !bounds.isEmpty {
+        let firsts = workspace.scan.firsts.reserve(rows.count)
+        let lasts = workspace.scan.lasts.reserve(rows.count)
+        for row in 0..<rows.count {
+          let bound = bounds[Int(rows.trees![row])]
+          (firsts[row], lasts[row]) = (bound.first, bound.last)
+        }
+        (rows.firsts, rows.lasts) = (UnsafePointer(firsts), UnsafePointer(lasts))
+      }
+      try Choice(
+        graph: graph, plan: sampler.plans.isEmpty ? nil : sampler.plans[index],
+        relation: relation, options: sampler.options, fanout: fanout, rows: rows,
+        extents: extents, shared: sharedNumbers(relation.source),
+        key: streams[index].derive(UInt64(hop)).key, workspace: workspace
+      ).run(into: picks)
     }
-    return graph.schema.nodes.map(\.type).filter(reached.contains)
-  }
 
-  private func number(
-    _ seeds: [UInt32], of type: NodeType, count: Int, in table: NodeTable
-  ) throws {
-    if let wrong = seeds.first(where: { Int($0) >= count }) {
-      throw HedgerowError(.usage, "seed \(wrong) is not among the \(count) nodes of type '\(type)'")
+    /// Reads the chosen entries, numbers the nodes and adds a row for each node of the frontier.
+    private mutating func append(_ index: Int, _ end: (source: Int, target: Int)) throws {
+      let relation = sampler.relations[index]
+      let picks = workspace.picks[index]
+      let rows = frontiers[end.target].count
+      let neighbors = workspace.neighbors.reserve(max(1, picks.count))
+      var span = UnsafeMutableBufferPointer(start: neighbors, count: picks.count).mutableSpan
+      let addresses = picks.addresses.elements(0..<picks.count)
+      try graph.read(addresses.span, along: relation, into: &span)
+      let read = UnsafeBufferPointer(start: neighbors, count: picks.count)
+      let degrees = UnsafePointer(picks.degrees.reserve(rows))
+      guard edges[index].sources.count + picks.count <= Int(UInt32.max) else {
+        throw HedgerowError(
+          .usage,
+          "a batch would hold 2^32 or more edges of '\(relation.name)': lower the fanouts")
+      }
+      if sampler.options.edgeIDs == .present {
+        let target = frontier(end.target)
+        let rowIDs = expand(target.baseAddress!, degrees, rows, picks.count)
+        var ids = [UInt64](repeating: 0, count: picks.count)
+        do {
+          var span = ids.mutableSpan
+          try graph.edges(
+            at: addresses.span, in: UnsafeBufferPointer(start: rowIDs, count: picks.count).span,
+            along: relation, into: &span)
+        }
+        edges[index].ids.append(contentsOf: ids)
+      }
+      // In place: a number is written where its node was read.
+      let table = workspace.tables[end.source]
+      if sampler.isDisjoint {
+        let trees = workspace.tables[end.target].trees.elements(frontiers[end.target])
+        table.number(
+          read, in: expand(trees.baseAddress!, degrees, rows, picks.count), into: neighbors)
+      } else {
+        table.number(read, into: neighbors)
+      }
+      edges[index].sources.append(contentsOf: read)
+      edges[index].appendRows(degrees, rows)
     }
-    seeds.withUnsafeBufferPointer { table.number($0, into: nil) }
-    guard table.count == seeds.count else {
-      throw HedgerowError(.usage, "the seeds of a batch must be distinct")
+
+    /// The value of each row, once for each of its picks.
+    private func expand(
+      _ values: UnsafePointer<UInt32>, _ degrees: UnsafePointer<UInt32>, _ rows: Int, _ count: Int
+    ) -> UnsafePointer<UInt32> {
+      let expanded = workspace.scan.rowIDs.reserve(max(1, count))
+      var next = expanded
+      for row in 0..<rows {
+        next.update(repeating: values[row], count: Int(degrees[row]))
+        next += Int(degrees[row])
+      }
+      return UnsafePointer(expanded)
     }
   }
+}
 
-  /// Chooses entries of every row of a frontier.
-  private func pick(
-    _ hop: Int, _ index: Int, _ rows: Span<UInt32>, _ stream: RandomStream,
-    _ workspace: SamplingWorkspace
-  ) throws {
-    let relation = relations[index]
-    let picks = workspace.picks[index]
-    let fanout = Int64(fanouts.fanout(of: relation, hop: hop))
-    let degrees = picks.degrees.reserve(rows.count)
-    guard fanout != 0 else {
-      degrees.update(repeating: 0, count: rows.count)
-      picks.count = 0
-      return
-    }
-    let extents = workspace.extents.reserve(rows.count)
-    var span = UnsafeMutableBufferPointer(start: extents, count: rows.count).mutableSpan
-    try graph.extents(of: rows, along: relation, into: &span)
-    let raw = UnsafeRawPointer(extents).assumingMemoryBound(to: hr_extent.self)
-    let total = Int(hr_pick_count(raw, rows.count, fanout))
-    let scratch = workspace.scratch.reserve(max(1, 4 * Int(max(0, fanout))))
-    let addresses = picks.addresses.reserve(max(1, total))
-    picks.count = rows.withUnsafeBufferPointer { rows in
-      hr_pick_uniform(
-        raw, rows.baseAddress, rows.count, fanout, stream.key, scratch, addresses, degrees)
-    }
-  }
-
-  /// Reads the chosen entries, numbers the nodes and adds a row for each node of the frontier.
-  private func append(
-    _ index: Int, rows: Int, table: NodeTable, to edges: inout SampledSubgraph.Edges,
-    _ workspace: SamplingWorkspace
-  ) throws {
-    let picks = workspace.picks[index]
-    let neighbors = workspace.neighbors.reserve(max(1, picks.count))
-    var span = UnsafeMutableBufferPointer(start: neighbors, count: picks.count).mutableSpan
-    try graph.read(
-      picks.addresses.elements(0..<picks.count).span, along: relations[index], into: &span)
-    let read = UnsafeBufferPointer(start: neighbors, count: picks.count)
-    // In place: a number is written where its node was read.
-    table.number(read, into: neighbors)
-    guard edges.sources.count + picks.count <= Int(UInt32.max) else {
-      throw HedgerowError(
-        .usage,
-        "a batch would hold 2^32 or more edges of '\(relations[index].name)': lower the fanouts")
-    }
-    edges.sources.append(contentsOf: read)
-    var end = edges.offsets[edges.offsets.count - 1]
-    let degrees = picks.degrees.reserve(rows)
-    edges.offsets.reserveCapacity(edges.offsets.count + rows)
+extension SampledSubgraph.Edges {
+  /// Adds rows of so many edges each, whose sources are there already.
+  mutating func appendRows(_ degrees: UnsafePointer<UInt32>, _ rows: Int) {
+    var end = offsets[offsets.count - 1]
+    offsets.reserveCapacity(offsets.count + rows)
     for row in 0..<rows {
       end += degrees[row]
-      edges.offsets.append(end)
+      offsets.append(end)
     }
   }
 }

@@ -8,6 +8,7 @@ import HedgerowGraph
 public final class SamplingWorkspace {
   /// What one relation chose at the hop at hand.
   final class Picks {
+    /// Of the frontier's rows, one after the other.
     let addresses = Buffer<UInt64>()
     let degrees = Buffer<UInt32>()
     var count = 0
@@ -21,10 +22,13 @@ public final class SamplingWorkspace {
 
   public init() {}
 
-  func begin(types: Int, relations: Int) {
+  /// What a choice entry by entry needs besides; see ``EntryScan``.
+  let scan = EntryScan.Buffers()
+
+  func begin(types: Int, relations: Int, hasTrees: Bool = false) {
     while tables.count < types { tables.append(NodeTable()) }
     while picks.count < relations { picks.append(Picks()) }
-    for table in tables { table.clear() }
+    for table in tables { table.clear(hasTrees: hasTrees) }
     for pick in picks { pick.count = 0 }
   }
 }
@@ -56,57 +60,4 @@ final class Buffer<T: BitwiseCopyable> {
   }
 
   func array(_ range: Range<Int>) -> [T] { Array(memory[range]) }
-}
-
-/// The nodes of one type that a batch knows, each with its number, in order of discovery.
-final class NodeTable {
-  let known = Buffer<UInt32>()
-  private(set) var count = 0
-  private let slots = Buffer<UInt64>()
-  private var slotCount = 0
-
-  /// Forgets all nodes. Costs 16 to 32 bytes of writing for each node of the batch before.
-  func clear() {
-    slotCount = max(1024, (4 * count).nextPowerOfTwo)
-    slots.reserve(slotCount).update(repeating: .max, count: slotCount)
-    count = 0
-  }
-
-  /// Gives each node its number; new nodes get the next ones. `numbers` may be `nodes`' memory.
-  func number(_ nodes: UnsafeBufferPointer<UInt32>, into numbers: UnsafeMutablePointer<UInt32>?) {
-    let discarded = numbers == nil ? [UInt32](repeating: 0, count: nodes.count) : []
-    var done = 0
-    func run(_ numbers: UnsafeMutablePointer<UInt32>) {
-      while done < nodes.count {
-        if count >= slotCount / 2 { rehash() }
-        known.grow(to: slotCount / 2 + 1, keeping: count)
-        done += hr_number_nodes(
-          slots.reserve(slotCount), UInt64(slotCount - 1), nodes.baseAddress! + done,
-          nodes.count - done, numbers + done, known.reserve(slotCount / 2 + 1), &count)
-      }
-    }
-    if let numbers {
-      run(numbers)
-    } else {
-      var discarded = discarded
-      discarded.withUnsafeMutableBufferPointer { if let start = $0.baseAddress { run(start) } }
-    }
-  }
-
-  private func rehash() {
-    slotCount *= 2
-    let slots = slots.reserve(slotCount)
-    slots.update(repeating: .max, count: slotCount)
-    var numbered = 0
-    let old = known.array(0..<count)
-    var numbers = [UInt32](repeating: 0, count: count)
-    known.grow(to: slotCount / 2 + 1, keeping: count)
-    _ = hr_number_nodes(
-      slots, UInt64(slotCount - 1), old, count, &numbers, known.reserve(0), &numbered)
-  }
-}
-
-extension Int {
-  /// The smallest power of two that is at least this.
-  var nextPowerOfTwo: Int { self <= 1 ? 1 : 1 << (Int.bitWidth - (self - 1).leadingZeroBitCount) }
 }

@@ -28,7 +28,7 @@ import Testing
     var degrees = [UInt32](repeating: .max, count: extents.count)
     var scratch = [UInt64](repeating: 7, count: max(1, 4 * Int(max(0, fanout))))
     let written = hr_pick_uniform(
-      extents, rows, extents.count, fanout, key, &scratch, &addresses, &degrees)
+      extents, rows, nil, extents.count, fanout, key, &scratch, &addresses, &degrees)
     #expect(written == total)
     #expect(addresses.suffix(3).allSatisfy { $0 == .max }, "nothing beyond what was announced")
     return (Array(addresses.prefix(written)), degrees)

@@ -15,6 +15,7 @@
 #include "processor.h"       // what kernels run here
 #include "sampling.h"        // extents, picks, neighbor reads, relabelling
 #include "segments.h"        // statistics of segments
+#include "selection.h"       // choices by weight, by time and shared ones
 #include "sort.h"            // radix sorts of fixed-width records
 #include "sparse.h"          // products of sparse matrices
 #include "strided.h"         // copies between views

@@ -84,12 +84,13 @@ uint32_t hr_read_patched(const hr_range *ranges, size_t range_count, const hr_pa
                          const uint64_t *addresses, size_t count, uint32_t *neighbors);
 
 /// Chooses min(fanout, row's count) distinct entries of each row, uniformly (all when fanout is
-/// negative), by Floyd's algorithm over the counter-based stream of (key, row). Writes addresses,
+/// negative), by Floyd's algorithm over the counter-based stream of (key, row), and of the tree where
+/// `trees` is not null. Writes addresses,
 /// and degrees[i] = how many row i got. `scratch` holds 4 * fanout words of 8 bytes. `addresses`
 /// has room for all. Returns how many were written.
-size_t hr_pick_uniform(const hr_extent *extents, const uint32_t *rows, size_t count,
-                       int64_t fanout, uint64_t key, uint64_t *scratch, uint64_t *addresses,
-                       uint32_t *degrees);
+size_t hr_pick_uniform(const hr_extent *extents, const uint32_t *rows, const uint32_t *trees,
+                       size_t count, int64_t fanout, uint64_t key, uint64_t *scratch,
+                       uint64_t *addresses, uint32_t *degrees);
 
 /// How many addresses hr_pick_uniform will write.
 uint64_t hr_pick_count(const hr_extent *extents, size_t count, int64_t fanout);

@@ -1,0 +1,112 @@
+import CHedgerowKernels
+import HedgerowCore
+import HedgerowGraph
+
+/// What one relation's rows choose at one hop, by the fastest way that there is.
+struct Choice<Graph: Topology> {
+  let graph: Graph
+  /// `nil` where neither weights nor times count.
+  let plan: RelationPlan?
+  let relation: Relation
+  let options: SamplingOptions
+  let fanout: Int
+  let rows: FrontierRows
+  let extents: UnsafeMutablePointer<Extent>
+  let shared: EntryScan.SharedNumbers?
+  let key: UInt64
+  let workspace: SamplingWorkspace
+
+  private var raw: UnsafePointer<hr_extent> {
+    UnsafePointer(UnsafeRawPointer(extents).assumingMemoryBound(to: hr_extent.self))
+  }
+
+  func run(into picks: SamplingWorkspace.Picks) throws {
+    if let plan, plan.isSortedByTime {
+      try TimeCut(graph: graph, plan: plan).cut(rows, extents, workspace.scan)
+    }
+    if looksAtEach {
+      return try scan(extents, into: picks)
+    }
+    guard !rows.excluded.isEmpty else { return pick(into: picks) }
+    // Rows with excluded entries are looked at entry by entry, the others are not.
+    let scanned = workspace.scan.extents.reserve(rows.count)
+    var isAny = false
+    for row in 0..<rows.count {
+      scanned[row] = Extent(start: 0, count: 0)
+      if rows.excluded[rows.key(row)] != nil {
+        swap(&scanned[row], &extents[row])
+        isAny = true
+      }
+    }
+    pick(into: picks)
+    guard isAny else { return }
+    let others = SamplingWorkspace.Picks()
+    try scan(scanned, into: others)
+    merge(others, into: picks)
+  }
+
+  /// Whether a choice depends on what entries hold.
+  private var looksAtEach: Bool {
+    guard let plan else { return shared != nil }
+    return shared != nil || plan.weight != nil || plan.nodeTime != nil
+      || (plan.edgeTime != nil && !plan.isSortedByTime)
+  }
+
+  /// By the number of entries alone.
+  private func pick(into picks: SamplingWorkspace.Picks) {
+    let count = rows.count
+    let degrees = picks.degrees.reserve(count)
+    if options.replacement == .with {
+      let keys = workspace.scan.keys.reserve(count)
+      hr_row_keys(key, rows.ids.baseAddress, rows.trees, count, keys)
+      picks.count = hr_pick_again(
+        raw, keys, count, fanout, picks.addresses.reserve(max(1, count * fanout)), degrees)
+      return
+    }
+    if options.selection == .mostRecent, let plan, plan.hasTime, fanout >= 0 {
+      // Rows are sorted by time, and cut to what they see.
+      for row in 0..<count where Int(extents[row].count) > fanout {
+        extents[row].start += UInt64(Int(extents[row].count) - fanout)
+        extents[row].count = UInt32(fanout)
+      }
+    }
+    let total = Int(hr_pick_count(raw, count, Int64(fanout)))
+    let scratch = workspace.scratch.reserve(max(1, 4 * max(0, fanout)))
+    let addresses = picks.addresses.reserve(max(1, total))
+    picks.count = hr_pick_uniform(
+      raw, rows.ids.baseAddress, rows.trees, count, Int64(fanout), key, scratch, addresses, degrees)
+  }
+
+  private func scan(
+    _ extents: UnsafeMutablePointer<Extent>, into picks: SamplingWorkspace.Picks
+  ) throws {
+    try RelationScan(
+      graph: graph, plan: plan ?? RelationPlan(relation), options: options, fanout: fanout,
+      rows: rows, extents: extents, shared: shared, key: key, buffers: workspace.scan
+    ).run(into: picks)
+  }
+
+  /// Puts the picks of other rows in their places.
+  private func merge(_ others: SamplingWorkspace.Picks, into picks: SamplingWorkspace.Picks) {
+    let degrees = picks.degrees.reserve(rows.count)
+    let otherDegrees = others.degrees.reserve(rows.count)
+    let mine = picks.addresses.array(0..<picks.count)
+    let theirs = others.addresses.array(0..<others.count)
+    picks.count += others.count
+    let out = picks.addresses.reserve(max(1, picks.count))
+    var (place, next, nextOther) = (0, 0, 0)
+    for row in 0..<rows.count {
+      for _ in 0..<degrees[row] {
+        out[place] = mine[next]
+        next += 1
+        place += 1
+      }
+      for _ in 0..<otherDegrees[row] {
+        out[place] = theirs[nextOther]
+        nextOther += 1
+        place += 1
+      }
+      degrees[row] += otherDegrees[row]
+    }
+  }
+}

@@ -1,0 +1,67 @@
+import HedgerowCore
+
+/// Which neighbors a sampler takes, and in what form.
+///
+/// ```swift
+/// var options = SamplingOptions()
+/// options.selection = .weighted()
+/// options.replacement = .with
+/// ```
+public struct SamplingOptions: Hashable, Sendable {
+  /// By what neighbors are chosen.
+  public enum Selection: Hashable, Sendable {
+    /// All alike.
+    case uniform
+    /// In proportion to an edge column of numbers, which are finite and not negative; the weight
+    /// column that the type declares when none is named. An edge of weight 0 is never taken.
+    ///
+    /// Without replacement, as if one was drawn after the other from what is left (Efraimidis and
+    /// Spirakis, Weighted random sampling with a reservoir, IPL 2006). Looks at every entry of a row.
+    case weighted(column: String? = nil)
+    /// The last ones by time: by that of the edges where it is constrained, else of the nodes. Of equal
+    /// times those that stand last in their row. Along timeless relations all are chosen alike.
+    case mostRecent
+  }
+
+  public enum Replacement: Hashable, Sendable {
+    /// A row's picks are distinct entries, at most as many as it has.
+    case without
+    /// Each pick is drawn from the whole row: as many as the fanout says, unless there are none.
+    case with
+  }
+
+  /// Whether rows choose for themselves.
+  public enum Coupling: Hashable, Sendable {
+    case independent
+    /// All rows and hops of a batch draw by one number for each source, so that they agree on sources
+    /// and a batch has fewer nodes; each row's picks alone are distributed as without.
+    ///
+    /// LABOR-0 with as many picks as the fanout says (Balin and Çatalyürek, Layer-Neighbor Sampling,
+    /// NeurIPS 2023; sequential Poisson sampling). With more than one batch a source keeps its number
+    /// for that long, and the sources take turns in changing it: batches that follow each other share
+    /// most of their nodes, so that fewer are read anew (dependent mini-batches of Balin, LaSalle and
+    /// Çatalyürek, Cooperative Minibatching, 2023). Looks at every entry of a row.
+    case shared(batches: Int = 1)
+  }
+
+  /// Whether seeds share the nodes around them.
+  public enum Trees: Hashable, Sendable {
+    /// A node that several seeds reach is one node of the batch.
+    case merged
+    /// Each seed has a tree of its own, with nodes of its own.
+    case disjoint
+  }
+
+  /// Whether the sample says which edges it took.
+  public enum EdgeIDs: Hashable, Sendable { case absent, present }
+
+  public var selection = Selection.uniform
+  public var replacement = Replacement.without
+  public var coupling = Coupling.independent
+  public var trees = Trees.merged
+  public var edgeIDs = EdgeIDs.absent
+  /// What nodes and edges a seed with a time may see; needs disjoint trees.
+  public var time: TemporalConstraint?
+
+  public init() {}
+}
