@@ -275,11 +275,6 @@ size_t hr_pick_uniform(const hr_extent *extents, const uint32_t *rows,
   return (size_t)(out - addresses);
 }
 
-static inline uint64_t slot_of(uint32_t node, uint64_t mask) {
-  uint64_t h = node * 0x9E3779B97F4A7C15ull;
-  return (h >> 32) & mask;
-}
-
 size_t hr_number_nodes(uint64_t *slots, uint64_t mask, const uint32_t *nodes, size_t count,
                        uint32_t *numbers, uint32_t *known, size_t *known_count) {
   size_t used = *known_count;
@@ -287,9 +282,9 @@ size_t hr_number_nodes(uint64_t *slots, uint64_t mask, const uint32_t *nodes, si
   size_t i = 0;
   for (; i < count && used < most; i++) {
     if (i + ahead_slots < count)
-      __builtin_prefetch(slots + slot_of(nodes[i + ahead_slots], mask), 1);
+      __builtin_prefetch(slots + node_slot(nodes[i + ahead_slots], mask), 1);
     uint32_t node = nodes[i];
-    uint64_t slot = slot_of(node, mask), entry;
+    uint64_t slot = node_slot(node, mask), entry;
     while ((entry = slots[slot]) != UINT64_MAX && (uint32_t)(entry >> 32) != node)
       slot = (slot + 1) & mask;
     if (entry == UINT64_MAX) {

@@ -198,3 +198,23 @@ size_t hr_number_pairs(hr_pair_slot *slots, uint64_t mask, const uint32_t *nodes
   *known_count = used;
   return i;
 }
+
+void hr_find_nodes(const uint64_t *slots, uint64_t mask, const uint32_t *nodes, size_t count,
+                   uint32_t *numbers) {
+  for (size_t i = 0; i < count; i++) {
+    if (i + ahead_slots < count)
+      __builtin_prefetch(slots + node_slot(nodes[i + ahead_slots], mask));
+    uint64_t at = node_slot(nodes[i], mask);
+    while (slots[at] != UINT64_MAX && (uint32_t)(slots[at] >> 32) != nodes[i]) at = (at + 1) & mask;
+    numbers[i] = slots[at] == UINT64_MAX ? UINT32_MAX : (uint32_t)slots[at];
+  }
+}
+
+void hr_find_pairs(const hr_pair_slot *slots, uint64_t mask, const uint32_t *nodes,
+                   const uint32_t *trees, size_t count, uint32_t *numbers) {
+  for (size_t i = 0; i < count; i++) {
+    uint64_t pair = pair_of(nodes[i], trees[i]), at = mix(pair) & mask;
+    while (slots[at].number != UINT64_MAX && slots[at].pair != pair) at = (at + 1) & mask;
+    numbers[i] = slots[at].number == UINT64_MAX ? UINT32_MAX : (uint32_t)slots[at].number;
+  }
+}

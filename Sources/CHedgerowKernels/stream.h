@@ -18,3 +18,6 @@ HR_INLINE uint64_t below(uint64_t random, uint64_t bound) {
 
 /// The key of a counter's stream under a key, as RandomStream.derive gives it.
 HR_INLINE uint64_t derived(uint64_t key, uint64_t counter) { return mix(key ^ mix(counter + GAMMA)); }
+
+/// Where a node is looked for first in the samplers' table of nodes.
+HR_INLINE uint64_t node_slot(uint32_t node, uint64_t mask) { return (node * GAMMA >> 32) & mask; }

@@ -11,7 +11,7 @@ extension NeighborSampler {
         reached.insert(relation.source)
       }
     }
-    return graph.schema.nodes.map(\.type).filter(reached.contains)
+    return nodeTypes.filter(reached.contains)
   }
 
   func number(
@@ -75,8 +75,8 @@ extension NeighborSampler {
 
   /// For each relation the neighbors that rows leave out, by tree and row.
   func exclusions(_ seeds: SamplingSeeds) throws -> [[UInt64: [UInt32]]] {
+    guard !seeds.excluded.isEmpty else { return [] }
     var excluded = [[UInt64: [UInt32]]](repeating: [:], count: relations.count)
-    guard !seeds.excluded.isEmpty else { return excluded }
     let schema = graph.schema
     for edge in seeds.excluded {
       guard let known = schema.edge(edge.type) else {

@@ -18,8 +18,9 @@ public struct NeighborSampler<Graph: Topology>: SubgraphSampler {
   public let fanouts: Fanouts
   public let relations: [Relation]
   public let options: SamplingOptions
-  /// One a relation.
+  /// One a relation; none where neither weights nor times count.
   let plans: [RelationPlan]
+  let nodeTypes: [NodeType]
   let stream: RandomStream
 
   /// Uniform sampling without replacement.
@@ -59,7 +60,9 @@ public struct NeighborSampler<Graph: Topology>: SubgraphSampler {
     self.fanouts = fanouts
     self.relations = relations
     self.options = options
-    self.plans = plans
+    // A plan that asks for nothing is none.
+    self.plans = plans.contains { $0.weight != nil || $0.hasTime } ? plans : []
+    nodeTypes = graph.schema.nodes.map(\.type)
     stream = RandomStream(seed: seed).derive("neighbor sampling")
   }
 
@@ -87,8 +90,8 @@ public struct NeighborSampler<Graph: Topology>: SubgraphSampler {
     let seedType: NodeType
     /// For each tree the times that it sees.
     var bounds: [(first: Int64, last: Int64)] = []
-    /// By relation and row, the neighbors that are left out.
-    var excluded: [[UInt64: [UInt32]]]
+    /// By relation and row, the neighbors that are left out; none where none are.
+    let excluded: [[UInt64: [UInt32]]]
     let sharedNumbers: (NodeType) -> EntryScan.SharedNumbers?
 
     var graph: Graph { sampler.graph }
@@ -159,6 +162,20 @@ public struct NeighborSampler<Graph: Topology>: SubgraphSampler {
           known[name].append(workspace.tables[index].count)
         }
       }
+      var hopCount = sampler.fanouts.hopCount
+      if case .induced(let layers) = sampler.options.edges {
+        hopCount = layers
+        known = known.mapValues { [$0[0]] + Array(repeating: $0[$0.count - 1], count: layers) }
+        for (index, relation) in relations.enumerated() {
+          guard let end = ends[index] else { continue }
+          edges[index] = try InducedEdges(
+            graph: graph, relation: relation,
+            plan: sampler.plans.isEmpty ? nil : sampler.plans[index], bounds: bounds,
+            excluded: excluded.isEmpty ? [:] : excluded[index],
+            edgeIDs: sampler.options.edgeIDs, workspace: workspace
+          ).edges(from: workspace.tables[end.source], to: workspace.tables[end.target])
+        }
+      }
       var nodes = PerNode<[UInt32]>()
       var trees = PerNode<[UInt32]>()
       for (index, name) in types.enumerated() {
@@ -168,7 +185,7 @@ public struct NeighborSampler<Graph: Topology>: SubgraphSampler {
       }
       // Nodes of the last hop are sources only: their rows stay empty.
       return SampledSubgraph(
-        seedType: seedType, hopCount: sampler.fanouts.hopCount, nodes: nodes, knownCounts: known,
+        seedType: seedType, hopCount: hopCount, nodes: nodes, knownCounts: known,
         edges: zip(edges, ends).compactMap { $1 == nil ? nil : $0 }, trees: trees)
     }
 
@@ -194,7 +211,7 @@ public struct NeighborSampler<Graph: Topology>: SubgraphSampler {
         ids: ids,
         trees: sampler.isDisjoint
           ? workspace.tables[target].trees.elements(frontiers[target]).baseAddress : nil,
-        excluded: excluded[index])
+        excluded: excluded.isEmpty ? [:] : excluded[index])
       if !bounds.isEmpty {
         let firsts = workspace.scan.firsts.reserve(rows.count)
         let lasts = workspace.scan.lasts.reserve(rows.count)

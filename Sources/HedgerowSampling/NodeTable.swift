@@ -11,7 +11,7 @@ final class NodeTable {
   private let slots = Buffer<UInt64>()
   private let pairSlots = Buffer<hr_pair_slot>()
   private var slotCount = 0
-  private var hasTrees = false
+  private(set) var hasTrees = false
   private let discarded = Buffer<UInt32>()
 
   /// Forgets all nodes. Costs 16 to 32 bytes of writing for each node of the batch before.
@@ -55,6 +55,21 @@ final class NodeTable {
           slots.reserve(slotCount), UInt64(slotCount - 1), nodes.baseAddress! + done,
           nodes.count - done, numbers + done, known.reserve(room), &count)
       }
+    }
+  }
+
+  /// The number of each node, `UInt32.max` for one that is not known. `numbers` may be `nodes`' memory.
+  func find(
+    _ nodes: UnsafeBufferPointer<UInt32>, in trees: UnsafePointer<UInt32>? = nil,
+    into numbers: UnsafeMutablePointer<UInt32>
+  ) {
+    if let trees {
+      hr_find_pairs(
+        pairSlots.reserve(slotCount), UInt64(slotCount - 1), nodes.baseAddress, trees, nodes.count,
+        numbers)
+    } else {
+      hr_find_nodes(
+        slots.reserve(slotCount), UInt64(slotCount - 1), nodes.baseAddress, nodes.count, numbers)
     }
   }
 

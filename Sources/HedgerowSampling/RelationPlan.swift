@@ -91,6 +91,9 @@ extension SamplingOptions {
     if replacement == .with && (selection == .mostRecent || coupling != .independent) {
       try refuse("only uniform and weighted choices of single rows can be with replacement")
     }
+    if case .induced(let layers) = edges, layers < 1 {
+      try refuse("induced subgraphs are for 1 layer or more, not \(layers)")
+    }
     if case .shared(let batches) = coupling {
       if batches < 1 { try refuse("sources share numbers for 1 batch or more, not \(batches)") }
       if selection == .mostRecent { try refuse("the most recent neighbors are no random choice") }

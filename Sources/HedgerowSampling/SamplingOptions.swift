@@ -52,6 +52,16 @@ public struct SamplingOptions: Hashable, Sendable {
     case disjoint
   }
 
+  /// Which edges a sample has between the nodes that it found.
+  public enum EdgeChoice: Hashable, Sendable {
+    /// Those along which they were found.
+    case sampled
+    /// All that there are and that may be seen, for so many layers, each over the whole sample. With
+    /// disjoint trees these are the subgraphs of ShaDow (Zeng et al., Decoupling the depth and scope
+    /// of graph neural networks, NeurIPS 2021). Looks at every entry of the nodes' rows.
+    case induced(layers: Int)
+  }
+
   /// Whether the sample says which edges it took.
   public enum EdgeIDs: Hashable, Sendable { case absent, present }
 
@@ -59,6 +69,7 @@ public struct SamplingOptions: Hashable, Sendable {
   public var replacement = Replacement.without
   public var coupling = Coupling.independent
   public var trees = Trees.merged
+  public var edges = EdgeChoice.sampled
   public var edgeIDs = EdgeIDs.absent
   /// What nodes and edges a seed with a time may see; needs disjoint trees.
   public var time: TemporalConstraint?

@@ -20,10 +20,10 @@ public final class SamplingWorkspace {
   let scratch = Buffer<UInt64>()
   let neighbors = Buffer<UInt32>()
 
-  public init() {}
-
   /// What a choice entry by entry needs besides; see ``EntryScan``.
   let scan = EntryScan.Buffers()
+
+  public init() {}
 
   func begin(types: Int, relations: Int, hasTrees: Bool = false) {
     while tables.count < types { tables.append(NodeTable()) }

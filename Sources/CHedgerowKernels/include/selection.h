@@ -62,3 +62,10 @@ typedef struct {
 size_t hr_number_pairs(hr_pair_slot *slots, uint64_t mask, const uint32_t *nodes,
                        const uint32_t *trees, size_t count, uint32_t *numbers, uint32_t *known,
                        uint32_t *known_trees, size_t *known_count);
+
+/// The numbers that nodes have in tables of hr_number_nodes and hr_number_pairs, UINT32_MAX for those
+/// that are not there. `numbers` may be `nodes`.
+void hr_find_nodes(const uint64_t *slots, uint64_t mask, const uint32_t *nodes, size_t count,
+                   uint32_t *numbers);
+void hr_find_pairs(const hr_pair_slot *slots, uint64_t mask, const uint32_t *nodes,
+                   const uint32_t *trees, size_t count, uint32_t *numbers);
