@@ -214,6 +214,20 @@ extension MemoryGraph: Topology {
     }
   }
 
+  public func endpoints(
+    of edges: Span<UInt64>, _ type: EdgeType, sources: inout MutableSpan<UInt32>,
+    targets: inout MutableSpan<UInt32>
+  ) throws {
+    guard let held = self.edges[optional: type] else {
+      throw HedgerowError(.usage, "there is no edge type '\(type)'")
+    }
+    for edge in edges.indices {
+      let place = Int(held.sorted.listPlaces[Int(edges[edge])])
+      sources[edge] = held.edges.sources[place]
+      targets[edge] = held.edges.targets[place]
+    }
+  }
+
   public func integers(
     of column: String, of owner: ColumnOwner, at places: Span<UInt64>, null: Int64,
     into values: inout MutableSpan<Int64>

@@ -64,6 +64,12 @@ public protocol Topology: Sendable {
     at addresses: Span<UInt64>, in rows: Span<UInt32>, along relation: Relation,
     into edges: inout MutableSpan<UInt64>) throws
 
+  /// The nodes between which edges of a type run, by their places in the order of edges, which are
+  /// below the type's count. Time O(log nodes) an edge.
+  func endpoints(
+    of edges: Span<UInt64>, _ type: EdgeType, sources: inout MutableSpan<UInt32>,
+    targets: inout MutableSpan<UInt32>) throws
+
   /// Integers or timestamps of a column, at places below the owner's count; whatever is to be read
   /// is asked for ahead.
   ///

@@ -37,6 +37,41 @@ extension Snapshot: Topology {
     try adjacency(along: relation).edges(at: addresses, in: rows, into: &edges)
   }
 
+  public func endpoints(
+    of edges: Span<UInt64>, _ type: EdgeType, sources: inout MutableSpan<UInt32>,
+    targets: inout MutableSpan<UInt32>
+  ) throws {
+    guard let record = state.catalog.edge(type) else {
+      throw HedgerowError(.usage, "no edge type '\(type)' in \(store.path)")
+    }
+    let out = try adjacency(record, .out)
+    let (rowCount, edgeCount) = (count(of: type.source), count(of: type))
+    var places = [UInt64](repeating: 0, count: edges.count)
+    for edge in edges.indices {
+      require(edges[edge] < edgeCount, "edge \(edges[edge]) of \(edgeCount)")
+      let (row, before) = CSRIndex.row(of: edges[edge], rowCount: rowCount) {
+        out.position(ofRow: $0)
+      }
+      sources[edge] = UInt32(row)
+      places[edge] = edges[edge] - before
+    }
+    var extents = [Extent](repeating: Extent(start: 0, count: 0), count: edges.count)
+    do {
+      var span = extents.mutableSpan
+      let rows = (0..<edges.count).map { sources[$0] }
+      try out.index.extents(of: rows.span, into: &span)
+    }
+    let addresses = try zip(extents, places).map { extent, place in
+      guard place < extent.count else {
+        throw HedgerowError(
+          .damaged, "the offsets of '\(type)' make no sense", at: "data.mdb table manifest")
+      }
+      return extent.start + place
+    }
+    out.prefetch(addresses: addresses.span)
+    try out.index.read(addresses.span, into: &targets)
+  }
+
   public func integers(
     of column: String, of owner: ColumnOwner, at places: Span<UInt64>, null: Int64,
     into values: inout MutableSpan<Int64>
