@@ -55,12 +55,12 @@ struct Choice<Graph: Topology> {
   /// By the number of entries alone.
   private func pick(into picks: SamplingWorkspace.Picks) {
     let count = rows.count
-    let degrees = picks.degrees.reserve(count)
     if options.replacement == .with {
       let keys = workspace.scan.keys.reserve(count)
       hr_row_keys(key, rows.ids.baseAddress, rows.trees, count, keys)
       picks.count = hr_pick_again(
-        raw, keys, count, fanout, picks.addresses.reserve(max(1, count * fanout)), degrees)
+        raw, keys, count, fanout, picks.addresses.reserve(max(1, count * fanout)),
+        picks.degrees.reserve(count))
       return
     }
     if options.selection == .mostRecent, let plan, plan.hasTime, fanout >= 0 {
@@ -70,11 +70,22 @@ struct Choice<Graph: Topology> {
         extents[row].count = UInt32(fanout)
       }
     }
-    let total = Int(hr_pick_count(raw, count, Int64(fanout)))
+    Self.pickUniformly(rows.ids, rows.trees, extents, fanout, key, into: picks, workspace)
+  }
+
+  /// Distinct entries of each row, all alike.
+  static func pickUniformly(
+    _ ids: UnsafeBufferPointer<UInt32>, _ trees: UnsafePointer<UInt32>?,
+    _ extents: UnsafeMutablePointer<Extent>, _ fanout: Int, _ key: UInt64,
+    into picks: SamplingWorkspace.Picks, _ workspace: SamplingWorkspace
+  ) {
+    let raw = UnsafeRawPointer(extents).assumingMemoryBound(to: hr_extent.self)
+    let total = Int(hr_pick_count(raw, ids.count, Int64(fanout)))
     let scratch = workspace.scratch.reserve(max(1, 4 * max(0, fanout)))
     let addresses = picks.addresses.reserve(max(1, total))
     picks.count = hr_pick_uniform(
-      raw, rows.ids.baseAddress, rows.trees, count, Int64(fanout), key, scratch, addresses, degrees)
+      raw, ids.baseAddress, trees, ids.count, Int64(fanout), key, scratch, addresses,
+      picks.degrees.reserve(ids.count))
   }
 
   private func scan(

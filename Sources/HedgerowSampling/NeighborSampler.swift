@@ -66,6 +66,11 @@ public struct NeighborSampler<Graph: Topology>: SubgraphSampler {
     stream = RandomStream(seed: seed).derive("neighbor sampling")
   }
 
+  /// Nothing but the number of a row's entries counts.
+  private var choosesUniformly: Bool {
+    plans.isEmpty && options.replacement == .without && options.coupling == .independent
+  }
+
   var isDisjoint: Bool { options.trees == .disjoint }
 
   public func sample(
@@ -207,10 +212,16 @@ public struct NeighborSampler<Graph: Topology>: SubgraphSampler {
       let extents = workspace.extents.reserve(ids.count)
       var span = UnsafeMutableBufferPointer(start: extents, count: ids.count).mutableSpan
       try graph.extents(of: ids.span, along: relation, into: &span)
+      let trees =
+        sampler.isDisjoint
+        ? workspace.tables[target].trees.elements(frontiers[target]).baseAddress : nil
+      let key = streams[index].derive(UInt64(hop)).key
+      if sampler.choosesUniformly && excluded.isEmpty {
+        Choice<Graph>.pickUniformly(ids, trees, extents, fanout, key, into: picks, workspace)
+        return
+      }
       var rows = FrontierRows(
-        ids: ids,
-        trees: sampler.isDisjoint
-          ? workspace.tables[target].trees.elements(frontiers[target]).baseAddress : nil,
+        ids: ids, trees: trees,
         excluded: excluded.isEmpty ? [:] : excluded[index])
       if !bounds.isEmpty {
         let firsts = workspace.scan.firsts.reserve(rows.count)
@@ -224,8 +235,7 @@ public struct NeighborSampler<Graph: Topology>: SubgraphSampler {
       try Choice(
         graph: graph, plan: sampler.plans.isEmpty ? nil : sampler.plans[index],
         relation: relation, options: sampler.options, fanout: fanout, rows: rows,
-        extents: extents, shared: sharedNumbers(relation.source),
-        key: streams[index].derive(UInt64(hop)).key, workspace: workspace
+        extents: extents, shared: sharedNumbers(relation.source), key: key, workspace: workspace
       ).run(into: picks)
     }
 
