@@ -19,6 +19,11 @@ public struct LoaderOptions: Sendable {
   public var labels: String?
   /// What to sample along; `nil` is every relation with its backward reading.
   public var relations: [Relation]?
+  /// Which neighbors are taken, and in what form.
+  public var sampling = SamplingOptions()
+  /// A column of integers or timestamps of the seeds' type: the time that each seed sees, where samples
+  /// respect time. `nil` takes the column that nodes of their type are held to.
+  public var seedTimes: String?
   /// Threads that make batches.
   public var threads = ProcessResources.processorCount
   /// Batches made or under way ahead of the one in use; `nil` is two a thread.
@@ -40,14 +45,14 @@ public struct LoaderOptions: Sendable {
 /// ```
 /// Batch i of epoch e is a pure function of the graph, the options and (seed, e, i): the same bits
 /// for any number of threads or depth of prefetch, and at once available without the ones before
-/// it.
+/// it. Options that do not fit the graph are an error of the first batch.
 public struct NeighborLoader<Graph: Topology & FeatureSource>: Sendable {
   public let graph: Graph
   public let seeds: Seeds
   public let batchSize: Int
   public let seed: UInt64
   public let options: LoaderOptions
-  private let sampler: NeighborSampler<Graph>
+  private let fanouts: Fanouts
   private let memo = SeedMemo()
 
   public init(
@@ -60,7 +65,7 @@ public struct NeighborLoader<Graph: Topology & FeatureSource>: Sendable {
     self.batchSize = batchSize
     self.seed = seed
     self.options = options
-    sampler = NeighborSampler(graph, fanouts: fanouts, relations: options.relations, seed: seed)
+    self.fanouts = fanouts
   }
 
   /// Batches in an epoch; the last may be smaller.
@@ -85,6 +90,8 @@ public struct NeighborLoader<Graph: Topology & FeatureSource>: Sendable {
 
   func plan(epoch: Int) throws -> EpochPlan<Graph> {
     let resolved = try resolvedSeeds()
+    let sampler = try NeighborSampler(
+      graph, fanouts: fanouts, relations: options.relations, options: options.sampling, seed: seed)
     let stream = RandomStream(seed: seed).derive("seed order").derive(UInt64(epoch))
     return EpochPlan(
       loader: self, sampler: sampler, epoch: epoch, seeds: resolved,
@@ -178,8 +185,8 @@ struct EpochPlan<Graph: Topology & FeatureSource>: Sendable {
 
     var subgraph: SampledSubgraph?
     seconds.sample = try clock.measure {
-      subgraph = try sampler.sample(
-        seeds: nodes, of: loader.seeds.type, epoch: epoch, batch: index, workspace: workspace)
+      let seeds = SamplingSeeds(nodes, of: loader.seeds.type, times: try times(of: nodes))
+      subgraph = try sampler.sample(seeds, epoch: epoch, batch: index, workspace: workspace)
     }.seconds
     let sampled = subgraph!
     let present = inputs.filter { sampled.nodes[optional: $0.type] != nil }
@@ -217,6 +224,21 @@ struct EpochPlan<Graph: Topology & FeatureSource>: Sendable {
       randomness: RandomStream(seed: loader.seed).derive("training").derive(
         UInt64(epoch), UInt64(index)),
       seconds: seconds)
+  }
+
+  /// The seeds' times, where they have a column of their own.
+  private func times(of seeds: [UInt32]) throws -> [Int64]? {
+    guard let column = loader.options.seedTimes else { return nil }
+    var times = [Int64](repeating: 0, count: seeds.count)
+    let places = seeds.map { UInt64($0) }
+    var span = times.mutableSpan
+    try loader.graph.integers(
+      of: column, of: .nodes(loader.seeds.type), at: places.span, null: .max, into: &span)
+    if let place = times.firstIndex(of: .max) {
+      throw HedgerowError(
+        .badData, "node \(seeds[place]) has no time in '\(loader.seeds.type).\(column)'")
+    }
+    return times
   }
 }
 

@@ -8,7 +8,8 @@ struct SampleCommand: AsyncParsableCommand {
     abstract: "Sample mini-batches of neighborhoods, to measure or to compare.",
     discussion: """
       Goes through the seeds in an order drawn from --seed and --epoch and samples neighbors hop by \
-      hop along every relation, backward readings included. The digest is a hash of every batch's \
+      hop along every relation, backward readings included. With times, a seed sees nothing that came \
+      after it, and a type that is sampled has a time or is said to be --timeless. The digest is a hash of every batch's \
       content in order: the same for any --threads and --memory.
       """)
 
@@ -37,6 +38,7 @@ struct SampleCommand: AsyncParsableCommand {
   var digest = false
   @Flag(name: .customLong("no-reverse"), help: "Sample along stored edge types only.")
   var noReverse = false
+  @OptionGroup(title: "Which neighbors") var sampling: SamplingArguments
   @OptionGroup var global: GlobalOptions
 
   func validate() throws {
@@ -51,6 +53,8 @@ struct SampleCommand: AsyncParsableCommand {
     var options = LoaderOptions()
     options.threads = global.threads ?? ProcessResources.processorCount
     options.relations = graph.schema.relations(includingReverse: !noReverse)
+    options.sampling = try sampling.options(for: graph.schema)
+    options.seedTimes = sampling.seedTimes
     if !features { options.inputs = PerNode() }
     options.prefetchByteLimit = budget.available / 3
     options.batchByteLimit = budget.available / 3
