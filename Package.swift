@@ -130,6 +130,14 @@ let tested = [
   "HedgerowCLI", "CHedgerowKernels",
 ]
 
+/// What a module's tests import beside what it imports itself: who is not named here is not built anew for.
+let testImports = [
+  "HedgerowStore": ["HedgerowLoader"], "HedgerowSampling": ["HedgerowStore"],
+  "HedgerowLoader": ["HedgerowMapped", "HedgerowStore"], "HedgerowExport": ["HedgerowIngest"],
+  "HedgerowTraining": ["HedgerowRoaring"], "CHedgerowKernels": ["HedgerowCore"],
+  "HedgerowCLI": ["HedgerowCore", "HedgerowGraph", "HedgerowLMDB"],
+]
+
 /// What lies in such folders and is no source.
 let testFiles = ["HedgerowColumnar": ["Files"], "HedgerowIngest": ["Files"]]
 
@@ -163,7 +171,8 @@ func target(_ module: Module) -> Target {
 
 func tests(for name: String) -> Target {
   let module = modules.first { $0.name == name }!
-  let dependencies = [name, "HedgerowTestSupport"] + module.imports
+  let dependencies =
+    [name, "HedgerowTestSupport"] + module.imports + testImports[name, default: []]
   return .testTarget(
     name: "\(name)Tests", dependencies: dependencies.map { .init(stringLiteral: $0) },
     exclude: testFiles[name] ?? [], swiftSettings: strict)

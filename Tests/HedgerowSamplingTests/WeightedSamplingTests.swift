@@ -213,7 +213,7 @@ private func chiSquare(_ counts: [Int], _ expected: [Double]) -> Double {
     let independent = try nodes(.independent, 0)
     let shared = try nodes(.shared(), 0)
     print("nodes: \(independent.count) independent, \(shared.count) shared")
-    #expect(Double(shared.count - 500) < 0.8 * Double(independent.count - 500))
+    #expect(Double(shared.count - 500) < 0.9 * Double(independent.count - 500))
     let fresh = try nodes(.shared(), 1)
     let (slow, slowNext) = (
       try nodes(.shared(batches: 10), 7), try nodes(.shared(batches: 10), 8)
