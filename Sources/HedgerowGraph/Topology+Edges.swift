@@ -13,11 +13,7 @@ extension Topology {
     }
     // Rows of the out index are sorted by neighbor.
     let relation = Relation(type, .backward, index: place)
-    var extents = [Extent](repeating: Extent(start: 0, count: 0), count: sources.count)
-    do {
-      var span = extents.mutableSpan
-      try self.extents(of: sources, along: relation, into: &span)
-    }
+    let extents = try extents(of: sources, along: relation)
     var found = [Bool](repeating: false, count: sources.count)
     var lows = [UInt32](repeating: 0, count: sources.count)
     var highs = extents.map(\.count)
@@ -27,12 +23,7 @@ extension Topology {
       if active.isEmpty { return found }
       let middles = active.map { lows[$0] + (highs[$0] - lows[$0]) / 2 }
       let addresses = zip(active, middles).map { extents[$0].start + UInt64($1) }
-      var neighbors = [UInt32](repeating: 0, count: active.count)
-      do {
-        var span = neighbors.mutableSpan
-        prefetch(addresses: addresses.span, along: relation)
-        try read(addresses.span, along: relation, into: &span)
-      }
+      let neighbors = try neighbors(at: addresses.span, along: relation)
       for (place, pair) in active.enumerated() {
         if neighbors[place] == targets[pair] {
           found[pair] = true

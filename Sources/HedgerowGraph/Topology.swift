@@ -130,16 +130,9 @@ extension Topology {
   /// All neighbors of one node along a relation, in the stored order. Time O(degree).
   public func neighbors(of node: NodeID, along relation: Relation) throws -> [UInt32] {
     let rows = [node.rawValue]
-    var extents = [Extent(start: 0, count: 0)]
-    do {
-      var span = extents.mutableSpan
-      try self.extents(of: rows.span, along: relation, into: &span)
-    }
-    let addresses = (0..<UInt64(extents[0].count)).map { extents[0].start + $0 }
-    var neighbors = [UInt32](repeating: 0, count: addresses.count)
-    var span = neighbors.mutableSpan
-    try read(addresses.span, along: relation, into: &span)
-    return neighbors
+    let row = try extents(of: rows.span, along: relation)[0]
+    let addresses = (0..<UInt64(row.count)).map { row.start + $0 }
+    return try neighbors(at: addresses.span, along: relation)
   }
 
   /// The edge column by whose values the entries of a row are sorted before they are by neighbor.
@@ -150,9 +143,6 @@ extension Topology {
   /// How many edges arrive at one node along a relation.
   public func degree(of node: NodeID, along relation: Relation) throws -> Int {
     let rows = [node.rawValue]
-    var extents = [Extent(start: 0, count: 0)]
-    var span = extents.mutableSpan
-    try self.extents(of: rows.span, along: relation, into: &span)
-    return Int(extents[0].count)
+    return Int(try extents(of: rows.span, along: relation)[0].count)
   }
 }

@@ -75,14 +75,8 @@ public struct WholeGraph: Sendable {
     for begin in stride(from: 0, to: count, by: 1 << 14) {
       try checkInterruption()
       let rows = (UInt32(begin)..<UInt32(min(count, begin + 1 << 14))).map { $0 }
-      var extents = [Extent](repeating: Extent(start: 0, count: 0), count: rows.count)
-      graph.prefetch(rows: rows.span, along: relation)
-      do {
-        var span = extents.mutableSpan
-        try graph.extents(of: rows.span, along: relation, into: &span)
-      }
       var addresses: [UInt64] = []
-      for extent in extents {
+      for extent in try graph.extents(of: rows.span, along: relation) {
         let (end, isOver) = offsets.last!.addingReportingOverflow(extent.count)
         guard !isOver else {
           throw HedgerowError(
@@ -91,13 +85,7 @@ public struct WholeGraph: Sendable {
         offsets.append(end)
         for entry in 0..<UInt64(extent.count) { addresses.append(extent.start + entry) }
       }
-      var neighbors = [UInt32](repeating: 0, count: addresses.count)
-      graph.prefetch(addresses: addresses.span, along: relation)
-      do {
-        var span = neighbors.mutableSpan
-        try graph.read(addresses.span, along: relation, into: &span)
-      }
-      sources += neighbors
+      sources += try graph.neighbors(at: addresses.span, along: relation)
     }
     return Block(
       offsets: offsets, sources: sources, sourceCount: graph.count(of: relation.source),

@@ -127,12 +127,7 @@ public struct BudgetSampler<Graph: Topology>: SubgraphSampler {
     }
     guard picks.count > 0 else { return }
     let addresses = picks.addresses.elements(0..<picks.count)
-    graph.prefetch(addresses: addresses.span, along: relation)
-    var neighbors = [UInt32](repeating: 0, count: picks.count)
-    do {
-      var span = neighbors.mutableSpan
-      try graph.read(addresses.span, along: relation, into: &span)
-    }
+    let neighbors = try graph.neighbors(at: addresses.span, along: relation)
     let numbers = workspace.neighbors.reserve(picks.count)
     neighbors.withUnsafeBufferPointer { known.find($0, into: numbers) }
     var entry = 0

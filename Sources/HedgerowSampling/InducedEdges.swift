@@ -23,12 +23,7 @@ struct InducedEdges<Graph: Topology> {
     var edges = SampledSubgraph.Edges(relation: relation)
     let ids = target.known.array(0..<target.count)
     let trees = target.hasTrees ? target.trees.array(0..<target.count) : []
-    var extents = [Extent](repeating: Extent(start: 0, count: 0), count: ids.count)
-    graph.prefetch(rows: ids.span, along: relation)
-    do {
-      var span = extents.mutableSpan
-      try graph.extents(of: ids.span, along: relation, into: &span)
-    }
+    let extents = try graph.extents(of: ids.span, along: relation)
     var degrees = [UInt32](repeating: 0, count: ids.count)
     // Rows of a block, the last of them maybe in part.
     var part = Part()
@@ -78,8 +73,6 @@ struct InducedEdges<Graph: Topology> {
     let picks = SamplingWorkspace.Picks()
     let firsts = part.trees.map { bounds.isEmpty ? Int64.min : bounds[Int($0)].first }
     let lasts = part.trees.map { bounds.isEmpty ? Int64.max : bounds[Int($0)].last }
-    var all = SamplingOptions()
-    all.time = nil
     var extents = part.extents
     try part.ids.withUnsafeBufferPointer { ids in
       try part.trees.withUnsafeBufferPointer { trees in
@@ -94,7 +87,7 @@ struct InducedEdges<Graph: Topology> {
               var plan = plan
               plan?.weight = nil
               try Choice(
-                graph: graph, plan: plan, relation: relation, options: all, fanout: -1, rows: rows,
+                graph: graph, plan: plan, relation: relation, options: SamplingOptions(), fanout: -1, rows: rows,
                 extents: extents.baseAddress!, shared: nil, key: 0, workspace: workspace
               ).run(into: picks)
             }
@@ -104,12 +97,7 @@ struct InducedEdges<Graph: Topology> {
     }
     guard picks.count > 0 else { return }
     let addresses = picks.addresses.elements(0..<picks.count)
-    graph.prefetch(addresses: addresses.span, along: relation)
-    var numbers = [UInt32](repeating: 0, count: picks.count)
-    do {
-      var span = numbers.mutableSpan
-      try graph.read(addresses.span, along: relation, into: &span)
-    }
+    var numbers = try graph.neighbors(at: addresses.span, along: relation)
     // The stretch of each entry.
     let picked = picks.degrees.elements(0..<part.rows.count)
     var stretches: [Int] = []
@@ -136,12 +124,7 @@ struct InducedEdges<Graph: Topology> {
       }
     }
     if !kept.isEmpty {
-      var found = [UInt64](repeating: 0, count: kept.count)
-      do {
-        var span = found.mutableSpan
-        try graph.edges(at: kept.span, in: keptRows.span, along: relation, into: &span)
-      }
-      edges.ids.append(contentsOf: found)
+      edges.ids += try graph.edges(at: kept.span, in: keptRows.span, along: relation)
     }
   }
 }

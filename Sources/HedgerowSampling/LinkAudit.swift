@@ -122,12 +122,8 @@ public struct LinkAudit: Hashable, Sendable {
         case .column(let column)? = constraint.edges?[stored]
           ?? schema.edge(stored)?.timeColumn.map({ .column($0) })
       else { continue }
-      var read = [Int64](repeating: 0, count: edges.ids.count)
-      do {
-        var span = read.mutableSpan
-        try graph.integers(
-          of: column, of: .edges(stored), at: edges.ids.span, null: .max, into: &span)
-      }
+      let read = try graph.integers(
+        of: column, of: .edges(stored), at: edges.ids.span, null: .max)
       let trees = subgraph.trees[edges.relation.target]
       for row in 0..<edges.offsets.count - 1 {
         for entry in Int(edges.offsets[row])..<Int(edges.offsets[row + 1])
@@ -136,13 +132,7 @@ public struct LinkAudit: Hashable, Sendable {
     }
     for (type, nodes) in subgraph.nodes {
       guard case .column(let column)? = constraint.nodes?[type] else { continue }
-      let places = nodes.map { UInt64($0) }
-      var read = [Int64](repeating: 0, count: nodes.count)
-      do {
-        var span = read.mutableSpan
-        try graph.integers(
-          of: column, of: .nodes(type), at: places.span, null: .max, into: &span)
-      }
+      let read = try graph.integers(of: column, of: type, at: nodes, null: .max)
       // Ends of positives are given, not chosen.
       let given = Set(
         (type == sample.type.source ? sample.positives.sources : [])

@@ -113,13 +113,7 @@ public struct LinkSampler<Graph: Topology>: Sendable {
     if let wrong = edges.first(where: { $0 >= count }) {
       throw HedgerowError(.usage, "edge \(wrong) is not among the \(count) of type '\(type)'")
     }
-    var sources = [UInt32](repeating: 0, count: edges.count)
-    var targets = sources
-    do {
-      var sourceSpan = sources.mutableSpan
-      var targetSpan = targets.mutableSpan
-      try graph.endpoints(of: edges.span, type, sources: &sourceSpan, targets: &targetSpan)
-    }
+    let (sources, targets) = try graph.endpoints(of: edges.span, type)
     let pairs = LinkSample.Pairs(sources: sources, targets: targets)
     return try sample(pairs, times: times, epoch: epoch, batch: batch, workspace: workspace)
   }

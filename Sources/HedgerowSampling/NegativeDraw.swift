@@ -79,15 +79,7 @@ struct NegativeDraw<Graph: Topology> {
       let count = graph.count(of: relation.stored)
       guard count > 0 else { return [] }
       let edges = pending.map { number($0, below: count) }
-      var sources = [UInt32](repeating: 0, count: edges.count)
-      var targets = sources
-      do {
-        var sourceSpan = sources.mutableSpan
-        var targetSpan = targets.mutableSpan
-        try graph.endpoints(
-          of: edges.span, relation.stored, sources: &sourceSpan, targets: &targetSpan)
-      }
-      return targets
+      return try graph.endpoints(of: edges.span, relation.stored).targets
     }
   }
 
@@ -96,13 +88,7 @@ struct NegativeDraw<Graph: Topology> {
     guard let time, case .column(let column)? = time.nodes?[relation.target] else {
       return [Bool](repeating: true, count: candidates.count)
     }
-    var born = [Int64](repeating: 0, count: candidates.count)
-    let places = candidates.map { UInt64($0) }
-    do {
-      var span = born.mutableSpan
-      try graph.integers(
-        of: column, of: .nodes(relation.target), at: places.span, null: .max, into: &span)
-    }
+    let born = try graph.integers(of: column, of: relation.target, at: candidates, null: .max)
     return zip(born, times).map { born, at in
       // A window is about what is sampled, not about what is there.
       at.map { born <= time.bounds(of: $0).last } ?? true

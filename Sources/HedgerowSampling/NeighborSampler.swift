@@ -258,14 +258,9 @@ public struct NeighborSampler<Graph: Topology>: SubgraphSampler {
       if sampler.options.edgeIDs == .present {
         let target = frontier(end.target)
         let rowIDs = expand(target.baseAddress!, degrees, rows, picks.count)
-        var ids = [UInt64](repeating: 0, count: picks.count)
-        do {
-          var span = ids.mutableSpan
-          try graph.edges(
-            at: addresses.span, in: UnsafeBufferPointer(start: rowIDs, count: picks.count).span,
-            along: relation, into: &span)
-        }
-        edges[index].ids.append(contentsOf: ids)
+        edges[index].ids += try graph.edges(
+          at: addresses.span, in: UnsafeBufferPointer(start: rowIDs, count: picks.count).span,
+          along: relation)
       }
       // In place: a number is written where its node was read.
       let table = workspace.tables[end.source]

@@ -119,12 +119,7 @@ public struct RandomWalker<Graph: Topology>: Sendable {
   private func advance(_ walkers: inout [Walker], _ step: Int) throws {
     let relation = path[step % path.count]
     let rows = walkers.map(\.node)
-    var extents = [Extent](repeating: Extent(start: 0, count: 0), count: rows.count)
-    graph.prefetch(rows: rows.span, along: relation)
-    do {
-      var span = extents.mutableSpan
-      try graph.extents(of: rows.span, along: relation, into: &span)
-    }
+    let extents = try graph.extents(of: rows.span, along: relation)
     var found = [UInt32?](repeating: nil, count: rows.count)
     var pending = rows.indices.filter { extents[$0].count > 0 }
     let largest = max(1, 1 / returning, 1 / leaving)
@@ -137,12 +132,7 @@ public struct RandomWalker<Graph: Topology>: Sendable {
         chances.append(stream.nextUnit() * largest)
         return address
       }
-      var proposed = [UInt32](repeating: 0, count: pending.count)
-      do {
-        graph.prefetch(addresses: addresses.span, along: relation)
-        var span = proposed.mutableSpan
-        try graph.read(addresses.span, along: relation, into: &span)
-      }
+      let proposed = try graph.neighbors(at: addresses.span, along: relation)
       let weights = try weights(proposed, pending.map { walkers[$0].before }, relation)
       var refused: [Int] = []
       for (place, walker) in pending.enumerated() {
