@@ -21,9 +21,6 @@ public struct LoaderOptions: Sendable {
   public var relations: [Relation]?
   /// Which neighbors are taken, and in what form.
   public var sampling = SamplingOptions()
-  /// A column of integers or timestamps of the seeds' type: the time that each seed sees, where samples
-  /// respect time. `nil` takes the column that nodes of their type are held to.
-  public var seedTimes: String?
   /// Threads that make batches.
   public var threads = ProcessResources.processorCount
   /// Batches made or under way ahead of the one in use; `nil` is two a thread.
@@ -185,8 +182,8 @@ struct EpochPlan<Graph: Topology & FeatureSource>: Sendable {
 
     var subgraph: SampledSubgraph?
     seconds.sample = try clock.measure {
-      let seeds = SamplingSeeds(nodes, of: loader.seeds.type, times: try times(of: nodes))
-      subgraph = try sampler.sample(seeds, epoch: epoch, batch: index, workspace: workspace)
+      subgraph = try sampler.sample(
+        seeds: nodes, of: loader.seeds.type, epoch: epoch, batch: index, workspace: workspace)
     }.seconds
     let sampled = subgraph!
     let present = inputs.filter { sampled.nodes[optional: $0.type] != nil }
@@ -224,21 +221,6 @@ struct EpochPlan<Graph: Topology & FeatureSource>: Sendable {
       randomness: RandomStream(seed: loader.seed).derive("training").derive(
         UInt64(epoch), UInt64(index)),
       seconds: seconds)
-  }
-
-  /// The seeds' times, where they have a column of their own.
-  private func times(of seeds: [UInt32]) throws -> [Int64]? {
-    guard let column = loader.options.seedTimes else { return nil }
-    var times = [Int64](repeating: 0, count: seeds.count)
-    let places = seeds.map { UInt64($0) }
-    var span = times.mutableSpan
-    try loader.graph.integers(
-      of: column, of: .nodes(loader.seeds.type), at: places.span, null: .max, into: &span)
-    if let place = times.firstIndex(of: .max) {
-      throw HedgerowError(
-        .badData, "node \(seeds[place]) has no time in '\(loader.seeds.type).\(column)'")
-    }
-    return times
   }
 }
 

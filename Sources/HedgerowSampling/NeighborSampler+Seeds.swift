@@ -52,25 +52,29 @@ extension NeighborSampler {
             .usage, "\(times.count) times for \(nodes.count) seeds of type '\(type)'")
         }
       } else {
-        guard case .column(let column)? = constraint.nodes?[type] else {
-          throw HedgerowError(
-            .usage, "seeds of type '\(type)' have no time of their own: give each one")
-        }
-        var read = [Int64](repeating: 0, count: nodes.count)
-        let places = nodes.map { UInt64($0) }
-        do {
-          var span = read.mutableSpan
-          try graph.integers(
-            of: column, of: .nodes(type), at: places.span, null: .max, into: &span)
-        }
-        if let seed = read.firstIndex(of: .max) {
-          throw HedgerowError(.badData, "seed \(nodes[seed]) of type '\(type)' has no time")
-        }
-        times = read
+        times = try self.times(of: nodes, type, constraint)
       }
       bounds += times.map { constraint.bounds(of: $0) }
     }
     return bounds
+  }
+
+  /// The times that seeds have in the graph.
+  private func times(
+    of seeds: [UInt32], _ type: NodeType, _ constraint: TemporalConstraint
+  ) throws -> [Int64] {
+    var column = constraint.seedTimes
+    if column == nil, case .column(let own)? = constraint.nodes?[type] { column = own }
+    guard let column else {
+      throw HedgerowError(
+        .usage, "seeds of type '\(type)' have no time of their own: give each one")
+    }
+    let times = try graph.integers(of: column, of: type, at: seeds, null: .max)
+    if let place = times.firstIndex(of: .max) {
+      throw HedgerowError(
+        .badData, "seed \(seeds[place]) of type '\(type)' has no time in column '\(column)'")
+    }
+    return times
   }
 
   /// For each relation the neighbors that rows leave out, by tree and row.

@@ -27,6 +27,9 @@ public struct TemporalConstraint: Hashable, Sendable {
   /// Times of edges by stored type, those not named by the time column that the type declares; `nil`
   /// when edges are not asked.
   public var edges: [EdgeType: Clock]?
+  /// A column of the seeds' types, integers or timestamps: the time of each seed that is not given one.
+  /// `nil` is the column that nodes of its type are held to.
+  public var seedTimes: String?
   /// How far a seed sees into the past: only times later than its own less the window. `nil` is all.
   public var window: Int64?
   public var boundary = Boundary.atOrBefore

@@ -46,7 +46,7 @@ import Testing
     var options = LoaderOptions()
     options.sampling.trees = .disjoint
     options.sampling.time = TemporalConstraint(nodes: [Self.user: .column("born")])
-    options.seedTimes = column
+    options.sampling.time!.seedTimes = column
     let times = column == nil ? drawn.born : drawn.asked
     let loader = NeighborLoader(
       drawn.graph, seeds: .nodes(Self.user), fanouts: [4, 3], batchSize: 16, seed: 9,
@@ -99,9 +99,10 @@ import Testing
     options.sampling.selection = .weighted(column: "none")
     await #expect(throws: HedgerowError.self) { try await digest(graph, options) }
     options.sampling.selection = .uniform
-    options.seedTimes = "born"
-    await #expect(throws: HedgerowError.self, "times without a constraint") {
-      try await digest(graph, options)
-    }
+    options.sampling.trees = .disjoint
+    options.sampling.time = TemporalConstraint(nodes: [Self.user: .column("born")])
+    _ = try await digest(graph, options)
+    options.sampling.time!.seedTimes = "none"
+    await #expect(throws: HedgerowError.self) { try await digest(graph, options) }
   }
 }

@@ -54,7 +54,6 @@ struct SampleCommand: AsyncParsableCommand {
     options.threads = global.threads ?? ProcessResources.processorCount
     options.relations = graph.schema.relations(includingReverse: !noReverse)
     options.sampling = try sampling.options(for: graph.schema)
-    options.seedTimes = sampling.seedTimes
     if !features { options.inputs = PerNode() }
     options.prefetchByteLimit = budget.available / 3
     options.batchByteLimit = budget.available / 3

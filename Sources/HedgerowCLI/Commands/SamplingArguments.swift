@@ -96,7 +96,9 @@ struct SamplingArguments: ParsableArguments {
         throw HedgerowError(.usage, "there is no node or edge type '\(name)' to be timeless")
       }
     }
-    return TemporalConstraint(
+    var constraint = TemporalConstraint(
       nodes: nodeTimes == nil ? nil : nodes, edges: edgeTimes ? edges : nil, window: window)
+    constraint.seedTimes = seedTimes
+    return constraint
   }
 }
