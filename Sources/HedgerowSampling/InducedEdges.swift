@@ -87,7 +87,8 @@ struct InducedEdges<Graph: Topology> {
               var plan = plan
               plan?.weight = nil
               try Choice(
-                graph: graph, plan: plan, relation: relation, options: SamplingOptions(), fanout: -1, rows: rows,
+                graph: graph, plan: plan, relation: relation, options: SamplingOptions(),
+                fanout: -1, rows: rows,
                 extents: extents.baseAddress!, shared: nil, key: 0, workspace: workspace
               ).run(into: picks)
             }
