@@ -60,8 +60,8 @@ public func segmentSum<Scalar>(
 
 /// For each row, its factor times the sum of rows of x times theirs; not recorded.
 func sums<Scalar>(
-  _ x: NDTensor<Scalar>, over rows: CompressedRows, inputFactors: NDTensor<Scalar>?,
-  outputFactors: NDTensor<Scalar>?
+  _ x: NDTensor<Scalar>, over rows: CompressedRows, inputFactors: NDTensor<Scalar>? = nil,
+  outputFactors: NDTensor<Scalar>? = nil
 ) -> NDTensor<Scalar> {
   require(x.shape.count == 2, "shape \(x.shape) is no matrix of features")
   rows.check(bound: x.shape[0], "sources")
