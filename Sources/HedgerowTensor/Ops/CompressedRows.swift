@@ -39,14 +39,18 @@ public struct CompressedRows: Sendable {
         + "\(offsets.count) offsets, \(indices.count) indices")
   }
 
-  /// Traps unless these are transposed rows, of `rowCount` rows, of others.
-  func checkTransposed(of others: CompressedRows, rowCount: Int) {
-    check(bound: others.rowCount, "targets")
+  /// These rows transposed, of so many rows, as the caller of an operation makes them; traps unless they
+  /// are that.
+  func transposed(by make: () -> CompressedRows, rowCount: Int) -> CompressedRows {
+    let made = make()
+    made.check(bound: self.rowCount, "targets")
     require(
-      (places?.count ?? rowCount) == self.rowCount && count == others.count
-        && (places.map { hr_indices_are_valid($0, $0.count, UInt32(clamping: rowCount)) } ?? true),
-      "\(self.rowCount) transposed rows with \(count) entries for \(rowCount) sources and "
-        + "\(others.count) entries")
+      (made.places?.count ?? rowCount) == made.rowCount && made.count == count
+        && (made.places.map { hr_indices_are_valid($0, $0.count, UInt32(clamping: rowCount)) }
+          ?? true),
+      "\(made.rowCount) transposed rows with \(made.count) entries for \(rowCount) sources and "
+        + "\(count) entries")
+    return made
   }
 
   /// Traps unless each entry says which of the others' it is.

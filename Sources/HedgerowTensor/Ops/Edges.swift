@@ -33,8 +33,7 @@ public func edgeDot<Scalar>(
     .recordedCotangents(from: [x, y]) { slopes, isNeeded in
       var (dx, dy): (Cotangent<Scalar>?, Cotangent<Scalar>?)
       if isNeeded[0] {
-        let sources = transposed()
-        sources.checkTransposed(of: targets, rowCount: sourceCount)
+        let sources = targets.transposed(by: transposed, rowCount: sourceCount)
         sources.checkEntries(besides: targets)
         dx = sources.cotangent(weightedSums(right, over: sources, weights: slopes, heads: parts))
       }
@@ -73,8 +72,7 @@ public func edgeSum<Scalar>(
     }
     var dx: Cotangent<Scalar>?
     if isNeeded[0] {
-      let sources = transposed()
-      sources.checkTransposed(of: targets, rowCount: sourceCount)
+      let sources = targets.transposed(by: transposed, rowCount: sourceCount)
       sources.checkEntries(besides: targets)
       dx = cotangent(sources)
     }

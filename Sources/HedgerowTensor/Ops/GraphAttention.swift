@@ -50,8 +50,7 @@ public func attentionSum<Scalar>(
         part.upperBound, width)
     }
     guard isNeeded[0] || isNeeded[1] else { return [nil, nil, .dense(dq)] }
-    let sources = transposed()
-    sources.checkTransposed(of: targets, rowCount: sourceCount)
+    let sources = targets.transposed(by: transposed, rowCount: sourceCount)
     let dx = NDTensor<Scalar>(uninitialized: [sources.rowCount, width])
     let dp = NDTensor<Scalar>(uninitialized: [sources.rowCount, heads])
     Compute.forEachPart(of: sources.rowCount, size: sources.rowsPerPart(width: width)) { part in

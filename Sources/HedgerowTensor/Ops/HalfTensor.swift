@@ -68,8 +68,7 @@ private func segmentSum<Half>(
     }
   }
   return y.recordedCotangents(from: [x.origin]) { dy, _ in
-    let sources = transposed()
-    sources.checkTransposed(of: targets, rowCount: sourceCount)
+    let sources = targets.transposed(by: transposed, rowCount: sourceCount)
     return [
       sources.cotangent(sums(dy, over: sources, inputFactors: factors, outputFactors: nil))
     ]
@@ -99,8 +98,7 @@ public func segmentSum<Half>(
   return y.recordedCotangents(from: [x.origin, weights]) { dy, isNeeded in
     var (dx, dw): (Cotangent<Float>?, Cotangent<Float>?)
     if isNeeded[0] {
-      let sources = transposed()
-      sources.checkTransposed(of: targets, rowCount: sourceCount)
+      let sources = targets.transposed(by: transposed, rowCount: sourceCount)
       sources.checkEntries(besides: targets)
       dx = sources.cotangent(weightedSums(dy, over: sources, weights: factors, heads: heads))
     }

@@ -25,8 +25,7 @@ public func segmentVariance<Scalar>(
   }
   let kept = x.detached
   return y.recordedCotangents(from: [x]) { dy, _ in
-    let sources = transposed()
-    sources.checkTransposed(of: targets, rowCount: sourceCount)
+    let sources = targets.transposed(by: transposed, rowCount: sourceCount)
     let dx = NDTensor<Scalar>(uninitialized: [sources.rowCount, width])
     let (output, slopes) = (dx.storage.base, dy.storage.base)
     let (input, centers) = (kept.storage.base, means.storage.base)
@@ -72,8 +71,7 @@ public func segmentLogSumExp<Scalar>(
   let kept = x.detached
   let result = y.detached
   return y.recordedCotangents(from: [x]) { dy, _ in
-    let sources = transposed()
-    sources.checkTransposed(of: targets, rowCount: sourceCount)
+    let sources = targets.transposed(by: transposed, rowCount: sourceCount)
     let dx = NDTensor<Scalar>(uninitialized: [sources.rowCount, width])
     let (output, slopes) = (dx.storage.base, dy.storage.base)
     let (input, sums) = (kept.storage.base, result.storage.base)
@@ -103,8 +101,7 @@ public func segmentSoftmax<Scalar>(
   var rows = targets
   rows.trim()
   let taken = x.detached.gathered(rows: rows.indices).recordedCotangents(from: [x]) { dy, _ in
-    let sources = transposed()
-    sources.checkTransposed(of: targets, rowCount: sourceCount)
+    let sources = targets.transposed(by: transposed, rowCount: sourceCount)
     sources.checkEntries()
     return [sources.cotangent(entrySums(dy, over: sources))]
   }

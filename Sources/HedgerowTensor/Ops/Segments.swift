@@ -51,8 +51,7 @@ public func segmentSum<Scalar>(
   let y = sums(x, over: targets, inputFactors: a, outputFactors: b)
   let sourceCount = x.shape[0]
   return y.recordedCotangents(from: [x]) { dy, _ in
-    let sources = transposed()
-    sources.checkTransposed(of: targets, rowCount: sourceCount)
+    let sources = targets.transposed(by: transposed, rowCount: sourceCount)
     let factors = a.map { a in sources.places.map { a.gathered(rows: $0) } ?? a }
     return [sources.cotangent(sums(dy, over: sources, inputFactors: b, outputFactors: factors))]
   }
@@ -128,8 +127,7 @@ public func segmentSum<Scalar>(
     .recordedCotangents(from: [x, weights]) { dy, isNeeded in
       var (dx, dw): (Cotangent<Scalar>?, Cotangent<Scalar>?)
       if isNeeded[0] {
-        let sources = transposed()
-        sources.checkTransposed(of: targets, rowCount: sourceCount)
+        let sources = targets.transposed(by: transposed, rowCount: sourceCount)
         sources.checkEntries(besides: targets)
         dx = sources.cotangent(weightedSums(dy, over: sources, weights: factors, heads: heads))
       }
@@ -223,8 +221,7 @@ private func segmentExtreme<Scalar>(
       x, targets.offsets, $0.baseAddress, rowCount: targets.rowCount, width: width, sign: sign)
   }
   return y.recordedCotangents(from: [x]) { dy, _ in
-    let sources = transposed()
-    sources.checkTransposed(of: targets, rowCount: sourceCount)
+    let sources = targets.transposed(by: transposed, rowCount: sourceCount)
     sources.checkEntries()
     let dx = NDTensor<Scalar>(uninitialized: [sources.rowCount, width])
     let (from, to) = (dy.storage.base, dx.storage.base)
