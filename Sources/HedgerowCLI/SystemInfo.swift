@@ -9,7 +9,10 @@ struct SystemInfo {
     var gigaflops: Double
 
     /// Of this process.
-    static func measured() -> Core {
+    ///
+    /// - Throws: `usage` for a core that multiplies wrongly.
+    static func measured() throws(HedgerowError) -> Core {
+      try BLAS.check()
       let (a, b) = (Tensor.random([1024, 1024], seed: 1), Tensor.random([1024, 1024], seed: 2))
       let times = Compute.with(ThreadPool(threadCount: 1)) {
         (0..<5).map { _ in ContinuousClock().measure { _ = matmul(a, b) }.seconds }
@@ -33,24 +36,25 @@ struct SystemInfo {
   }
 
   let processor = Processor.current
-  let core = Core.measured()
+  /// Of this process, unless it multiplies wrongly.
+  let core: Core?
   /// Cores that are made for other processors and run here.
   let others: [Core]
   /// What is wrong with products.
   let problem: HedgerowError?
 
   init() {
-    do {
-      try BLAS.check()
+    do throws(HedgerowError) {
+      core = try Core.measured()
       problem = nil
     } catch {
-      problem = error as? HedgerowError
+      core = nil
+      problem = error
     }
     var names: [String] = []
     if processor.hasAVX512 { names.append("SkylakeX") }
     if processor.hasAVX2 { names.append("Haswell") }
-    let own = core.name
-    others = names.filter { $0 != own }.compactMap { name in
+    others = names.filter { $0 != BLAS.core }.compactMap { name in
       ownOutput(["info", "--core"], environment: ["OPENBLAS_CORETYPE": name])
         .flatMap(Core.init(line:)).flatMap { $0.name == name ? $0 : nil }
     }
@@ -66,7 +70,7 @@ struct SystemInfo {
   /// The core that is clearly faster than the one that runs.
   private var faster: Core? {
     others.max { $0.gigaflops < $1.gigaflops }.flatMap {
-      $0.gigaflops > 1.2 * core.gigaflops ? $0 : nil
+      $0.gigaflops > 1.2 * (core?.gigaflops ?? 0) ? $0 : nil
     }
   }
 
@@ -80,9 +84,9 @@ struct SystemInfo {
       "kernels": .string(processor.kernels),
       "bfloat16_products": .string(processor.hasAVX512BF16 ? "instruction" : "openblas"),
       "openblas": [
-        "core": .string(core.name), "given_core": givenCore.map { .string($0) } ?? .null,
+        "core": .string(BLAS.core), "given_core": givenCore.map { .string($0) } ?? .null,
         "configuration": .string(BLAS.configuration), "threads": 1,
-        "gigaflops": .double(core.gigaflops), "is_right": .bool(problem == nil),
+        "gigaflops": core.map { .double($0.gigaflops) } ?? .null, "is_right": .bool(problem == nil),
         "other_cores": .array(others.map(json)),
         "faster_core": faster.map { .string($0.name) } ?? .null,
       ],
@@ -102,8 +106,8 @@ struct SystemInfo {
     var lines = [
       "processor: \(processor.name), \(threads) of it; \(names)",
       "kernels: \(processor.kernels); products of bfloat16 \(products)",
-      "OpenBLAS: core \(core.name), \(reason); \(version)",
-      "a product of 1024 x 1024 x 1024 in float32, one thread: \(speed(core))\(tried)",
+      "OpenBLAS: core \(BLAS.core), \(reason); \(version)",
+      "a product of 1024 x 1024 x 1024 in float32, one thread: \(core.map(speed) ?? "not measured")\(tried)",
       "products of OpenBLAS run on one thread each, side by side; checked, and \(state)",
     ]
     if let faster {

@@ -16,7 +16,7 @@ public enum BLAS {
   /// are exact. About a millisecond. The first product of a process checks too, and traps.
   ///
   /// - Throws: `usage` when one is wrong, and says what to set.
-  public static func check() throws {
+  public static func check() throws(HedgerowError) {
     if let problem { throw HedgerowError(.usage, problem) }
   }
 

@@ -25,7 +25,7 @@ struct InfoCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    if core { return print(SystemInfo.Core.measured().line) }
+    if core { return print(try SystemInfo.Core.measured().line) }
     guard let path else {
       let system = SystemInfo()
       print(global.json ? system.json.description : system.text)
