@@ -71,7 +71,10 @@ public struct TransactionHandle {
         var status = mdb_cursor_get(cursor, &key, &value, MDB_FIRST)
         while status == 0 {
           let bytes = UnsafeRawBufferPointer(start: key.mv_data, count: key.mv_size)
-          let name = String(decoding: bytes, as: UTF8.self)
+          guard let name = String(validating: bytes, as: UTF8.self), !bytes.contains(0) else {
+            throw HedgerowError(
+              .damaged, "has a table whose name is no text: restore a copy", at: "\(path)/data.mdb")
+          }
           if tables[name] == nil { try open(name, flags: 0) }
           status = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)
         }

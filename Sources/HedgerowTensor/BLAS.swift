@@ -1,5 +1,5 @@
 import CHedgerowBLAS
-import HedgerowCore
+public import HedgerowCore
 
 /// The library that makes matrix products of float32 and float64: OpenBLAS, which picks a core, its kernels
 /// for a kind of processor, when the process starts.

@@ -30,7 +30,10 @@ import Testing
     let seed = printedSeed()
     await #expect(processExitsWith: .success) { [seed = seed as UInt64] in
       let store = try DamagedStore(seed: seed)
-      for name in ["meta", "manifest", "sets", "catalog.nodes"] {
+      for (name, flip) in ["meta", "manifest", "sets", "catalog.nodes", "delta"].flatMap({
+        // Another name, and one that is no text.
+        [($0, 2 as UInt8), ($0, 128)]
+      }) {
         // In the newest list of tables and in older ones.
         let places = store.intact.indices.filter {
           store.intact[$0...].starts(with: name.utf8 + [0, 0, 0, 0])
@@ -39,7 +42,7 @@ import Testing
         var reports = 0
         for place in places {
           var damaged = store.intact
-          damaged[place + name.utf8.count - 1] ^= 2
+          damaged[place + name.utf8.count - 1] ^= flip
           try store.judge(damaged, "\(name) at \(place)")
           store.put(damaged)
           if try !StoreVerifier.verify(at: store.path).isClean { reports += 1 }
