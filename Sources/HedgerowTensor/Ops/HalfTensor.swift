@@ -95,27 +95,22 @@ public func segmentSum<Half>(
         part.lowerBound, part.upperBound, width)
     }
   }
-  return y.recordedCotangents(from: [x.origin, weights]) { dy, isNeeded in
-    var (dx, dw): (Cotangent<Float>?, Cotangent<Float>?)
-    if isNeeded[0] {
-      let sources = targets.transposed(by: transposed, rowCount: sourceCount)
-      sources.checkEntries(besides: targets)
-      dx = sources.cotangent(weightedSums(dy, over: sources, weights: factors, heads: heads))
-    }
-    if isNeeded[1] {
-      let gradient = Tensor(uninitialized: factors.shape)
-      let (output, slopes) = (gradient.storage.base, dy.storage.base)
-      let input = halves.storage.bits
-      Compute.forEachPart(of: targets.rowCount, size: size) { part in
-        targets.withEntries {
-          Half.halves.segmentDot(
-            output, input, slopes, targets.offsets, targets.indices, $0, heads, part.lowerBound,
-            part.upperBound, width)
-        }
+  return y.recordedWeightedSum(
+    of: x.origin, rowCount: sourceCount, weights, over: targets, heads: heads,
+    transposed: transposed
+  ) { dy in
+    let gradient = Tensor(uninitialized: factors.shape)
+    let (output, input, slopes) = (
+      gradient.storage.base, halves.storage.bits, dy.storage.base
+    )
+    Compute.forEachPart(of: targets.rowCount, size: size) { part in
+      targets.withEntries {
+        Half.halves.segmentDot(
+          output, input, slopes, targets.offsets, targets.indices, $0, heads, part.lowerBound,
+          part.upperBound, width)
       }
-      dw = .dense(gradient)
     }
-    return [dx, dw]
+    return gradient
   }
 }
 

@@ -12,29 +12,56 @@ import HedgerowCore
 public func segmentVariance<Scalar>(
   _ x: NDTensor<Scalar>, over targets: CompressedRows, transposed: @escaping () -> CompressedRows
 ) -> NDTensor<Scalar> {
+  let width = x.width
+  let means = NDTensor<Scalar>(uninitialized: [targets.rowCount, width])
+  return reduction(
+    x, over: targets, rowWork: width, transposed: transposed,
+    forward: { y, x, part in
+      Scalar.graphKernels.variance(
+        y, means.storage.base, x, targets.offsets, targets.indices, part.lowerBound,
+        part.upperBound, width)
+    },
+    backward: { dx, dy, x, _, sources, places, part in
+      Scalar.graphKernels.varianceBackward(
+        dx, dy, x, means.storage.base, sources.offsets, sources.indices, places, targets.offsets,
+        part.lowerBound, part.upperBound, width)
+    })
+}
+
+/// A reduction of the rows of x, and its gradient as a sum over transposed rows.
+///
+/// - Parameters:
+///   - rowWork: the width of rows of which a sum is as much work.
+///   - backward: makes a part of dx from dy, x and y.
+private func reduction<Scalar>(
+  _ x: NDTensor<Scalar>, over targets: CompressedRows, rowWork: Int,
+  transposed: @escaping () -> CompressedRows,
+  forward: (
+    _ y: UnsafeMutablePointer<Scalar>, _ x: UnsafePointer<Scalar>, _ part: Range<Int>
+  ) -> Void,
+  backward:
+    @escaping (
+      _ dx: UnsafeMutablePointer<Scalar>, _ dy: UnsafePointer<Scalar>, _ x: UnsafePointer<Scalar>,
+      _ y: UnsafePointer<Scalar>, _ sources: CompressedRows, _ places: UnsafePointer<UInt32>?,
+      _ part: Range<Int>
+    ) -> Void
+) -> NDTensor<Scalar> {
   require(x.shape.count == 2, "shape \(x.shape) is no matrix of features")
   targets.check(bound: x.shape[0], "sources")
   let (sourceCount, width) = (x.shape[0], x.shape[1])
   let y = NDTensor<Scalar>(uninitialized: [targets.rowCount, width])
-  let means = NDTensor<Scalar>(uninitialized: y.shape)
-  let (output, centers, input) = (y.storage.base, means.storage.base, x.storage.base)
-  Compute.forEachPart(of: targets.rowCount, size: targets.rowsPerPart(width: width)) {
-    Scalar.graphKernels.variance(
-      output, centers, input, targets.offsets, targets.indices, $0.lowerBound, $0.upperBound,
-      width)
+  let (output, input) = (y.storage.base, x.storage.base)
+  Compute.forEachPart(of: targets.rowCount, size: targets.rowsPerPart(width: rowWork)) {
+    forward(output, input, $0)
   }
-  let kept = x.detached
+  let (kept, result) = (x.detached, y.detached)
   return y.recordedCotangents(from: [x]) { dy, _ in
     let sources = targets.transposed(by: transposed, rowCount: sourceCount)
     let dx = NDTensor<Scalar>(uninitialized: [sources.rowCount, width])
     let (output, slopes) = (dx.storage.base, dy.storage.base)
-    let (input, centers) = (kept.storage.base, means.storage.base)
-    Compute.forEachPart(of: sources.rowCount, size: sources.rowsPerPart(width: width)) { part in
-      sources.withPlaces {
-        Scalar.graphKernels.varianceBackward(
-          output, slopes, input, centers, sources.offsets, sources.indices, $0, targets.offsets,
-          part.lowerBound, part.upperBound, width)
-      }
+    let (input, values) = (kept.storage.base, result.storage.base)
+    Compute.forEachPart(of: sources.rowCount, size: sources.rowsPerPart(width: rowWork)) { part in
+      sources.withPlaces { backward(output, slopes, input, values, sources, $0, part) }
     }
     return [sources.cotangent(dx)]
   }
@@ -58,33 +85,19 @@ public func segmentStandardDeviation<Scalar>(
 public func segmentLogSumExp<Scalar>(
   _ x: NDTensor<Scalar>, over targets: CompressedRows, transposed: @escaping () -> CompressedRows
 ) -> NDTensor<Scalar> {
-  require(x.shape.count == 2, "shape \(x.shape) is no matrix of features")
-  targets.check(bound: x.shape[0], "sources")
-  let (sourceCount, width) = (x.shape[0], x.shape[1])
-  let y = NDTensor<Scalar>(uninitialized: [targets.rowCount, width])
-  let (output, input) = (y.storage.base, x.storage.base)
-  // Exponentials are work: parts as of rows four times as wide.
-  Compute.forEachPart(of: targets.rowCount, size: targets.rowsPerPart(width: 4 * width)) {
-    Scalar.graphKernels.logSumExp(
-      output, input, targets.offsets, targets.indices, $0.lowerBound, $0.upperBound, width)
-  }
-  let kept = x.detached
-  let result = y.detached
-  return y.recordedCotangents(from: [x]) { dy, _ in
-    let sources = targets.transposed(by: transposed, rowCount: sourceCount)
-    let dx = NDTensor<Scalar>(uninitialized: [sources.rowCount, width])
-    let (output, slopes) = (dx.storage.base, dy.storage.base)
-    let (input, sums) = (kept.storage.base, result.storage.base)
-    Compute.forEachPart(of: sources.rowCount, size: sources.rowsPerPart(width: 4 * width)) {
-      part in
-      sources.withPlaces {
-        Scalar.graphKernels.logSumExpBackward(
-          output, slopes, input, sums, sources.offsets, sources.indices, $0, part.lowerBound,
-          part.upperBound, width)
-      }
-    }
-    return [sources.cotangent(dx)]
-  }
+  let width = x.width
+  // Exponentials are work.
+  return reduction(
+    x, over: targets, rowWork: 4 * width, transposed: transposed,
+    forward: { y, x, part in
+      Scalar.graphKernels.logSumExp(
+        y, x, targets.offsets, targets.indices, part.lowerBound, part.upperBound, width)
+    },
+    backward: { dx, dy, x, y, sources, places, part in
+      Scalar.graphKernels.logSumExpBackward(
+        dx, dy, x, y, sources.offsets, sources.indices, places, part.lowerBound, part.upperBound,
+        width)
+    })
 }
 
 /// exp(x_s) / sum of exp(x_s) over the sources s of t, for each entry of each t, column by column.

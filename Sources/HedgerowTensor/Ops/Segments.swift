@@ -123,19 +123,30 @@ public func segmentSum<Scalar>(
   let (sourceCount, width) = (x.shape[0], x.shape[1])
   let heads = checkedHeads(of: weights, targets, sourceCount: sourceCount, width: width)
   let (input, factors) = (x.detached, weights.detached)
-  return weightedSums(input, over: targets, weights: factors, heads: heads)
-    .recordedCotangents(from: [x, weights]) { dy, isNeeded in
-      var (dx, dw): (Cotangent<Scalar>?, Cotangent<Scalar>?)
+  return weightedSums(input, over: targets, weights: factors, heads: heads).recordedWeightedSum(
+    of: x, rowCount: sourceCount, weights, over: targets, heads: heads, transposed: transposed
+  ) { dots(input, $0, over: targets, heads: heads, shape: factors.shape) }
+}
+
+extension NDTensor {
+  /// This, recorded as the weighted sum that it is; x has `sourceCount` rows, and `dots` gives the
+  /// gradient of the weights for that of this.
+  func recordedWeightedSum(
+    of x: NDTensor, rowCount sourceCount: Int, _ weights: NDTensor, over targets: CompressedRows,
+    heads: Int, transposed: @escaping () -> CompressedRows,
+    dots: @escaping (NDTensor) -> NDTensor
+  ) -> NDTensor {
+    let factors = weights.detached
+    return recordedCotangents(from: [x, weights]) { dy, isNeeded in
+      var dx: Cotangent<Scalar>?
       if isNeeded[0] {
         let sources = targets.transposed(by: transposed, rowCount: sourceCount)
         sources.checkEntries(besides: targets)
         dx = sources.cotangent(weightedSums(dy, over: sources, weights: factors, heads: heads))
       }
-      if isNeeded[1] {
-        dw = .dense(dots(input, dy, over: targets, heads: heads, shape: factors.shape))
-      }
-      return [dx, dw]
+      return [dx, isNeeded[1] ? .dense(dots(dy)) : nil]
     }
+  }
 }
 
 /// How many weights an entry has; traps unless they are of these targets' entries.
