@@ -7,6 +7,7 @@
 // for each benchmark whose name begins with NAME and each width: the median of five runs behind one that
 // warms up, edges a second, and bytes that must move (each edge's source row and number once, the result
 // once) against what a sum of two arrays moves in this run.
+import Glibc
 import Hedgerow
 
 var arguments = Array(CommandLine.arguments.dropFirst())
@@ -24,7 +25,9 @@ let widths = numbers.count > 2 ? Array(numbers[2...]) : [16, 64, 128, 256]
 
 func integers(_ path: String) throws -> [UInt32] {
   let file = try NPYFile(path: path)
-  precondition(file.element == .int64 && file.columnCount == nil, "\(path) is no array of int64")
+  guard file.element == .int64 && file.columnCount == nil else {
+    throw HedgerowError(.badData, "is no array of int64", at: path)
+  }
   var values = [UInt32](repeating: 0, count: file.rowCount)
   var piece = [Int64](repeating: 0, count: 1 << 16)
   for first in stride(from: 0, to: values.count, by: piece.count) {
@@ -76,7 +79,17 @@ func time(_ body: () -> Void) -> Double {
   return (0..<5).map { _ in ContinuousClock().measure(body).seconds }.sorted()[2]
 }
 
-let block = try folder.map(stored) ?? rmat()
+/// The graph of the folder, or a drawn one.
+func graph() -> Block {
+  do {
+    return try folder.map(stored) ?? rmat()
+  } catch {
+    fputs("graph: \(error)\n", stderr)
+    exit(66)
+  }
+}
+
+let block = graph()
 let (count, edgeCount) = (block.targetCount, block.edgeCount)
 
 func pad(_ text: String, _ width: Int) -> String {
