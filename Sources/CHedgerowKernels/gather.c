@@ -30,28 +30,46 @@ WIDEN(widen_i64, int64_t)
 
 static const size_t element_bytes[] = {4, 2, 1, 1, 8, 2, 4, 8, 2};
 
+typedef struct {
+  const hr_matrix_range *ranges;
+  size_t range_count;
+  unsigned shift;
+  size_t stride;
+} matrix;
+
+typedef enum { a_row, null_row, no_row } found;
+
+static inline found find(const matrix *m, uint32_t node, const void **in) {
+  uint64_t number = (uint64_t)node >> m->shift, row = node & (((uint64_t)1 << m->shift) - 1);
+  if (number >= m->range_count || row >= m->ranges[number].row_count) return no_row;
+  const hr_matrix_range *range = &m->ranges[number];
+  if (range->validity && !(range->validity[row >> 6] >> (row & 63) & 1)) return null_row;
+  *in = (const char *)range->rows + row * m->stride;
+  return a_row;
+}
+
+static inline void prefetch_row(const matrix *m, uint32_t node, size_t bytes) {
+  const void *row;
+  if (find(m, node, &row) != a_row) return;
+  size_t most = bytes < 1024 ? bytes : 1024;
+  for (size_t at = 0; at < most; at += 64) __builtin_prefetch((const char *)row + at);
+}
+
 ptrdiff_t hr_gather_rows(const hr_matrix_range *ranges, size_t range_count, unsigned shift,
                          size_t stride, hr_element element, float scale, size_t width,
-                         const uint32_t *nodes, size_t count, float *out) {
-  const uint64_t low = ((uint64_t)1 << shift) - 1;
+                         const uint32_t *nodes, const uint32_t *places, size_t count,
+                         float *first) {
+  const matrix m = {ranges, range_count, shift, stride};
   const size_t bytes = width * element_bytes[element];
-  for (size_t i = 0; i < count; i++, out += width) {
-    if (i + ahead_rows < count) {
-      uint64_t next = nodes[i + ahead_rows];
-      if (next >> shift < range_count && (next & low) < ranges[next >> shift].row_count) {
-        const char *row = (const char *)ranges[next >> shift].rows + (next & low) * stride;
-        size_t most = bytes < 1024 ? bytes : 1024;
-        for (size_t at = 0; at < most; at += 64) __builtin_prefetch(row + at);
-      }
+  for (size_t i = 0; i < count; i++) {
+    float *out = first + (places ? places[i] : i) * width;
+    if (i + ahead_rows < count) prefetch_row(&m, nodes[i + ahead_rows], bytes);
+    const void *in;
+    switch (find(&m, nodes[i], &in)) {
+      case no_row: return (ptrdiff_t)i;
+      case null_row: memset(out, 0, width * sizeof *out); continue;
+      case a_row: break;
     }
-    uint64_t number = (uint64_t)nodes[i] >> shift, row = nodes[i] & low;
-    if (number >= range_count || row >= ranges[number].row_count) return (ptrdiff_t)i;
-    const hr_matrix_range *range = &ranges[number];
-    if (range->validity && !(range->validity[row >> 6] >> (row & 63) & 1)) {
-      memset(out, 0, width * sizeof *out);
-      continue;
-    }
-    const void *in = (const char *)range->rows + row * stride;
     switch (element) {
       case hr_float32: memcpy(out, in, bytes); break;
       case hr_float16: widen_half(in, width, out); break;
@@ -65,6 +83,46 @@ ptrdiff_t hr_gather_rows(const hr_matrix_range *ranges, size_t range_count, unsi
     }
   }
   return -1;
+}
+
+ptrdiff_t hr_copy_rows(const hr_matrix_range *ranges, size_t range_count, unsigned shift,
+                       size_t stride, size_t byte_count, const uint32_t *nodes, size_t count,
+                       void *first) {
+  const matrix m = {ranges, range_count, shift, stride};
+  char *out = first;
+  for (size_t i = 0; i < count; i++, out += byte_count) {
+    if (i + ahead_rows < count) prefetch_row(&m, nodes[i + ahead_rows], byte_count);
+    const void *in;
+    switch (find(&m, nodes[i], &in)) {
+      case no_row: return (ptrdiff_t)i;
+      case null_row: memset(out, 0, byte_count); break;
+      case a_row: memcpy(out, in, byte_count); break;
+    }
+  }
+  return -1;
+}
+
+ptrdiff_t hr_rank_members(const uint64_t *words, const uint32_t *word_ranks, size_t bound,
+                          const uint32_t *nodes, size_t count, uint32_t *ranks, uint32_t *places,
+                          uint64_t *rest) {
+  size_t members = 0, others = 0;
+  for (size_t i = 0; i < count; i++) {
+    uint32_t node = nodes[i];
+    if (node >= bound) return -1 - (ptrdiff_t)i;
+    if (i + 2 * ahead_rows < count && nodes[i + 2 * ahead_rows] < bound) {
+      __builtin_prefetch(&words[nodes[i + 2 * ahead_rows] >> 6]);
+      __builtin_prefetch(&word_ranks[nodes[i + 2 * ahead_rows] >> 6]);
+    }
+    uint64_t word = words[node >> 6], bit = 1ull << (node & 63);
+    // Both are written and one counts: which it is cannot be foretold.
+    ranks[members] = word_ranks[node >> 6] + (uint32_t)__builtin_popcountll(word & (bit - 1));
+    places[members] = (uint32_t)i;
+    rest[others] = (uint64_t)node << 32 | i;
+    int is_member = (word & bit) != 0;
+    members += is_member;
+    others += !is_member;
+  }
+  return (ptrdiff_t)members;
 }
 
 float hr_half_to_float(uint16_t half) { return half_to_float(half); }

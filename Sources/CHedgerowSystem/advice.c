@@ -4,7 +4,17 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
-enum { page_shift = 12, window = 512 };
+enum {
+  page_shift = 12,
+  window = 512,
+  // Few pages between two that are wanted are read too: that takes less than another request.
+  most_between = 3,
+#ifdef MADV_PAGEOUT
+  page_out = MADV_PAGEOUT
+#else
+  page_out = 21
+#endif
+};
 
 void hr_advise_random(void *address, size_t byte_count) {
   if (byte_count) madvise(address, byte_count, MADV_RANDOM);
@@ -21,53 +31,77 @@ static int by_value(const void *a, const void *b) {
 }
 
 // Sorted addresses of pages go out in runs, so that neighbours cost one call.
-static void advise(uint64_t *pages, size_t count) {
+static void advise(uint64_t *pages, size_t count, int advice, uint64_t most_between) {
   qsort(pages, count, sizeof *pages, by_value);
   for (size_t i = 0; i < count;) {
     size_t end = i + 1;
-    while (end < count && pages[end] <= pages[end - 1] + 1) end++;
+    while (end < count && pages[end] <= pages[end - 1] + 1 + most_between) end++;
     madvise((void *)(pages[i] << page_shift), (pages[end - 1] + 1 - pages[i]) << page_shift,
-            MADV_WILLNEED);
+            advice);
     i = end;
   }
 }
 
-static inline size_t will_need(const hr_window *windows, size_t window_count,
-                               unsigned position_bits, size_t scale, size_t width,
-                               const void *places, int wide, size_t count) {
-  const uint64_t low = ((uint64_t)1 << position_bits) - 1;
+typedef struct {
+  const hr_window *windows;
+  size_t window_count;
+  unsigned position_bits;
+  size_t scale, width;
+  const void *places;
+  size_t count;
+} rows;
+
+// Gives every page under the rows the advice: those that are asked for before and remembered are left
+// out when it is to read them.
+static inline size_t advise_rows(const rows *r, int wide, int advice) {
+  const uint64_t low = ((uint64_t)1 << r->position_bits) - 1;
+  const int reads = advice == MADV_WILLNEED;
   uint64_t pages[window];
   size_t waiting = 0, asked = 0;
-  for (size_t i = 0; i < count; i++) {
-    uint64_t place = wide ? ((const uint64_t *)places)[i] : ((const uint32_t *)places)[i];
-    uint64_t number = place >> position_bits, offset = (place & low) * scale;
-    if (number >= window_count) continue;
-    const hr_window *w = &windows[number];
-    if (width > w->byte_count || offset > w->byte_count - width) continue;
-    for (uint64_t page = offset >> page_shift, last = (offset + width - 1) >> page_shift;
+  for (size_t i = 0; i < r->count; i++) {
+    uint64_t place = wide ? ((const uint64_t *)r->places)[i] : ((const uint32_t *)r->places)[i];
+    uint64_t number = place >> r->position_bits, offset = (place & low) * r->scale;
+    if (number >= r->window_count) continue;
+    const hr_window *w = &r->windows[number];
+    if (r->width > w->byte_count || offset > w->byte_count - r->width) continue;
+    for (uint64_t page = offset >> page_shift, last = (offset + r->width - 1) >> page_shift;
          page <= last; page++) {
       uint64_t bit = 1ull << (page & 63);
-      if (__atomic_load_n(&w->resident[page >> 6], __ATOMIC_RELAXED) & bit) continue;
-      if (__atomic_fetch_or(&w->resident[page >> 6], bit, __ATOMIC_RELAXED) & bit) continue;
+      if (reads && w->resident) {
+        if (__atomic_load_n(&w->resident[page >> 6], __ATOMIC_RELAXED) & bit) continue;
+        if (__atomic_fetch_or(&w->resident[page >> 6], bit, __ATOMIC_RELAXED) & bit) continue;
+      } else if (w->resident) {
+        __atomic_fetch_and(&w->resident[page >> 6], ~bit, __ATOMIC_RELAXED);
+      }
       pages[waiting++] = ((uint64_t)w->start >> page_shift) + page;
       if (waiting == window) {
-        advise(pages, waiting);
+        advise(pages, waiting, advice, reads ? most_between : 0);
         asked += waiting;
         waiting = 0;
       }
     }
   }
-  advise(pages, waiting);
+  advise(pages, waiting, advice, reads ? most_between : 0);
   return asked + waiting;
+}
+
+static size_t advise_places(const rows *r, size_t place_width, int advice) {
+  if (r->width == 0) return 0;
+  return place_width == 8 ? advise_rows(r, 1, advice) : advise_rows(r, 0, advice);
 }
 
 size_t hr_will_need(const hr_window *windows, size_t window_count, unsigned position_bits,
                     size_t scale, size_t width, const void *places, size_t place_width,
                     size_t count) {
-  if (width == 0) return 0;
-  return place_width == 8
-             ? will_need(windows, window_count, position_bits, scale, width, places, 1, count)
-             : will_need(windows, window_count, position_bits, scale, width, places, 0, count);
+  rows r = {windows, window_count, position_bits, scale, width, places, count};
+  return advise_places(&r, place_width, MADV_WILLNEED);
+}
+
+void hr_release(const hr_window *windows, size_t window_count, unsigned position_bits,
+                size_t scale, size_t width, const void *places, size_t place_width,
+                size_t count) {
+  rows r = {windows, window_count, position_bits, scale, width, places, count};
+  advise_places(&r, place_width, page_out);
 }
 
 void hr_forget_resident(uint64_t *resident, size_t word_count) {

@@ -48,3 +48,32 @@ private func parseSize(_ text: String) throws -> Int {
   }
   return size
 }
+
+/// How features are read that do not fit into memory, and what is told of it.
+struct ReadingOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Most bytes of features to keep in memory, of rows that batches need most.",
+      discussion: """
+        Unless given, as much as --memory leaves where features and indices do not fit into the page \
+        cache beside it, and none where they do. 0 keeps none.
+        """,
+      valueName: "size"),
+    transform: parseAnySize)
+  var pin: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Write when each stage of each batch began and ended, as chrome://tracing shows it.",
+      valueName: "file"))
+  var trace: String?
+
+  func makeTrace() throws -> Trace? { try trace.map { try Trace(path: $0) } }
+}
+
+private func parseAnySize(_ text: String) throws -> Int {
+  guard let size = text == "0" ? 0 : ByteSize.parse(text) else {
+    throw ValidationError("'\(text)' is no size: write it as 256MiB or 2GB")
+  }
+  return size
+}

@@ -27,12 +27,14 @@ public enum ProcessResources {
     return max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
   }
 
-  /// Half of the smaller of the control group's limit and the memory available now.
-  public static var defaultMemoryBudget: Int {
-    var bytes = field("MemAvailable:", in: "/proc/meminfo", scale: 1024) ?? 2 << 30
-    for limit in controlGroupLimits() where limit > 0 { bytes = min(bytes, limit) }
-    return max(64 << 20, bytes / 2)
+  /// The smaller of the control group's limit and the memory available now, the page cache included.
+  public static var memoryLimit: Int {
+    let available = field("MemAvailable:", in: "/proc/meminfo", scale: 1024) ?? 2 << 30
+    return controlGroupLimits().filter { $0 > 0 }.reduce(available, min)
   }
+
+  /// Half of ``memoryLimit``.
+  public static var defaultMemoryBudget: Int { max(64 << 20, memoryLimit / 2) }
 
   private static func controlGroupLimits() -> [Int] {
     guard let groups = contents("/proc/self/cgroup") else { return [] }

@@ -277,11 +277,14 @@ extension MemoryGraph: Topology {
 }
 
 extension MemoryGraph: FeatureSource {
-  public func width(of column: String, of type: NodeType) -> Int? {
-    nodes[optional: type]?.features[column]?.width
+  public func layout(of column: String, of type: NodeType) -> RowLayout? {
+    nodes[optional: type]?.features[column].flatMap {
+      RowLayout(.vector(element: .float32, width: $0.width))
+    }
   }
 
   public func prefetch(_ nodes: Span<UInt32>, of type: NodeType, column: String) {}
+  public func release(_ nodes: Span<UInt32>, of type: NodeType, column: String) {}
 
   public func gather(
     _ nodes: Span<UInt32>, of type: NodeType, column: String,
@@ -301,6 +304,13 @@ extension MemoryGraph: FeatureSource {
         }
       }
     }
+  }
+
+  public func copy(
+    _ nodes: Span<UInt32>, of type: NodeType, column: String,
+    into rows: UnsafeMutableRawBufferPointer
+  ) throws {
+    try gather(nodes, of: type, column: column, into: rows.assumingMemoryBound(to: Float.self))
   }
 
   public func labels(_ nodes: Span<UInt32>, of type: NodeType, column: String) throws -> [Int32] {

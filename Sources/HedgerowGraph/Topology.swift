@@ -102,17 +102,26 @@ public enum ColumnOwner: Hashable, Sendable, CustomStringConvertible {
 
 /// Rows of numbers that belong to nodes.
 public protocol FeatureSource: Sendable {
-  /// Elements of a row, or `nil` when the type has no such column of numbers.
-  func width(of column: String, of type: NodeType) -> Int?
+  /// How rows are kept, or `nil` when the type has no such column of numbers.
+  func layout(of column: String, of type: NodeType) -> RowLayout?
 
   /// Starts reading the rows of these nodes.
   func prefetch(_ nodes: Span<UInt32>, of type: NodeType, column: String)
+
+  /// Gives back what memory holds of the rows of these nodes: they will not be needed again soon.
+  func release(_ nodes: Span<UInt32>, of type: NodeType, column: String)
 
   /// Writes the rows of these nodes, as float32, one after the other: nodes x width elements. A
   /// null row is zeros.
   func gather(
     _ nodes: Span<UInt32>, of type: NodeType, column: String,
     into rows: UnsafeMutableBufferPointer<Float>) throws
+
+  /// Writes the rows of these nodes as they are kept, one after the other: nodes x the layout's
+  /// bytes. A null row is zeros.
+  func copy(
+    _ nodes: Span<UInt32>, of type: NodeType, column: String,
+    into rows: UnsafeMutableRawBufferPointer) throws
 
   /// Class labels of these nodes: the codes of a categorical column or the values of an integer
   /// one; null, empty and negative labels are -1.
@@ -122,6 +131,13 @@ public protocol FeatureSource: Sendable {
   ///
   /// - Throws: `usage` for a column that is not there or whose kind has no such comparison.
   func nodes(of type: NodeType, where filter: Filter) throws -> RoaringBitmap
+}
+
+extension FeatureSource {
+  /// Elements of a row, or `nil` when the type has no such column of numbers.
+  public func width(of column: String, of type: NodeType) -> Int? {
+    layout(of: column, of: type)?.width
+  }
 }
 
 extension Topology {

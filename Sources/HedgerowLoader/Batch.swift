@@ -17,6 +17,8 @@ public struct Batch: Sendable {
   public let randomness: RandomStream
   /// Seconds that making it took on its thread.
   public let seconds: StageSeconds
+  /// Where its rows of features came from.
+  public let rows: RowCounts
 
   /// One layer a hop, the first layer first.
   public var blocks: [HeteroBlock] { subgraph.blocks }
@@ -25,21 +27,5 @@ public struct Batch: Sendable {
   var byteCount: Int {
     4 * (features.values.reduce(0) { $0 + $1.count } + subgraph.nodeCount)
       + 4 * subgraph.edges.reduce(0) { $0 + $1.offsets.count + $1.sources.count }
-  }
-}
-
-/// Where a batch's time went, in seconds.
-public struct StageSeconds: Hashable, Sendable {
-  public var sample = 0.0
-  /// Asking for the pages of features.
-  public var read = 0.0
-  public var gather = 0.0
-
-  public init() {}
-
-  public static func += (a: inout StageSeconds, b: StageSeconds) {
-    a.sample += b.sample
-    a.read += b.read
-    a.gather += b.gather
   }
 }

@@ -29,6 +29,10 @@ public struct LoaderOptions: Sendable {
   public var prefetchByteLimit = 256 << 20
   /// Bytes of features that one batch may hold; a larger one is an error that says what to lower.
   public var batchByteLimit = Int.max
+  /// Rows of features that are kept in memory; see ``NeighborLoader/pinningRows(by:byteLimit:batchCount:checkInterruption:)``.
+  public var pinnedRows: PinnedRows?
+  /// Where the stages of batches are written down.
+  public var trace: Trace?
 
   public init() {}
 }
@@ -48,8 +52,8 @@ public struct NeighborLoader<Graph: Topology & FeatureSource>: Sendable {
   public let seeds: Seeds
   public let batchSize: Int
   public let seed: UInt64
-  public let options: LoaderOptions
-  private let fanouts: Fanouts
+  public internal(set) var options: LoaderOptions
+  let fanouts: Fanouts
   private let memo = SeedMemo()
 
   public init(
@@ -71,7 +75,7 @@ public struct NeighborLoader<Graph: Topology & FeatureSource>: Sendable {
     return (count + batchSize - 1) / batchSize
   }
 
-  private func resolvedSeeds() throws -> ResolvedSeeds {
+  func resolvedSeeds() throws -> ResolvedSeeds {
     try memo.seeds { try seeds.resolved(in: graph) }
   }
 
@@ -94,11 +98,11 @@ public struct NeighborLoader<Graph: Topology & FeatureSource>: Sendable {
       loader: self, sampler: sampler, epoch: epoch, seeds: resolved,
       order: options.order == .shuffled
         ? ShuffledRange(count: resolved.count, stream: stream) : nil,
-      inputs: try inputs())
+      inputs: try inputs(), reader: FeatureReader(graph, pinned: options.pinnedRows))
   }
 
   /// The feature columns to gather, checked.
-  private func inputs() throws -> [(type: NodeType, column: String, width: Int)] {
+  func inputs() throws -> [(type: NodeType, column: String, width: Int)] {
     var chosen: [(NodeType, String)] = []
     if let inputs = options.inputs {
       chosen = zip(inputs.keys, inputs.values).flatMap { type, columns in
@@ -170,31 +174,26 @@ struct EpochPlan<Graph: Topology & FeatureSource>: Sendable {
   let seeds: ResolvedSeeds
   let order: ShuffledRange?
   let inputs: [(type: NodeType, column: String, width: Int)]
+  let reader: FeatureReader<Graph>
 
   var batchCount: Int { (seeds.count + loader.batchSize - 1) / loader.batchSize }
 
   func batch(_ index: Int, workspace: SamplingWorkspace) throws -> Batch {
     require(index >= 0 && index < batchCount, "batch \(index) of \(batchCount)")
-    let clock = ContinuousClock()
-    var seconds = StageSeconds()
+    var work = BatchWork(batch: index, trace: loader.options.trace)
     let ranks = index * loader.batchSize..<min(seeds.count, (index + 1) * loader.batchSize)
     let nodes = ranks.map { seeds.node(atRank: order?[$0] ?? $0) }
 
-    var subgraph: SampledSubgraph?
-    seconds.sample = try clock.measure {
-      subgraph = try sampler.sample(
+    let sampled = try work.measure(.sample) {
+      try sampler.sample(
         seeds: nodes, of: loader.seeds.type, epoch: epoch, batch: index, workspace: workspace)
-    }.seconds
-    let sampled = subgraph!
-    let present = inputs.filter { sampled.nodes[optional: $0.type] != nil }
-    seconds.read =
-      clock.measure {
-        for input in present {
-          let nodes = sampled.nodes[input.type]
-          loader.graph.prefetch(nodes.span, of: input.type, column: input.column)
-        }
-      }.seconds
-    let byteCount = present.reduce(0) { $0 + 4 * $1.width * sampled.nodes[$1.type].count }
+    }
+    let columns = sampled.nodes.keys.map { type in
+      (type: type, columns: inputs.filter { $0.type == type }.map { ($0.column, $0.width) })
+    }.filter { !$0.columns.isEmpty }
+    let byteCount = columns.reduce(0) { sum, entry in
+      sum + entry.columns.reduce(0) { $0 + 4 * $1.1 * sampled.nodes[entry.type].count }
+    }
     guard byteCount <= loader.options.batchByteLimit else {
       throw HedgerowError(
         .usage,
@@ -202,39 +201,24 @@ struct EpochPlan<Graph: Topology & FeatureSource>: Sendable {
           + "\(ByteSize.format(loader.options.batchByteLimit)) can be had: lower --batch-size or "
           + "--fanouts, or raise --memory")
     }
+    work.measure(.read) {
+      for (type, columns) in columns { reader.prefetch(columns, sampled.nodes[type], type) }
+    }
     var features = PerNode<Tensor>()
+    for (type, columns) in columns {
+      features[type] = try reader.rows(of: columns, sampled.nodes[type], type, &work)
+    }
     var labels: [Int32] = []
-    seconds.gather = try clock.measure {
-      for type in sampled.nodes.keys {
-        let columns = present.filter { $0.type == type }
-        if !columns.isEmpty {
-          features[type] = try loader.graph.rows(
-            of: columns.map { ($0.column, $0.width) }, sampled.nodes[type], type)
-        }
+    if let column = loader.options.labels {
+      labels = try work.measure(.gather) {
+        try loader.graph.labels(nodes.span, of: loader.seeds.type, column: column)
       }
-      if let column = loader.options.labels {
-        labels = try loader.graph.labels(nodes.span, of: loader.seeds.type, column: column)
-      }
-    }.seconds
+    }
     return Batch(
       epoch: epoch, index: index, subgraph: sampled, features: features, labels: labels,
       randomness: RandomStream(seed: loader.seed).derive("training").derive(
         UInt64(epoch), UInt64(index)),
-      seconds: seconds)
-  }
-}
-
-extension FeatureSource {
-  /// The columns of a type side by side, as rows of these nodes: nodes x the sum of the widths.
-  func rows(
-    of columns: [(name: String, width: Int)], _ nodes: [UInt32], _ type: NodeType
-  ) throws -> Tensor {
-    try concatenated(
-      columns.map { column in
-        try Tensor(shape: [nodes.count, column.width]) { rows in
-          try gather(nodes.span, of: type, column: column.name, into: rows)
-        }
-      })
+      seconds: work.seconds, rows: work.rows)
   }
 }
 

@@ -88,6 +88,15 @@ struct ResolvedSeeds: Sendable {
   let count: Int
   let members: RoaringBitmap?
 
+  /// Calls `body` with each seed, by rising id.
+  func forEach(_ body: (UInt32) -> Void) {
+    if let members {
+      for node in members { body(node) }
+    } else {
+      for node in 0..<UInt32(count) { body(node) }
+    }
+  }
+
   func node(atRank rank: Int) -> UInt32 {
     guard let members else { return UInt32(rank) }
     return members.select(rank)!

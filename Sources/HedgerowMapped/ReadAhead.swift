@@ -1,12 +1,13 @@
 import CHedgerowSystem
+public import HedgerowCore
 import Synchronization
 
 /// Asks the kernel for the pages of equally spaced rows before they are touched.
 ///
 /// A touch of a cold page waits for the disk, 15,000 a second; pages asked for many at a time come
-/// at 80,000 a second. A page that was asked for once is taken to stay, until the process sees
-/// major faults again: so a warm run pays one bit test a row, and a run larger than memory asks
-/// again. Memory: one bit a page, 1/32768 of the mapped bytes.
+/// at 80,000 a second. Of rows that fit into memory, a page that was asked for once is taken to stay,
+/// until the process sees major faults again: so a warm run pays one bit test a row. Of rows that do
+/// not fit, pages are asked for each time. Memory: one bit a page, 1/32768 of the mapped bytes.
 public final class ReadAhead: @unchecked Sendable {
   // The windows never change; their bits are only touched by atomics in C.
   private let windows: UnsafeMutableBufferPointer<hr_window>
@@ -14,6 +15,7 @@ public final class ReadAhead: @unchecked Sendable {
   private let positionBits: Int
   private let scale: Int
   private let width: Int
+  private let isRemembering: Bool
   private let seenFaultEpoch = Atomic<Int>(0)
 
   /// - Parameters:
@@ -21,19 +23,27 @@ public final class ReadAhead: @unchecked Sendable {
   ///   - section: where rows lie in each.
   ///   - positionBits: a place is a range's number in the bits from here up, and a row below.
   ///   - scale: bytes from one row to the next; `width`: bytes read of a row.
+  ///   - residentLimit: the most bytes of rows that are taken to fit into memory.
   public init(
-    _ segments: [MappedSegment?], section: UInt32, positionBits: Int, scale: Int, width: Int
+    _ segments: [MappedSegment?], section: UInt32, positionBits: Int, scale: Int, width: Int,
+    residentLimit: Int = ProcessResources.memoryLimit / 2
   ) {
     self.segments = segments
     self.positionBits = positionBits
     self.scale = scale
     self.width = width
     windows = .allocate(capacity: segments.count)
-    for (index, segment) in segments.enumerated() {
-      let bytes = segment?.section(section) ?? UnsafeRawBufferPointer(start: nil, count: 0)
-      let words = Self.wordCount(bytes.count)
-      let bits = UnsafeMutablePointer<UInt64>.allocate(capacity: words)
-      bits.initialize(repeating: 0, count: words)
+    let sections = segments.map {
+      $0?.section(section) ?? UnsafeRawBufferPointer(start: nil, count: 0)
+    }
+    isRemembering = sections.reduce(0) { $0 + $1.count } <= residentLimit
+    for (index, bytes) in sections.enumerated() {
+      var bits: UnsafeMutablePointer<UInt64>?
+      if isRemembering {
+        let words = Self.wordCount(bytes.count)
+        bits = .allocate(capacity: words)
+        bits!.initialize(repeating: 0, count: words)
+      }
       windows.initializeElement(
         at: index,
         to: hr_window(start: bytes.baseAddress, byte_count: bytes.count, resident: bits))
@@ -41,7 +51,7 @@ public final class ReadAhead: @unchecked Sendable {
   }
 
   deinit {
-    for window in windows { window.resident.deallocate() }
+    for window in windows { window.resident?.deallocate() }
     windows.deallocate()
   }
 
@@ -59,10 +69,19 @@ public final class ReadAhead: @unchecked Sendable {
     places.withUnsafeBytes { ask($0.baseAddress, width: 8, count: places.count) }
   }
 
+  /// Gives back the memory of the pages of these rows, which will not be needed again soon.
+  public func release(_ rows: Span<UInt32>) {
+    rows.withUnsafeBytes { bytes in
+      hr_release(
+        windows.baseAddress, windows.count, UInt32(positionBits), scale, width, bytes.baseAddress,
+        4, rows.count)
+    }
+  }
+
   private func ask(_ places: UnsafeRawPointer?, width placeWidth: Int, count: Int) {
     guard count > 0 else { return }
-    let epoch = PageFaults.epoch()
-    if seenFaultEpoch.exchange(epoch, ordering: .relaxed) != epoch {
+    let epoch = isRemembering ? PageFaults.epoch() : 0
+    if isRemembering, seenFaultEpoch.exchange(epoch, ordering: .relaxed) != epoch {
       for window in windows {
         hr_forget_resident(window.resident, Self.wordCount(window.byte_count))
       }

@@ -63,7 +63,7 @@ extension NDArray where Element: HalfElement {
         rows.withUnsafeBufferPointer {
           hr_gather_rows(
             range, 1, 32, width * MemoryLayout<Element>.stride, Element.halves.element, 1, width,
-            $0.baseAddress! + part.lowerBound, part.count,
+            $0.baseAddress! + part.lowerBound, nil, part.count,
             result.storage.base + part.lowerBound * width)
         }
       }

@@ -11,16 +11,17 @@ struct NodeBatch {
   let blocks: [HeteroBlock]
   let nodes: PerNode<[UInt32]>
   /// The rows of the result that are asked for; `nil` for all.
-  let rows: [UInt32]?
+  let places: [UInt32]?
   /// One for each of these rows, -1 for none.
   let labels: [Int32]
   let randomness: RandomStream
-  let seconds: StageSeconds
+  var seconds = StageSeconds()
+  var rows = RowCounts()
 
   /// Shape [rows, classes].
   func logits(_ network: NodeNetwork) -> Tensor {
     let logits = network(features, blocks, nodes: nodes)
-    return rows.map { logits.gathered(rows: $0) } ?? logits
+    return places.map { logits.gathered(rows: $0) } ?? logits
   }
 }
 
@@ -33,9 +34,17 @@ struct NodeBatches {
   private let whole: WholeNodes?
   /// Of training from samples. One for all epochs, so that it looks for its seeds once.
   private let loader: NeighborLoader<Snapshot>?
+  /// Held for the rows of features that are kept in memory.
+  private let pinnedShare: MemoryBudget.Reservation?
+  let secondsOfPinning: Double
+  var pinnedByteCount: Int { loader?.options.pinnedRows?.byteCount ?? 0 }
+  /// Threads that make training's batches.
+  var loaderThreads: Int { loader?.options.threads ?? 0 }
 
+  /// - Parameter trainingEpochs: of the training that is to come; `nil` where none is.
   init(
-    _ model: NodeClassifier, _ graph: Snapshot, batchSize: Int, resources: TrainingResources
+    _ model: NodeClassifier, _ graph: Snapshot, batchSize: Int, resources: TrainingResources,
+    trainingEpochs: Int? = nil
   ) throws {
     self.model = model
     self.graph = graph
@@ -46,14 +55,20 @@ struct NodeBatches {
       ? try WholeNodes(model, graph, resources) : nil
     let target = NodeType(model.specification.targetType)
     let filter = try model.specification.options.seedFilter
-    loader =
-      whole == nil
-      ? model.loader(
-        graph,
-        seeds: filter.map { .nodes(target, in: "train", where: $0) }
-          ?? .nodes(target, in: "train"),
-        batchSize: batchSize, order: .shuffled, resources: resources,
-        labels: model.specification.targetColumn) : nil
+    guard whole == nil, let trainingEpochs else {
+      (loader, pinnedShare, secondsOfPinning) = (nil, nil, 0)
+      return
+    }
+    let plain = model.loader(
+      graph,
+      seeds: filter.map { .nodes(target, in: "train", where: $0) }
+        ?? .nodes(target, in: "train"),
+      batchSize: batchSize, order: .shuffled, resources: resources,
+      labels: model.specification.targetColumn)
+    let clock = ContinuousClock()
+    let start = clock.now
+    (loader, pinnedShare) = try model.pinningRows(plain, trainingEpochs, resources) ?? (plain, nil)
+    secondsOfPinning = (clock.now - start).seconds
   }
 
   private var target: NodeType { NodeType(model.specification.targetType) }
@@ -104,7 +119,8 @@ struct NodeBatches {
     }
     let loader = model.loader(
       graph, seeds: filter.map { .nodes(target, in: set, where: $0) } ?? .nodes(target, in: set),
-      batchSize: batchSize, order: .ascending, resources: resources, labels: labels)
+      batchSize: batchSize, order: .ascending, resources: resources, labels: labels,
+      pinnedRows: self.loader?.options.pinnedRows)
     for try await batch in loader.epoch(0) {
       try resources.checkInterruption()
       let nodes = Array(batch.subgraph.nodes[target].prefix(batch.seedCount))
@@ -149,7 +165,8 @@ extension NodeBatch {
   fileprivate init(_ batch: Batch, of model: NodeClassifier) {
     self.init(
       features: model.scaled(batch.features), blocks: batch.blocks, nodes: batch.subgraph.nodes,
-      rows: nil, labels: batch.labels, randomness: batch.randomness, seconds: batch.seconds)
+      places: nil, labels: batch.labels, randomness: batch.randomness, seconds: batch.seconds,
+      rows: batch.rows)
   }
 }
 
@@ -205,8 +222,7 @@ final class WholeNodes: Sendable {
     NodeBatch(
       features: whole.features,
       blocks: [HeteroBlock](repeating: whole.block, count: specification.options.layerCount),
-      nodes: whole.nodes, rows: nodes, labels: labels, randomness: randomness,
-      seconds: StageSeconds())
+      nodes: whole.nodes, places: nodes, labels: labels, randomness: randomness)
   }
 
   func training(epoch: Int) -> NodeBatch {

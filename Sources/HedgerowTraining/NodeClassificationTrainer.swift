@@ -95,6 +95,8 @@ private final class TrainingRun {
   private var report = TrainingReport()
   private let share: MemoryBudget.Reservation
   private let clock = ContinuousClock()
+  private let start = ContinuousClock.now
+  private let storageByteCountBefore = ProcessResources.storageByteCountRead
   private var lastCheckpoint: ContinuousClock.Instant
   private var checkpointSeconds = 0.0
   private let dataIdentity: String
@@ -132,7 +134,8 @@ private final class TrainingRun {
       try graph.set(named: $0, of: target.type).map { !$0.isEmpty } ?? false
     }
     source = try NodeBatches(
-      model, graph, batchSize: trainer.options.batchSize, resources: trainer.resources)
+      model, graph, batchSize: trainer.options.batchSize, resources: trainer.resources,
+      trainingEpochs: trainer.options.epochs)
     optimizer = Adam(
       learningRate: Double(trainer.options.learningRate),
       weightDecay: Double(trainer.options.weightDecay))
@@ -153,7 +156,8 @@ private final class TrainingRun {
   func finish(
     onEpoch: (Int, Double, ClassificationMetrics?) -> Void
   ) async throws -> (NodeClassifier, TrainingReport) {
-    let start = clock.now
+    report.seconds.prepare = source.secondsOfPinning
+    report.pinnedByteCount = source.pinnedByteCount
     var isTrained = false
     do {
       // From now on there is something to go on with.
@@ -184,6 +188,7 @@ private final class TrainingRun {
     report.loss = progress.loss
     report.steps = progress.steps
     report.seconds.total = (clock.now - start).seconds
+    report.storageByteCount = ProcessResources.storageByteCountRead - storageByteCountBefore
     return (model, report)
   }
 
@@ -196,18 +201,28 @@ private final class TrainingRun {
     onEpoch: (Int, Double, ClassificationMetrics?) -> Void
   ) async throws {
     var batches = source.training(epoch: progress.epoch, from: progress.batch)
+    let begin = clock.now
+    let stagesBefore = report.seconds.stages.total
     while true {
       let before = clock.now
       guard let batch = try await batches.next() else { break }
       let ready = clock.now
       report.seconds.wait += (ready - before).seconds
       report.seconds.stages += batch.seconds
+      report.rows += batch.rows
       try trainer.resources.checkInterruption()
       try Task.checkCancellation()
+      let number = progress.batch
       try step(batch)
-      report.seconds.compute += (clock.now - ready).seconds
+      let done = clock.now
+      report.seconds.compute += (done - ready).seconds
+      trainer.resources.trace?.add("wait", from: before, to: ready, batch: number)
+      trainer.resources.trace?.add("compute", from: ready, to: done, batch: number)
       try saveCheckpointIfDue()
     }
+    report.seconds.idle +=
+      Double(source.loaderThreads) * (clock.now - begin).seconds
+      - (report.seconds.stages.total - stagesBefore)
     guard progress.labelledCount > 0 else {
       throw HedgerowError(
         .usage,
@@ -264,7 +279,10 @@ private final class TrainingRun {
 
   private func metrics(of set: String) async throws -> ClassificationMetrics {
     let start = clock.now
-    defer { report.seconds.compute += (clock.now - start).seconds }
+    defer {
+      report.seconds.evaluate += (clock.now - start).seconds
+      trainer.resources.trace?.add("evaluate", from: start, to: clock.now)
+    }
     return try await source.metrics(of: set)
   }
 
@@ -285,5 +303,7 @@ private final class TrainingRun {
       in: trainer.graph.path)
     lastCheckpoint = clock.now
     checkpointSeconds = (lastCheckpoint - start).seconds
+    report.seconds.save += checkpointSeconds
+    trainer.resources.trace?.add("save", from: start, to: lastCheckpoint)
   }
 }

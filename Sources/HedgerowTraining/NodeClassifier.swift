@@ -131,10 +131,12 @@ public struct NodeClassifier: Sendable {
   /// A loader that makes what the model takes in.
   func loader(
     _ graph: Snapshot, seeds: Seeds, batchSize: Int, order: LoaderOptions.Order,
-    resources: TrainingResources, labels: String?
+    resources: TrainingResources, labels: String?, pinnedRows: PinnedRows? = nil
   ) -> NeighborLoader<Snapshot> {
     var options = LoaderOptions()
     options.order = order
+    options.pinnedRows = pinnedRows
+    options.trace = resources.trace
     options.labels = labels
     options.threads = resources.threads
     // Ahead of use, in use, and about as much again in what training computes from it.

@@ -12,14 +12,30 @@ public struct TrainingReport: Sendable {
   public var metrics: [(set: String, metrics: ClassificationMetrics)] = []
   public var steps = 0
   public var seconds = Seconds()
+  /// Where rows of features came from, in training.
+  public var rows = RowCounts()
+  /// Bytes of features that were kept in memory.
+  public var pinnedByteCount = 0
+  /// Bytes that this process read from storage.
+  public var storageByteCount = 0
 
-  /// Where the time went. `sample`, `read` and `gather` passed on the loader's threads, while
-  /// others computed.
+  /// Where the time went: ``total`` is what the main thread's stages add up to.
   public struct Seconds: Sendable {
     public var total = 0.0
-    public var stages = StageSeconds()
+    /// Looking for the rows to keep in memory, and reading them.
+    public var prepare = 0.0
     public var compute = 0.0
     /// Waiting for the next batch.
     public var wait = 0.0
+    /// Metrics on the validation and test sets.
+    public var evaluate = 0.0
+    /// Writing checkpoints.
+    public var save = 0.0
+    /// What is none of these.
+    public var rest: Double { total - prepare - compute - wait - evaluate - save }
+    /// On the loader's threads, while others computed.
+    public var stages = StageSeconds()
+    /// Seconds of the loader's threads in which they had nothing to make: they were ahead.
+    public var idle = 0.0
   }
 }

@@ -6,6 +6,10 @@ public struct TrainingResources: Sendable {
   public var threads: Int
   /// Called now and then; throws to stop.
   public var checkInterruption: @Sendable () throws -> Void
+  /// Most bytes of features to keep in memory of what does not fit there; `nil` for what the budget leaves.
+  public var pinnedByteLimit: Int?
+  /// Where stages are written down.
+  public var trace: Trace?
 
   public init(
     budget: MemoryBudget, threads: Int = ProcessResources.processorCount,

@@ -21,7 +21,7 @@ import Testing
       let bad = halves.withUnsafeBytes { bytes in
         hr_gather_rows(
           [hr_matrix_range(rows: bytes.baseAddress, validity: nil, row_count: count)], 1, 20,
-          2 * width, hr_float16, 1, width, rows, count, &out)
+          2 * width, hr_float16, 1, width, rows, nil, count, &out)
       }
       #expect(bad == -1)
       #expect(out.map { Self.bits($0) } == Array(expected[..<(count * width)]))
@@ -57,9 +57,36 @@ import Testing
     var out = [Float](repeating: .nan, count: nodes.count * width)
     let bad = withRanges(files, validity, counts) { ranges in
       hr_gather_rows(
-        ranges, ranges.count, shift, stride, element, scale, width, nodes, nodes.count, &out)
+        ranges, ranges.count, shift, stride, element, scale, width, nodes, nil, nodes.count, &out)
     }
     #expect(bad == -1)
+    // To other places, the last first; and as they are.
+    let places = nodes.indices.reversed().map { UInt32($0) }
+    var turned = [Float](repeating: .nan, count: nodes.count * width)
+    var copied = [UInt8](repeating: 1, count: nodes.count * width * size)
+    withRanges(files, validity, counts) { ranges in
+      #expect(
+        hr_gather_rows(
+          ranges, ranges.count, shift, stride, element, scale, width, nodes, places, nodes.count,
+          &turned) == -1)
+      #expect(
+        hr_copy_rows(
+          ranges, ranges.count, shift, stride, width * size, nodes, nodes.count, &copied) == -1)
+    }
+    for place in nodes.indices {
+      let mirror = nodes.count - 1 - place
+      #expect(
+        turned[mirror * width..<(mirror + 1) * width].map { Self.bits($0) }
+          == out[place * width..<(place + 1) * width].map { Self.bits($0) })
+    }
+    for (place, node) in nodes.enumerated() {
+      let (range, row) = (Int(node >> shift), Int(node) % (1 << Int(shift)))
+      let isThere = range == 1 || validity[range][0] >> UInt64(row) & 1 == 1
+      let bytes = files[range][row * stride..<row * stride + width * size]
+      #expect(
+        copied[place * width * size..<(place + 1) * width * size]
+          .elementsEqual(isThere ? Array(bytes) : [UInt8](repeating: 0, count: width * size)))
+    }
     for (place, node) in nodes.enumerated() {
       // The middle range has no bits: all its rows are there.
       let isThere = validity[Int(node >> shift)][0] >> UInt64(node & 63) & 1 == 1
@@ -145,7 +172,7 @@ import Testing
         hr_matrix_range(rows: nil, validity: nil, row_count: 0),
       ]
       func gather(_ nodes: [UInt32]) -> Int {
-        hr_gather_rows(ranges, 2, 6, 4, hr_float32, 1, 1, nodes, nodes.count, &out)
+        hr_gather_rows(ranges, 2, 6, 4, hr_float32, 1, 1, nodes, nil, nodes.count, &out)
       }
       #expect(gather([0, 2, 1]) == -1)
       #expect(gather([0, 2, 3, 1]) == 2)

@@ -62,4 +62,60 @@ import Testing
       #expect(run.errors.contains(words), "\(options): \(run.errors)")
     }
   }
+
+  @Test func pinnedRowsChangeNothingButWhereRowsComeFrom() throws {
+    let directory = TemporaryDirectory()
+    let ingest = try CommandLineRun(
+      "dataset", "rmat", directory("d"), "--scale", "9", "--features", "8")
+    #expect(ingest.status == 0, "\(ingest.errors)")
+    let made = try CommandLineRun(
+      "ingest", directory("s"), "--nodes", "node=\(directory("d/nodes.tsv"))", "--edges",
+      "node:edge:node=\(directory("d/edges.tsv"))", "--features",
+      "node.x=\(directory("d/features.npy"))", "--split", "node.split")
+    #expect(made.status == 0, "\(made.errors)")
+    func report(_ arguments: String...) throws -> [String: Any] {
+      let run = try CommandLineRun(arguments: arguments + ["--json"])
+      #expect(run.status == 0, "\(run.errors)")
+      return try #require(
+        try JSONSerialization.jsonObject(with: Data(run.output.utf8)) as? [String: Any])
+    }
+    func sample(_ pin: String) throws -> [String: Any] {
+      try report(
+        "sample", directory("s"), "--seeds", "node", "--fanouts", "5,3", "--batch-size", "32",
+        "--features", "--digest", "--pin", pin)
+    }
+    let (none, some) = (try sample("0"), try sample("4KiB"))
+    #expect(none["digest"] as? String == some["digest"] as? String)
+    let pinned = try #require(some["rows_pinned"] as? Int)
+    #expect(none["rows_pinned"] as? Int == 0 && pinned > 0)
+    #expect(none["rows_read"] as? Int == pinned + (some["rows_read"] as? Int ?? 0))
+    #expect((some["pinned_bytes"] as? Int ?? 0) <= 4096)
+
+    func train(_ pin: String) throws -> [String: Any] {
+      try report(
+        "train", directory("s"), "--target", "node.label", "--epochs", "2", "--batch-size", "32",
+        "--pin", pin, "--trace", directory("trace.json"))
+    }
+    let (cold, warm) = (try train("0"), try train("4KiB"))
+    #expect(cold["loss"] as? Double == warm["loss"] as? Double)
+    #expect((warm["rows_pinned"] as? Int ?? 0) > 0)
+    let seconds = try #require(warm["seconds"] as? [String: Double])
+    let stages = ["prepare", "compute", "wait", "evaluate", "save", "rest"]
+    let sum = stages.reduce(0) { $0 + (seconds[$1] ?? .nan) }
+    #expect(abs(sum - (seconds["total"] ?? 0)) < 1e-6)
+    let trace = try Data(contentsOf: URL(filePath: directory("trace.json")))
+    let events = try #require(try JSONSerialization.jsonObject(with: trace) as? [[String: Any]])
+    #expect(
+      Set(events.compactMap { $0["name"] as? String })
+        .isSuperset(of: ["sample", "read", "gather", "wait", "compute"]))
+
+    let table = try CommandLineRun(
+      "sample", directory("s"), "--seeds", "node", "--fanouts", "2", "--features", "--pin", "1KiB")
+    for word in ["prepare", "wait", "sample", "queue", "read", "gather", "idle", "total", "kept"] {
+      #expect(table.output.contains(word), "\(word)")
+    }
+    let wrong = try CommandLineRun(
+      "sample", directory("s"), "--seeds", "node", "--fanouts", "2", "--pin", "much")
+    #expect(wrong.status == 64)
+  }
 }

@@ -23,13 +23,27 @@ typedef struct {
   size_t row_count;
 } hr_matrix_range;
 
-/// Writes `width` elements of each of the `count` rows as float32, one row after the other. A null
-/// row is zeros. int8 elements are multiplied by `scale`, which others do not look at. A range holds
-/// 2^shift rows. Returns -1, or the place in `nodes` of the first that
-/// has no row.
+/// Writes `width` elements of each of the `count` rows as float32: row i becomes row `places[i]` of
+/// `out`, or row i where `places` is null. A null row is zeros. int8 elements are multiplied by
+/// `scale`, which others do not look at. A range holds 2^shift rows. Returns -1, or the place in
+/// `nodes` of the first that has no row.
 ptrdiff_t hr_gather_rows(const hr_matrix_range *ranges, size_t range_count, unsigned shift,
                          size_t stride, hr_element element, float scale, size_t width,
-                         const uint32_t *nodes, size_t count, float *out);
+                         const uint32_t *nodes, const uint32_t *places, size_t count, float *out);
+
+/// Copies `byte_count` bytes of each row as they are, one row after the other; a null row is zeros.
+/// Returns as `hr_gather_rows`.
+ptrdiff_t hr_copy_rows(const hr_matrix_range *ranges, size_t range_count, unsigned shift,
+                       size_t stride, size_t byte_count, const uint32_t *nodes, size_t count,
+                       void *out);
+
+/// For each node whose bit is set in `words`, writes how many bits are set before it to `ranks` and
+/// its place among `nodes` to `places`; for the others node << 32 | place to `rest`. `word_ranks`
+/// holds the bits set before each word. Nodes are below `bound`, and bits are there for all; returns
+/// the number of those set, or -1 - i for a node i beyond.
+ptrdiff_t hr_rank_members(const uint64_t *words, const uint32_t *word_ranks, size_t bound,
+                          const uint32_t *nodes, size_t count, uint32_t *ranks, uint32_t *places,
+                          uint64_t *rest);
 
 /// One IEEE half as float.
 float hr_half_to_float(uint16_t half);

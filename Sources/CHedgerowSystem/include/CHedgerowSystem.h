@@ -22,7 +22,7 @@ void hr_start_writeback(int fd, int64_t offset, int64_t byte_count);
 void hr_advise_random(void *address, size_t byte_count);
 
 /// A section of a mapping, for read-ahead. It begins on a page boundary. `resident` has one bit for
-/// each of its pages: asked for already.
+/// each of its pages: asked for already; without it nothing is remembered.
 typedef struct {
   const void *start;
   size_t byte_count;
@@ -37,6 +37,11 @@ typedef struct {
 size_t hr_will_need(const hr_window *windows, size_t window_count, unsigned position_bits,
                     size_t scale, size_t width, const void *places, size_t place_width,
                     size_t count);
+
+/// Gives back the memory of the pages under rows at such places, as far as the kernel lets it go:
+/// whoever streams through rows keeps others in memory by it.
+void hr_release(const hr_window *windows, size_t window_count, unsigned position_bits,
+                size_t scale, size_t width, const void *places, size_t place_width, size_t count);
 
 /// Page faults of this process that waited for storage.
 int64_t hr_major_faults(void);

@@ -39,6 +39,7 @@ struct SampleCommand: AsyncParsableCommand {
   @Flag(name: .customLong("no-reverse"), help: "Sample along stored edge types only.")
   var noReverse = false
   @OptionGroup(title: "Which neighbors") var sampling: SamplingArguments
+  @OptionGroup(title: "Reading") var reading: ReadingOptions
   @OptionGroup var global: GlobalOptions
 
   func validate() throws {
@@ -66,24 +67,34 @@ struct SampleCommand: AsyncParsableCommand {
       } else {
         .nodes(type, in: set)
       }
-    let loader = NeighborLoader(
+    options.trace = try reading.makeTrace()
+    var loader = NeighborLoader(
       graph, seeds: seeds, fanouts: Fanouts(fanouts),
       batchSize: batchSize, seed: global.seed, options: options)
 
     let total = min(try loader.batchCount(), batches ?? .max)
-    let progress = ProgressBar("sampling", total: total, unit: .items("batches"))
     let read = ProcessResources.storageByteCountRead
     let clock = ContinuousClock()
+    let begin = clock.now
+    let share = try pinRows(of: &loader, batchCount: total, budget)
+    let progress = ProgressBar("sampling", total: total, unit: .items("batches"))
     let start = clock.now
     var counts = (batches: 0, nodes: 0, edges: 0)
     var stages = StageSeconds()
+    var rows = RowCounts()
+    var wait = 0.0
     var hash = BatchDigest()
-    for try await batch in loader.epoch(epoch) {
+    var epoch = loader.epoch(epoch).makeAsyncIterator()
+    while counts.batches < total {
+      let before = clock.now
+      guard let batch = try await epoch.next() else { break }
+      wait += (clock.now - before).seconds
       try Interruption.check()
       counts.batches += 1
       counts.nodes += batch.subgraph.nodeCount
       counts.edges += batch.subgraph.edgeCount
       stages += batch.seconds
+      rows += batch.rows
       if digest {
         batch.subgraph.fold(into: &hash)
         for tensor in batch.features.values {
@@ -91,10 +102,13 @@ struct SampleCommand: AsyncParsableCommand {
         }
       }
       progress.advance(by: 1)
-      if counts.batches == total { break }
     }
     progress.finish()
+    try options.trace?.finish()
     let seconds = (clock.now - start).seconds
+    let prepare = (start - begin).seconds
+    let pinned = loader.options.pinnedRows?.byteCount ?? 0
+    share?.release()
     let bytes = ProcessResources.storageByteCountRead - read
     if global.json {
       print(
@@ -104,6 +118,16 @@ struct SampleCommand: AsyncParsableCommand {
           .init(key: "nodes", value: .int(counts.nodes)),
           .init(key: "edges", value: .int(counts.edges)),
           .init(key: "bytes_read", value: .int(bytes)),
+          .init(
+            key: "stages",
+            value: .object(
+              [
+                .init(key: "prepare", value: .double(prepare)),
+                .init(key: "wait", value: .double(wait)),
+              ] + stages.json)),
+          .init(key: "rows_pinned", value: .int(rows.pinned)),
+          .init(key: "rows_read", value: .int(rows.read)),
+          .init(key: "pinned_bytes", value: .int(pinned)),
           .init(key: "digest", value: digest ? .string(hash.description) : .null),
           .init(key: "peak_resident_bytes", value: .int(ProcessResources.peakResidentByteCount)),
         ]))
@@ -114,12 +138,38 @@ struct SampleCommand: AsyncParsableCommand {
       "\(counts.batches.counting("batch", plural: "batches")), \(counts.nodes.counting("node")), "
         + "\(counts.edges.counting("edge")) in \(seconds.formatted(decimals: 3)) s: "
         + "\(rate.formatted(decimals: 1)) M edges/s")
+    let table = [("prepare", prepare), ("wait", wait), ("use", seconds - wait)]
+    print(StageTable(title: "seconds:", rows: table).text)
     print(
-      "on \(options.threads) threads: sample \(stages.sample.formatted(decimals: 3)) s, "
-        + "read \(stages.read.formatted(decimals: 3)) s, "
-        + "gather \(stages.gather.formatted(decimals: 3)) s; "
-        + "\(ByteSize.format(bytes)) read from storage, peak "
-        + ByteSize.format(ProcessResources.peakResidentByteCount))
+      StageTable(
+        loaderThreads: options.threads, stages,
+        idle: Double(options.threads) * seconds - stages.total
+      ).text)
+    print(storageLine(rows, pinnedByteCount: pinned, storageByteCount: bytes))
     if digest { print("digest \(hash)") }
+  }
+
+  /// Keeps rows in memory where they do not fit into the page cache, or where that is asked for.
+  private func pinRows(
+    of loader: inout NeighborLoader<Snapshot>, batchCount: Int, _ budget: MemoryBudget
+  ) throws -> MemoryBudget.Reservation? {
+    guard features, reading.pin != 0 else { return nil }
+    let cache = max(0, ProcessResources.memoryLimit - budget.total)
+    if reading.pin == nil, try loader.columnByteCount() + loader.indexByteCount <= cache {
+      return nil
+    }
+    let types = loader.graph.schema.nodes.map(\.type)
+    guard InclusionProbabilities.byteCount(loader.graph, types: types) < budget.available else {
+      return nil
+    }
+    // The rest is for batches that are made ahead, and the one in use.
+    let limit = reading.pin ?? budget.available / 2 - max(0, loader.indexByteCount - cache)
+    guard limit > 0 else { return nil }
+    let share = try budget.reserve(limit, for: "keeping rows of features in memory")
+    loader = try loader.pinningRows(
+      by: loader.inclusionProbabilities { try Interruption.check() }, byteLimit: limit,
+      batchCount: batchCount
+    ) { try Interruption.check() }
+    return share
   }
 }

@@ -84,6 +84,7 @@ struct TrainCommand: AsyncParsableCommand {
   @Option(
     help: ArgumentHelp("Seconds to wait for another writer when saving.", valueName: "seconds"))
   var wait = 0.0
+  @OptionGroup(title: "Reading") var reading: ReadingOptions
   @OptionGroup var global: GlobalOptions
 
   func validate() throws {
@@ -117,7 +118,9 @@ struct TrainCommand: AsyncParsableCommand {
 
   func run() async throws {
     let name = save ?? resume
-    let resources = try global.trainingResources()
+    var resources = try global.trainingResources()
+    resources.pinnedByteLimit = reading.pin
+    resources.trace = try reading.makeTrace()
     let store = try GraphStore.open(at: store.path, name == nil ? .readOnly : .readWrite)
     let graph = try store.snapshot()
     let (type, column) = try parsePair(target, at: ".", as: "column")
@@ -134,6 +137,7 @@ struct TrainCommand: AsyncParsableCommand {
       try await trainer.run(resuming: checkpoint) { _, _, _ in progress.advance(by: 1) }
     }
     progress.finish()
+    try resources.trace?.finish()
     if let name {
       try store.saveModel(model.record(named: name), waiting: wait)
     }
@@ -202,11 +206,14 @@ struct TrainCommand: AsyncParsableCommand {
       .init(key: "loss", value: .double(report.loss)),
       .init(
         key: "seconds",
-        value: [
-          "total": .double(seconds.total), "sample": .double(seconds.stages.sample),
-          "read": .double(seconds.stages.read), "gather": .double(seconds.stages.gather),
-          "compute": .double(seconds.compute), "wait": .double(seconds.wait),
-        ]),
+        value: .object(
+          seconds.table.map { .init(key: $0.stage, value: .double($0.seconds)) }
+            + [.init(key: "total", value: .double(seconds.total))]
+            + seconds.stages.json + [.init(key: "idle", value: .double(seconds.idle))])),
+      .init(key: "rows_pinned", value: .int(report.rows.pinned)),
+      .init(key: "rows_read", value: .int(report.rows.read)),
+      .init(key: "pinned_bytes", value: .int(report.pinnedByteCount)),
+      .init(key: "bytes_read", value: .int(report.storageByteCount)),
       .init(key: "peak_resident_bytes", value: .int(ProcessResources.peakResidentByteCount)),
       .init(key: "version", value: .int(Int(graph.version))),
     ]).description
@@ -221,19 +228,34 @@ struct TrainCommand: AsyncParsableCommand {
         + "\(report.bestEpoch), last training loss \(report.loss.formatted(decimals: 4))"
     ]
     for (set, metrics) in report.metrics { lines.append("\(set): \(metrics.text)") }
-    lines.append(
-      "\(seconds.total.formatted(decimals: 2)) s: compute \(seconds.compute.formatted(decimals: 2)), "
-        + "wait \(seconds.wait.formatted(decimals: 2)); beside it on the loader's threads sample "
-        + "\(seconds.stages.sample.formatted(decimals: 2)), read "
-        + "\(seconds.stages.read.formatted(decimals: 2)), gather "
-        + "\(seconds.stages.gather.formatted(decimals: 2)); peak "
-        + ByteSize.format(ProcessResources.peakResidentByteCount))
+    lines.append(StageTable(title: "seconds:", rows: seconds.table).text)
+    if model.specification.options.mode == .sampled {
+      let threads = global.threads ?? ProcessResources.processorCount
+      lines.append(
+        StageTable(loaderThreads: threads, seconds.stages, idle: seconds.idle).text)
+      lines.append(
+        storageLine(
+          report.rows, pinnedByteCount: report.pinnedByteCount,
+          storageByteCount: report.storageByteCount))
+    } else {
+      lines.append("peak \(ByteSize.format(ProcessResources.peakResidentByteCount))")
+    }
     if let name {
       lines.append(
         "saved as \(name): hedgerow predict STORE --from \(name) --write \(target.split(separator: ".")[0]).predicted"
       )
     }
     return lines.joined(separator: "\n")
+  }
+}
+
+extension TrainingReport.Seconds {
+  /// The main thread's stages; they add up to the total.
+  var table: [(stage: String, seconds: Double)] {
+    [
+      ("prepare", prepare), ("compute", compute), ("wait", wait), ("evaluate", evaluate),
+      ("save", save), ("rest", rest),
+    ]
   }
 }
 

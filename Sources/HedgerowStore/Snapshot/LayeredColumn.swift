@@ -167,15 +167,45 @@ final class LayeredColumn: Sendable {
 
   // MARK: Many rows
 
-  /// Elements of a row as features, or `nil` when the column is not made of numbers.
-  var featureWidth: Int? { base.featureWidth }
-
   func prefetch(_ rows: Span<UInt32>) { base.prefetch(rows) }
+  func release(_ rows: Span<UInt32>) { base.release(rows) }
 
   func gather(_ rows: Span<UInt32>, into out: UnsafeMutableBufferPointer<Float>) throws {
-    if isPlain { return try base.gather(rows, into: out) }
-    guard let width = featureWidth else { return try base.gather(rows, into: out) }
+    guard !isPlain, let width = base.layout?.width else { return try base.gather(rows, into: out) }
     require(out.count == rows.count * width, "\(out.count) places for \(rows.count) x \(width)")
+    let (stored, changed) = split(rows)
+    if base.rowCount > 0 { try base.gather(stored.span, into: out) }
+    for (place, cell) in changed {
+      let row = out[place * width..<(place + 1) * width]
+      let values = try numbers(cell)
+      for (at, value) in zip(row.indices, values) { out[at] = value }
+    }
+  }
+
+  /// Rows of features as they are kept, one after the other; null ones are zeros.
+  func copy(_ rows: Span<UInt32>, into out: UnsafeMutableRawBufferPointer) throws {
+    guard !isPlain, let width = base.layout?.byteCount else {
+      return try base.copy(rows, into: out)
+    }
+    require(out.count == rows.count * width, "\(out.count) bytes for \(rows.count) x \(width)")
+    let (stored, changed) = split(rows)
+    if base.rowCount > 0 { try base.copy(stored.span, into: out) }
+    for (place, cell) in changed {
+      let row = UnsafeMutableRawBufferPointer(rebasing: out[place * width..<(place + 1) * width])
+      if cell.isNull {
+        row.initializeMemory(as: UInt8.self, repeating: 0)
+      } else {
+        guard cell.content.count == width else { throw wrong(UInt64(rows[place])) }
+        row.copyBytes(from: cell.content)
+      }
+    }
+  }
+
+  /// The row of the segments for each row, and what changed. For a changed row any will do: what it
+  /// holds is overwritten.
+  private func split(_ rows: Span<UInt32>) -> (
+    stored: [UInt32], changed: [(place: Int, cell: Cell)]
+  ) {
     var stored: [UInt32] = []
     var changed: [(place: Int, cell: Cell)] = []
     stored.reserveCapacity(rows.count)
@@ -184,16 +214,10 @@ final class LayeredColumn: Sendable {
       case .stored(let row): stored.append(UInt32(row))
       case .changed(let cell):
         changed.append((place, cell))
-        // Any row will do: what it holds is overwritten.
         stored.append(0)
       }
     }
-    if base.rowCount > 0 { try base.gather(stored.span, into: out) }
-    for (place, cell) in changed {
-      let row = out[place * width..<(place + 1) * width]
-      let values = try numbers(cell)
-      for (at, value) in zip(row.indices, values) { out[at] = value }
-    }
+    return (stored, changed)
   }
 
   /// A cell as features; null is zeros.
@@ -209,6 +233,7 @@ final class LayeredColumn: Sendable {
 
   /// Class labels: codes, or the values of an integer column; null, empty and negative ones are -1.
   func labels(_ rows: Span<UInt32>) throws -> [Int32] {
+    prefetch(rows)
     if isPlain { return try base.labels(rows) }
     var labels = [Int32](repeating: -1, count: rows.count)
     for place in 0..<rows.count {

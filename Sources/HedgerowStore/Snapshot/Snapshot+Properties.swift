@@ -9,11 +9,8 @@ extension Snapshot: FeatureSource {
     return column
   }
 
-  public func width(of column: String, of type: NodeType) -> Int? {
-    guard let kind = schema.node(type)?.property(column)?.kind, kind.element.isNumeric else {
-      return nil
-    }
-    return kind.width
+  public func layout(of column: String, of type: NodeType) -> RowLayout? {
+    schema.node(type)?.property(column).flatMap { RowLayout($0.kind) }
   }
 
   public func prefetch(_ nodes: Span<UInt32>, of type: NodeType, column: String) {
@@ -21,11 +18,22 @@ extension Snapshot: FeatureSource {
     try? self.column(column, of: type).prefetch(nodes)
   }
 
+  public func release(_ nodes: Span<UInt32>, of type: NodeType, column: String) {
+    try? self.column(column, of: type).release(nodes)
+  }
+
   public func gather(
     _ nodes: Span<UInt32>, of type: NodeType, column: String,
     into rows: UnsafeMutableBufferPointer<Float>
   ) throws {
     try self.column(column, of: type).gather(nodes, into: rows)
+  }
+
+  public func copy(
+    _ nodes: Span<UInt32>, of type: NodeType, column: String,
+    into rows: UnsafeMutableRawBufferPointer
+  ) throws {
+    try self.column(column, of: type).copy(nodes, into: rows)
   }
 
   public func labels(_ nodes: Span<UInt32>, of type: NodeType, column: String) throws -> [Int32] {

@@ -1,5 +1,6 @@
 import CHedgerowKernels
 import HedgerowCore
+import HedgerowGraph
 import HedgerowMapped
 import Synchronization
 
@@ -18,7 +19,7 @@ final class StoredColumn: @unchecked Sendable {
   private let offsets: [UnsafeBufferPointer<UInt64>?]
   let stride: Int
   private let rangeBits: Int
-  // For node columns of numbers: what the gather kernel reads. The memory is the segments'.
+  // For node columns: what the gather kernel reads. The memory is the segments'.
   private let matrix: UnsafeMutableBufferPointer<hr_matrix_range>
   private let ahead: ReadAhead?
   /// By the addresses of values.
@@ -99,11 +100,20 @@ final class StoredColumn: @unchecked Sendable {
     categories =
       kind == .categorical
       ? try Self.dictionary(files, state, part, type, column.id, isNew: segments.isEmpty) : []
+    // Codes may be wider in some ranges than in others: then nothing is asked for.
+    let codeWidths = Set(segments.map { $0.elementByteCount(of: Section.values) })
+    let rowWidth: (stride: Int, width: Int)? =
+      kind.element.isNumeric
+      ? (stride, kind.byteWidth)
+      : kind == .categorical && codeWidths.count == 1 ? (codeWidths.first!, codeWidths.first!) : nil
     ahead =
-      part == .nodeColumn && kind.element.isNumeric
-      ? ReadAhead(
-        segments, section: Section.values, positionBits: rangeBits, scale: stride,
-        width: kind.byteWidth) : nil
+      part != .nodeColumn
+      ? nil
+      : rowWidth.map {
+        ReadAhead(
+          segments, section: Section.values, positionBits: state.record.rangeBits, scale: $0.stride,
+          width: $0.width)
+      }
     valuesAhead =
       kind.hasVariableLength || kind == .categorical
       ? nil
@@ -289,41 +299,45 @@ final class StoredColumn: @unchecked Sendable {
 
   // MARK: Many rows
 
-  /// What the gather kernel calls the column's element; `nil` when it is no number.
-  private var element: hr_element? {
-    switch kind.element {
-    case .float32: hr_float32
-    case .float16: hr_float16
-    case .bfloat16: hr_bfloat16
-    case .uint8: hr_uint8
-    case .int8, .scaledInt8: hr_int8
-    case .float64: hr_float64
-    case .int16: hr_int16
-    case .int32: hr_int32
-    case .int64: hr_int64
-    default: nil
-    }
-  }
-
-  /// Elements of a row as features, or `nil` when the column is not made of numbers.
-  var featureWidth: Int? { element == nil ? nil : kind.width }
+  /// How rows are kept; `nil` when the column is not made of numbers.
+  var layout: RowLayout? { RowLayout(kind) }
 
   func prefetch(_ rows: Span<UInt32>) { ahead?.willNeed(rows) }
+  func release(_ rows: Span<UInt32>) { ahead?.release(rows) }
 
   func gather(_ rows: Span<UInt32>, into out: UnsafeMutableBufferPointer<Float>) throws {
-    guard let element else {
-      throw HedgerowError(.usage, "column '\(name)' is of kind \(kind), which is no feature")
-    }
+    let layout = try featureLayout
     require(
       out.count == rows.count * kind.width, "\(out.count) places for \(rows.count) x \(kind.width)")
     if rows.isEmpty { return }
-    let scale: Float = if case .scaledInt8(let scale) = kind.element { scale } else { 1 }
     let bad = rows.withUnsafeBufferPointer { rows in
       hr_gather_rows(
-        matrix.baseAddress, matrix.count, UInt32(rangeBits), stride, element, scale, kind.width,
-        rows.baseAddress, rows.count, out.baseAddress)
+        matrix.baseAddress, matrix.count, UInt32(rangeBits), stride, layout.element, layout.scale,
+        kind.width, rows.baseAddress, nil, rows.count, out.baseAddress)
     }
     require(bad < 0, "row \(rows[bad]) of \(rowCount) in column \(name)")
+  }
+
+  /// Rows as they are kept, one after the other; null ones are zeros.
+  func copy(_ rows: Span<UInt32>, into out: UnsafeMutableRawBufferPointer) throws {
+    let width = try featureLayout.byteCount
+    require(out.count == rows.count * width, "\(out.count) bytes for \(rows.count) x \(width)")
+    if rows.isEmpty { return }
+    let bad = rows.withUnsafeBufferPointer { rows in
+      hr_copy_rows(
+        matrix.baseAddress, matrix.count, UInt32(rangeBits), stride, width, rows.baseAddress,
+        rows.count, out.baseAddress)
+    }
+    require(bad < 0, "row \(rows[bad]) of \(rowCount) in column \(name)")
+  }
+
+  private var featureLayout: RowLayout {
+    get throws {
+      guard let layout else {
+        throw HedgerowError(.usage, "column '\(name)' is of kind \(kind), which is no feature")
+      }
+      return layout
+    }
   }
 
   /// Class labels: codes, or the values of an integer column; null, empty and negative ones are -1.

@@ -1,0 +1,118 @@
+import HedgerowCore
+import HedgerowGraph
+import HedgerowTensor
+import Synchronization
+
+/// Reads the rows that batches take in: pinned ones from memory, the others from where they are kept.
+///
+/// Of a column with pinned rows, the others are cold: they are read by one batch at a time, in the
+/// order in which they lie, with many requests under way, so that the device has one deep queue
+/// instead of several that wait for each other.
+final class FeatureReader<Source: FeatureSource>: Sendable {
+  private let source: Source
+  private let pinned: PinnedRows?
+  private let device = Mutex(())
+  /// Rows that are asked for at once, so that no page leaves again before it is looked at.
+  private static var partSize: Int { 1024 }
+
+  init(_ source: Source, pinned: PinnedRows?) {
+    self.source = source
+    self.pinned = pinned
+  }
+
+  /// Starts reading what ``rows(of:_:_:_:)`` will need, but for columns with pinned rows.
+  func prefetch(_ columns: [(name: String, width: Int)], _ nodes: [UInt32], _ type: NodeType) {
+    for column in columns where pinned?.column(column.name, of: type) == nil {
+      source.prefetch(nodes.span, of: type, column: column.name)
+    }
+  }
+
+  /// The columns of a type side by side, as rows of these nodes: nodes x the sum of the widths.
+  func rows(
+    of columns: [(name: String, width: Int)], _ nodes: [UInt32], _ type: NodeType,
+    _ work: inout BatchWork
+  ) throws -> Tensor {
+    try sideBySide(columns, rowCount: nodes.count) { column, rows in
+      if let pinned = pinned?.column(column, of: type) {
+        try read(nodes, pinned, into: rows, &work)
+      } else {
+        try work.measure(.gather) {
+          try source.gather(nodes.span, of: type, column: column, into: rows)
+        }
+        work.rows.read += nodes.count
+      }
+    }
+  }
+
+  private func read(
+    _ nodes: [UInt32], _ pinned: PinnedRows.Column,
+    into rows: UnsafeMutableBufferPointer<Float>, _ work: inout BatchWork
+  ) throws {
+    require(rows.count == nodes.count * pinned.layout.width, "places for other rows")
+    let split = work.measure(.gather) { pinned.split(nodes) }
+    if !split.otherNodes.isEmpty {
+      try work.measure(.read, holding: device) {
+        try readOthers(split, pinned, into: rows)
+      }
+    }
+    work.measure(.gather) {
+      if let rows = rows.baseAddress { pinned.gather(split, into: rows) }
+    }
+    work.rows.pinned += split.ranks.count
+    work.rows.read += split.otherNodes.count
+  }
+
+  private func readOthers(
+    _ split: NodeRanks.Split, _ pinned: PinnedRows.Column,
+    into rows: UnsafeMutableBufferPointer<Float>
+  ) throws {
+    let (width, count) = (pinned.layout.width, split.otherNodes.count)
+    func part(_ number: Int) -> Range<Int> {
+      let first = min(count, number * Self.partSize)
+      return first..<min(count, first + Self.partSize)
+    }
+    func ask(_ number: Int) {
+      source.prefetch(
+        split.otherNodes.span.extracting(part(number)), of: pinned.type, column: pinned.name)
+    }
+    try withUnsafeTemporaryAllocation(of: Float.self, capacity: Self.partSize * width) { scratch in
+      ask(0)
+      for number in 0..<(count + Self.partSize - 1) / Self.partSize {
+        ask(number + 1)
+        let part = part(number)
+        let found = UnsafeMutableBufferPointer(rebasing: scratch[..<(part.count * width)])
+        try source.gather(
+          split.otherNodes.span.extracting(part), of: pinned.type, column: pinned.name, into: found)
+        // Cold rows leave the page cache to the indices.
+        source.release(
+          split.otherNodes.span.extracting(part), of: pinned.type, column: pinned.name)
+        for (at, place) in split.otherPlaces[part].enumerated() {
+          (rows.baseAddress! + Int(place) * width).update(
+            from: found.baseAddress! + at * width, count: width)
+        }
+      }
+    }
+  }
+}
+
+extension FeatureSource {
+  /// The columns of a type side by side, as rows of these nodes: nodes x the sum of the widths.
+  func rows(
+    of columns: [(name: String, width: Int)], _ nodes: [UInt32], _ type: NodeType
+  ) throws -> Tensor {
+    try sideBySide(columns, rowCount: nodes.count) {
+      try gather(nodes.span, of: type, column: $0, into: $1)
+    }
+  }
+}
+
+/// Columns, each filled by a call, side by side.
+private func sideBySide(
+  _ columns: [(name: String, width: Int)], rowCount: Int,
+  _ fill: (_ column: String, _ rows: UnsafeMutableBufferPointer<Float>) throws -> Void
+) rethrows -> Tensor {
+  try concatenated(
+    columns.map { column in
+      try Tensor(shape: [rowCount, column.width]) { try fill(column.name, $0) }
+    })
+}

@@ -1,0 +1,61 @@
+import HedgerowCore
+import HedgerowGraph
+public import HedgerowSampling
+
+extension NeighborLoader {
+  /// How likely each node is to be in a batch of this loader.
+  ///
+  /// - Parameter checkInterruption: called now and then; throws to stop.
+  public func inclusionProbabilities(
+    checkInterruption: () throws -> Void = {}
+  ) throws -> InclusionProbabilities {
+    let resolved = try resolvedSeeds()
+    return try InclusionProbabilities(
+      graph, seeds: seeds.type, count: resolved.count, batchSize: batchSize, fanouts: fanouts,
+      relations: options.relations ?? graph.schema.relations(),
+      checkInterruption: checkInterruption, forEachSeed: resolved.forEach)
+  }
+
+  /// This loader with the rows of features in memory that its batches need most.
+  ///
+  /// Batches are the same bits. It pays where the features are larger than the memory that is left for
+  /// the page cache: a page there holds rows that nobody asked for beside one that was.
+  ///
+  /// - Parameters:
+  ///   - probabilities: those of ``inclusionProbabilities(checkInterruption:)``.
+  ///   - byteLimit: of the rows.
+  ///   - batchCount: batches that will be made: rows that they are not expected to need are left out.
+  ///   - checkInterruption: called now and then; throws to stop.
+  public func pinningRows(
+    by probabilities: InclusionProbabilities, byteLimit: Int, batchCount: Int,
+    checkInterruption: () throws -> Void = {}
+  ) throws -> NeighborLoader {
+    var loader = self
+    loader.options.pinnedRows = try PinnedRows(
+      graph, columns: try inputColumns, by: probabilities, byteLimit: byteLimit,
+      batchCount: batchCount, checkInterruption: checkInterruption)
+    return loader
+  }
+
+  /// Bytes of the feature columns that batches are made from.
+  public func columnByteCount() throws -> Int {
+    try inputs().reduce(0) {
+      $0 + graph.count(of: $1.type) * (graph.layout(of: $1.column, of: $1.type)?.byteCount ?? 0)
+    }
+  }
+
+  /// Bytes of the indices along the relations.
+  public var indexByteCount: Int {
+    (options.relations ?? graph.schema.relations()).reduce(0) {
+      $0 + 4 * graph.count(of: $1.stored) + 8 * graph.count(of: $1.target)
+    }
+  }
+
+  private var inputColumns: PerNode<[String]> {
+    get throws {
+      try inputs().reduce(into: PerNode<[String]>()) { columns, input in
+        columns[input.type] = (columns[optional: input.type] ?? []) + [input.column]
+      }
+    }
+  }
+}

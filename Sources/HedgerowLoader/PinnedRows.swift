@@ -1,0 +1,184 @@
+public import HedgerowCore
+public import HedgerowGraph
+public import HedgerowSampling
+
+/// The rows of features that batches need most, kept in memory as they are stored.
+///
+/// Which rows is decided once, by the probability that a batch needs them, so that no row is ever
+/// looked for twice, no lock is taken, and how many bytes will be read is known beforehand. On graphs
+/// of skewed degrees this reads less than caches that follow the accesses (`docs/results.md`).
+/// Holds one bit and a half a node beside the rows.
+public final class PinnedRows: Sendable {
+  /// The pinned rows of one column.
+  final class Column: @unchecked Sendable {
+    let type: NodeType
+    let name: String
+    let layout: RowLayout
+    private let nodes: NodeRanks
+    // Written by `fill` alone, before anybody else sees them.
+    private let rows: UnsafeMutableRawBufferPointer
+
+    init(_ type: NodeType, _ name: String, _ layout: RowLayout, _ nodes: NodeRanks) {
+      self.type = type
+      self.name = name
+      self.layout = layout
+      self.nodes = nodes
+      rows = .allocate(byteCount: max(1, nodes.count * layout.byteCount), alignment: 64)
+    }
+
+    deinit { rows.deallocate() }
+
+    var count: Int { nodes.count }
+
+    /// Reads all rows, by rising node; the next are on their way while some are copied.
+    func fill(from source: some FeatureSource, checkInterruption: () throws -> Void) throws {
+      var waiting: (nodes: [UInt32], first: Int)?
+      var first = 0
+      try nodes.forEachPart(of: 4096) { part in
+        source.prefetch(part.span, of: type, column: name)
+        if let waiting { try copy(waiting.nodes, from: source, at: waiting.first) }
+        waiting = (part, first)
+        first += part.count
+        try checkInterruption()
+      }
+      if let waiting { try copy(waiting.nodes, from: source, at: waiting.first) }
+    }
+
+    private func copy(_ nodes: [UInt32], from source: some FeatureSource, at first: Int) throws {
+      let width = layout.byteCount
+      try source.copy(
+        nodes.span, of: type, column: name,
+        into: UnsafeMutableRawBufferPointer(
+          rebasing: rows[first * width..<(first + nodes.count) * width]))
+      source.release(nodes.span, of: type, column: name)
+    }
+
+    /// Which of these nodes are here.
+    func split(_ nodes: [UInt32]) -> NodeRanks.Split { self.nodes.split(nodes) }
+
+    /// Writes the rows of a split that are here to their places, as float32.
+    func gather(_ split: NodeRanks.Split, into out: UnsafeMutablePointer<Float>) {
+      split.ranks.withUnsafeBufferPointer { slots in
+        layout.widen(UnsafeRawBufferPointer(rows), slots: slots, into: out, at: split.places)
+      }
+    }
+  }
+
+  let columns: [Column]
+
+  /// Chooses and reads rows.
+  ///
+  /// - Parameters:
+  ///   - columns: by type, those whose rows batches take in.
+  ///   - batchCount: batches that will be made: rows that these are not expected to need are left out.
+  ///   - checkInterruption: called now and then; throws to stop.
+  /// - Throws: what reading throws.
+  public init(
+    _ graph: some Topology & FeatureSource, columns: PerNode<[String]>,
+    by probabilities: InclusionProbabilities, byteLimit: Int, batchCount: Int,
+    checkInterruption: () throws -> Void = {}
+  ) throws {
+    let choice = PinnedChoice(
+      graph, columns: columns, by: probabilities, byteLimit: byteLimit, batchCount: batchCount)
+    self.columns = choice.nodes(by: probabilities).map {
+      Column($0.type, $0.name, $0.layout, $0.nodes)
+    }
+    for column in self.columns {
+      try column.fill(from: graph, checkInterruption: checkInterruption)
+    }
+  }
+
+  func column(_ name: String, of type: NodeType) -> Column? {
+    columns.first { $0.type == type && $0.name == name }
+  }
+
+  /// Rows that are here.
+  public var count: Int { columns.reduce(0) { $0 + $1.count } }
+  /// Bytes that they take.
+  public var byteCount: Int { columns.reduce(0) { $0 + $1.count * $1.layout.byteCount } }
+}
+
+/// Which rows are worth their bytes: those with the highest probability for each byte.
+struct PinnedChoice {
+  private var columns: [(type: NodeType, name: String, layout: RowLayout)]
+  /// Rows from this bin up are pinned, and of the next one as many as these bytes hold.
+  private var firstBin = Int.max
+  private var nextBin = -1
+  private var bytesOfNextBin = 0
+  /// Rows that a batch is expected to find pinned, and those that it is not.
+  private(set) var expectedHits = 0.0
+  private(set) var expectedMisses = 0.0
+  /// Bytes of the pinned rows.
+  private(set) var byteCount = 0
+
+  private struct Bin {
+    var rowCount = 0
+    var byteCount = 0
+    var probability = 0.0
+  }
+
+  /// By the upper half of the number: in steps of less than a hundredth.
+  private static func bin(_ probability: Float, _ layout: RowLayout) -> Int {
+    Int((probability / Float(layout.byteCount)).bitPattern >> 16)
+  }
+
+  init(
+    _ graph: some Topology & FeatureSource, columns: PerNode<[String]>,
+    by probabilities: InclusionProbabilities, byteLimit: Int, batchCount: Int
+  ) {
+    self.columns = columns.flatMap { type, names in
+      names.compactMap { name in
+        guard probabilities.nodes[optional: type] != nil,
+          let layout = graph.layout(of: name, of: type)
+        else { return nil }
+        return (type, name, layout)
+      }
+    }
+    var bins = [Bin](repeating: Bin(), count: 1 << 16)
+    var left = byteLimit
+    for column in self.columns {
+      let odds = probabilities.nodes[column.type]
+      left -= NodeRanks.byteCount(bound: odds.count)
+      for probability in odds where probability > 0 {
+        let bin = Self.bin(probability, column.layout)
+        bins[bin].rowCount += 1
+        bins[bin].byteCount += column.layout.byteCount
+        bins[bin].probability += Double(probability)
+      }
+    }
+    for (number, bin) in bins.enumerated().reversed() where bin.rowCount > 0 {
+      let isNeeded = bin.probability * Double(batchCount) >= Double(bin.rowCount)
+      let share =
+        isNeeded && nextBin < 0
+        ? min(1, Double(max(0, left)) / Double(bin.byteCount)) : 0
+      if share == 1 {
+        firstBin = number
+        left -= bin.byteCount
+      } else if nextBin < 0 {
+        (nextBin, bytesOfNextBin) = (number, share > 0 ? left : 0)
+      }
+      byteCount += Int(share * Double(bin.byteCount))
+      expectedHits += share * bin.probability
+      expectedMisses += (1 - share) * bin.probability
+    }
+  }
+
+  /// The nodes whose rows are pinned, by column.
+  func nodes(
+    by probabilities: InclusionProbabilities
+  ) -> [(type: NodeType, name: String, layout: RowLayout, nodes: NodeRanks)] {
+    var left = bytesOfNextBin
+    return columns.map { type, name, layout in
+      let odds = probabilities.nodes[type]
+      let nodes = NodeRanks(bound: odds.count) { node in
+        guard odds[node] > 0 else { return false }
+        let bin = Self.bin(odds[node], layout)
+        if bin >= firstBin { return true }
+        guard bin == nextBin, left >= layout.byteCount else { return false }
+        left -= layout.byteCount
+        return true
+      }
+      return (type, name, layout, nodes)
+    }
+  }
+}

@@ -1,0 +1,127 @@
+import HedgerowCore
+import HedgerowGraph
+import HedgerowLoader
+import HedgerowMapped
+import HedgerowSampling
+import HedgerowStore
+import HedgerowTensor
+import HedgerowTestSupport
+import Testing
+
+private typealias G = ReferenceGraph
+
+@Suite struct PinnedRowsTests {
+  private func loader<Graph>(
+    _ graph: Graph, threads: Int = 2
+  ) -> NeighborLoader<Graph> {
+    var options = LoaderOptions()
+    options.threads = threads
+    return NeighborLoader(
+      graph, seeds: .nodes(G.item, in: "train"), fanouts: [4, 3], batchSize: 16, seed: 9,
+      options: options)
+  }
+
+  private func content<Graph>(
+    _ loader: NeighborLoader<Graph>
+  ) async throws -> (digest: String, rows: RowCounts) {
+    var digest = BatchDigest()
+    var rows = RowCounts()
+    for try await batch in loader.epoch(1) {
+      rows += batch.rows
+      batch.subgraph.fold(into: &digest)
+      for features in batch.features.values {
+        features.withUnsafeBufferPointer { digest.fold(UnsafeRawBufferPointer($0)) }
+      }
+    }
+    return ("\(digest)", rows)
+  }
+
+  @Test func batchesAreTheSameBitsHoweverManyRowsArePinned() async throws {
+    let reference = G(seed: printedSeed())
+    let directory = TemporaryDirectory()
+    let graph = try reference.makeStore(at: directory("s")).snapshot()
+    let plain = try await content(loader(graph))
+    #expect(plain.rows.pinned == 0 && plain.rows.read > 0)
+    let probabilities = try loader(graph).inclusionProbabilities()
+    let rowBytes = try #require(graph.layout(of: "x", of: G.item)).byteCount
+    var hits = -1
+    for rowCount in [0, 1, 7, 40, 100_000] {
+      let limit = NodeRanks.byteCount(bound: graph.count(of: G.item)) + rowCount * rowBytes
+      for threads in [1, 3] {
+        let pinned = try loader(graph, threads: threads).pinningRows(
+          by: probabilities, byteLimit: limit, batchCount: 1_000_000)
+        let rows = try #require(pinned.options.pinnedRows)
+        #expect(rows.count <= rowCount && rows.byteCount == rows.count * rowBytes)
+        if rowCount == 100_000 { #expect(rows.count > 0) }
+        if (1...40).contains(rowCount) { #expect(rows.count == rowCount) }
+        let found = try await content(pinned)
+        #expect(found.digest == plain.digest)
+        #expect(found.rows.pinned + found.rows.read == plain.rows.read)
+        #expect(found.rows.pinned >= hits)
+        hits = found.rows.pinned
+      }
+    }
+    // All that can be reached is pinned: nothing is read.
+    #expect(hits == plain.rows.read)
+  }
+
+  @Test func theLikeliestRowsArePinnedAndOnlyThoseThatBatchesNeed() throws {
+    let graph = G(seed: printedSeed()).memoryGraph
+    let probabilities = try loader(graph).inclusionProbabilities()
+    let few = try loader(graph).pinningRows(
+      by: probabilities, byteLimit: 1 << 30, batchCount: 1
+    ).options.pinnedRows!
+    let all = try loader(graph).pinningRows(
+      by: probabilities, byteLimit: 1 << 30, batchCount: 1_000_000
+    ).options.pinnedRows!
+    // One batch needs a row again only when it is certain to need it.
+    #expect(few.count < all.count)
+    #expect(all.count == probabilities.nodes[G.item].count { $0 > 0 })
+  }
+
+  @Test func changedRowsArePinnedAsTheyAreNow() async throws {
+    let directory = TemporaryDirectory()
+    var random = try RandomStore(at: directory("s"), seed: printedSeed())
+    for _ in 0..<20 { try random.change(30) }
+    let graph = try random.store.snapshot()
+    var options = LoaderOptions()
+    options.inputs = [RandomStore.item: ["x"], RandomStore.user: ["age"]]
+    let plain = NeighborLoader(
+      graph, seeds: .nodes(RandomStore.user), fanouts: [5, 5], batchSize: 20, options: options)
+    let pinned = try plain.pinningRows(
+      by: plain.inclusionProbabilities(), byteLimit: 1 << 20, batchCount: 1 << 30)
+    #expect(pinned.options.pinnedRows!.count > 0)
+    #expect(try await content(plain).digest == content(pinned).digest)
+    // As the columns keep them.
+    let nodes = (0..<UInt32(graph.count(of: RandomStore.item))).map { $0 }
+    let layout = try #require(graph.layout(of: "x", of: RandomStore.item))
+    var bytes = [UInt8](repeating: 1, count: nodes.count * layout.byteCount)
+    try bytes.withUnsafeMutableBytes {
+      try graph.copy(nodes.span, of: RandomStore.item, column: "x", into: $0)
+    }
+    var widened = [Float](repeating: -1, count: nodes.count * layout.width)
+    var gathered = widened
+    bytes.withUnsafeBytes { bytes in
+      widened.withUnsafeMutableBufferPointer { out in
+        nodes.withUnsafeBufferPointer {
+          layout.widen(bytes, slots: $0, into: out.baseAddress!, at: $0.baseAddress!)
+        }
+      }
+    }
+    try gathered.withUnsafeMutableBufferPointer {
+      try graph.gather(nodes.span, of: RandomStore.item, column: "x", into: $0)
+    }
+    #expect(widened == gathered && !widened.isEmpty)
+  }
+
+  @Test func theCallersErrorStopsIt() throws {
+    let graph = G(seed: printedSeed()).memoryGraph
+    let loader = loader(graph)
+    let probabilities = try loader.inclusionProbabilities()
+    #expect(throws: HedgerowError.self) {
+      _ = try loader.pinningRows(
+        by: probabilities, byteLimit: 1 << 20, batchCount: 1000,
+        checkInterruption: { throw HedgerowError(.interrupted, "stop") })
+    }
+  }
+}
