@@ -14,7 +14,7 @@ public import HedgerowTensor
 /// [1, heads, head width]; `bias`; `lin_edge.weight` and `att_edge` of edges, `res.weight` of the residual.
 ///
 /// Source: Velickovic et al., Graph Attention Networks, ICLR 2018.
-public struct GATConv: Convolution {
+public struct GATConv: EdgeFeaturedConvolution {
   public struct Options: Sendable {
     public var heads = 1
     /// What becomes of the heads' results.
@@ -109,25 +109,7 @@ public struct GATConv: Convolution {
     self.options = options
   }
 
-  public func terms(source: Tensor, target: Tensor, along block: Block) -> AffineSum<Float> {
-    terms(source: source, target: target, along: block, edges: nil)
-  }
-
-  /// Targets' new features, from two types of nodes and the features of the edges between them.
-  ///
-  /// - Parameter edges: [edges, edge width], in the order of the block's entries.
-  public func callAsFunction(
-    source: Tensor, target: Tensor, _ block: Block, edges: Tensor
-  ) -> Tensor {
-    terms(source: source, target: target, along: block, edges: edges).evaluated()
-  }
-
-  /// The same within one type of nodes: targets are the first of the sources.
-  public func callAsFunction(_ x: Tensor, _ block: Block, edges: Tensor) -> Tensor {
-    callAsFunction(source: x, target: x.prefix(rows: block.targetCount), block, edges: edges)
-  }
-
-  private func terms(
+  public func terms(
     source: Tensor, target: Tensor, along given: Block, edges: Tensor?
   ) -> AffineSum<Float> {
     require(

@@ -12,7 +12,7 @@ public import HedgerowTensor
 /// Source: Hamilton, Ying, Leskovec: Inductive Representation Learning on Large Graphs, NIPS 2017.
 public struct SAGEConv: Convolution {
   public struct Options: Sendable {
-    public var aggregation = Aggregation.mean
+    public var aggregation: any Aggregator = Aggregation.mean
     /// Learn b.
     public var bias = true
     /// Let a target's own features take part, by W_r.
@@ -28,9 +28,12 @@ public struct SAGEConv: Convolution {
   let projection: Linear?
   let neighbors: Linear
   let root: Linear?
+  let aggregator: any Aggregator
   let options: Options
 
-  public static let pathNames = ["projection": "lin", "neighbors": "lin_l", "root": "lin_r"]
+  public static let pathNames = [
+    "projection": "lin", "neighbors": "lin_l", "root": "lin_r", "aggregator": "aggr_module",
+  ]
 
   /// For sources and targets of two widths.
   public init(
@@ -38,7 +41,10 @@ public struct SAGEConv: Convolution {
     options: Options = .init()
   ) {
     projection = options.projection ? Linear(sourceWidth, sourceWidth) : nil
-    neighbors = Linear(sourceWidth, outputWidth, bias: options.bias ? .learned : .absent)
+    aggregator = options.aggregation
+    neighbors = Linear(
+      aggregator.outputWidth(of: sourceWidth), outputWidth,
+      bias: options.bias ? .learned : .absent)
     root = options.rootWeight ? Linear(targetWidth, outputWidth, bias: .absent) : nil
     self.options = options
   }
@@ -50,11 +56,21 @@ public struct SAGEConv: Convolution {
 
   public func terms(source: Tensor, target: Tensor, along block: Block) -> AffineSum<Float> {
     let source = projection.map { $0.terms(source).evaluated(activation: .relu) } ?? source
-    let terms = Self.terms(
-      source: source, target: target, along: block, aggregation: options.aggregation,
+    let sum = terms(of: source, target, along: block)
+    return options.normalization ? AffineSum(rowsOfLengthOne(sum.evaluated())) : sum
+  }
+
+  private func terms(
+    of source: Tensor, _ target: Tensor, along block: Block
+  ) -> AffineSum<Float> {
+    guard let aggregation = aggregator as? Aggregation else {
+      let terms = neighbors.terms(aggregator(source, along: block))
+      return root.map { terms + $0.terms(target) } ?? terms
+    }
+    return Self.terms(
+      source: source, target: target, along: block, aggregation: aggregation,
       neighborWeight: neighbors.weight.value, bias: neighbors.bias?.value,
       rootWeight: root?.weight.value)
-    return options.normalization ? AffineSum(rowsOfLengthOne(terms.evaluated())) : terms
   }
 
   /// The layer's equation for given weights, in any precision.

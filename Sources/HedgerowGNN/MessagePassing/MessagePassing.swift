@@ -25,7 +25,8 @@ public import HedgerowTensor
 /// Source: Gilmer et al., Neural Message Passing for Quantum Chemistry, ICML 2017; Fey and Lenssen,
 /// Fast Graph Representation Learning with PyTorch Geometric, 2019.
 public protocol MessagePassing: Module {
-  var aggregation: Aggregation { get }
+  associatedtype Aggregating: Aggregator
+  var aggregation: Aggregating { get }
 
   /// The messages of all edges at once; copies of the sources unless another is written.
   func message(_ edge: EdgeInputs) -> Message
@@ -67,10 +68,9 @@ extension MessagePassing {
     let edge = EdgeInputs(sourceRows: source, targetRows: target, block: block)
     let aggregated =
       switch message(edge) {
-      case .copySource: aggregate(source, along: block, by: aggregation)
-      case .scaledSource(let weights):
-        aggregate(source, scaledBy: weights, along: block, by: aggregation)
-      case .dense(let messages): aggregate(messages, along: block, messagesBy: aggregation)
+      case .copySource: aggregation(source, along: block)
+      case .scaledSource(let weights): aggregation(source, scaledBy: weights, along: block)
+      case .dense(let messages): aggregation(messages, by: block.usedOffsets)
       }
     return update(aggregated, target: target)
   }

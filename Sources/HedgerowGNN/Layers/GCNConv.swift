@@ -15,7 +15,7 @@ public import HedgerowTensor
 ///
 /// Source: Kipf and Welling, Semi-Supervised Classification with Graph Convolutional Networks,
 /// ICLR 2017.
-public struct GCNConv: Convolution {
+public struct GCNConv: EdgeWeightedConvolution {
   public struct Options: Sendable {
     /// Learn b.
     public var bias = true
@@ -41,18 +41,9 @@ public struct GCNConv: Convolution {
     self.options = options
   }
 
-  public func terms(source: Tensor, target: Tensor, along block: Block) -> AffineSum<Float> {
-    terms(source: source, along: block, weights: nil)
-  }
-
-  /// The layer within one type of nodes over weighted edges.
-  ///
-  /// - Parameter weights: [edges], in the order of the block's entries.
-  public func callAsFunction(_ x: Tensor, _ block: Block, weights: Tensor) -> Tensor {
-    terms(source: x, along: block, weights: weights).evaluated()
-  }
-
-  private func terms(source: Tensor, along block: Block, weights: Tensor?) -> AffineSum<Float> {
+  public func terms(
+    source: Tensor, target: Tensor, along block: Block, weights: Tensor?
+  ) -> AffineSum<Float> {
     require(
       source.shape.count == 2 && source.rowCount == block.sourceCount,
       "features of shape \(source.shape) for a block of \(block.sourceCount) sources")

@@ -1,10 +1,11 @@
 public import HedgerowGraph
+import HedgerowNN
 public import HedgerowTensor
 
-/// How the messages that reach a target become one.
+/// How the messages that reach a target become one, where nothing is learned.
 ///
 /// A target without messages gets zeros.
-public enum Aggregation: String, Sendable, Hashable, CaseIterable {
+public enum Aggregation: String, Hashable, CaseIterable {
   case sum
   case mean
   /// Column by column.
@@ -14,6 +15,20 @@ public enum Aggregation: String, Sendable, Hashable, CaseIterable {
 
   /// Whether aggregation of transformed rows is the transform of the aggregated ones.
   var isLinear: Bool { self == .sum || self == .mean }
+}
+
+extension Aggregation: Aggregator {
+  public func callAsFunction(_ messages: Tensor, by offsets: [UInt32]) -> Tensor {
+    aggregate(messages, by: offsets, self)
+  }
+
+  public func callAsFunction(_ x: Tensor, along block: Block) -> Tensor {
+    aggregate(x, along: block, by: self)
+  }
+
+  public func callAsFunction(_ x: Tensor, scaledBy weights: Tensor, along block: Block) -> Tensor {
+    aggregate(x, scaledBy: weights, along: block, by: self)
+  }
 }
 
 /// y_t = the aggregate of x_s over the sources s of t; no message is ever stored.
@@ -58,12 +73,8 @@ public func aggregate<Scalar>(
     return shares.reshaped(to: [block.targetCount, 1])
       * aggregate(x, scaledBy: weights, along: block, by: .sum)
   case .max, .min:
-    let heads = weights.shape.count == 2 ? weights.shape[1] : 1
-    let messages = x.gathered(alongSourcesOf: block)
-    let scaled =
-      messages.reshaped(to: [block.edgeCount, heads, messages.width / heads])
-      * weights.reshaped(to: [block.edgeCount, heads, 1])
-    return aggregate(scaled.reshaped(to: messages.shape), along: block, messagesBy: aggregation)
+    let messages = x.gathered(alongSourcesOf: block).scaled(by: weights)
+    return aggregate(messages, along: block, messagesBy: aggregation)
   }
 }
 
@@ -73,67 +84,19 @@ public func aggregate<Scalar>(
 public func aggregate<Scalar>(
   _ messages: NDTensor<Scalar>, along block: Block, messagesBy aggregation: Aggregation
 ) -> NDTensor<Scalar> {
-  let offsets = block.usedOffsets
-  return switch aggregation {
+  aggregate(messages, by: block.usedOffsets, aggregation)
+}
+
+/// y_t = the aggregate of the rows offsets[t]..<offsets[t + 1].
+///
+/// Shapes: messages [rows, ...], y [segments, ...].
+public func aggregate<Scalar>(
+  _ messages: NDTensor<Scalar>, by offsets: [UInt32], _ aggregation: Aggregation
+) -> NDTensor<Scalar> {
+  switch aggregation {
   case .sum: segmentSum(messages, by: offsets)
   case .mean: segmentMean(messages, by: offsets)
   case .max: segmentMax(messages, by: offsets)
   case .min: segmentMin(messages, by: offsets)
-  }
-}
-
-extension NDTensor {
-  /// For each entry of the block, its source's row. Shapes: [sources, ...] gives [edges, ...].
-  public func gathered(alongSourcesOf block: Block) -> NDTensor {
-    gathered(rows: block.usedSources)
-  }
-
-  /// For each entry of the block, its target's row. Shapes: [targets, ...] gives [edges, ...].
-  public func gathered(alongTargetsOf block: Block) -> NDTensor {
-    repeated(self, by: block.usedOffsets)
-  }
-}
-
-extension Block {
-  var rows: CompressedRows {
-    CompressedRows(offsets: offsets, indices: sources, rowCount: targetCount)
-  }
-
-  var transposedRows: CompressedRows { compressed(transposed()) }
-  var numberedTransposedRows: CompressedRows { compressed(transposed(entryNumbers: .present)) }
-
-  private func compressed(_ rows: Transposed) -> CompressedRows {
-    CompressedRows(
-      offsets: rows.offsets, indices: rows.targets, rowCount: rows.rowCount,
-      entries: rows.entries, places: rows.places)
-  }
-
-  /// Without what the arrays hold beyond this block.
-  var usedOffsets: [UInt32] {
-    offsets.count == targetCount + 1 ? offsets : Array(offsets[...targetCount])
-  }
-  var usedSources: [UInt32] {
-    sources.count == edgeCount ? sources : Array(sources[..<edgeCount])
-  }
-
-  /// Edges that lead to each target: [targets].
-  public func degrees<Scalar>(ofTargets: Scalar.Type = Float.self) -> NDTensor<Scalar> {
-    NDTensor(shape: [targetCount]) { degrees in
-      for target in 0..<targetCount {
-        degrees[target] = Scalar(offsets[target + 1] - offsets[target])
-      }
-    }
-  }
-
-  /// The degree of each source: [sources].
-  ///
-  /// In a block of a whole graph, where sources are targets, edges that lead to the node; in a
-  /// sampled layer, or between two types, edges of the block that leave it.
-  public func degrees<Scalar>(ofSources: Scalar.Type = Float.self) -> NDTensor<Scalar> {
-    if sourceCount == targetCount { return degrees(ofTargets: Scalar.self) }
-    return NDTensor(shape: [sourceCount]) { degrees in
-      for source in 0..<sourceCount { degrees[source] = 0 }
-      for entry in 0..<edgeCount { degrees[Int(sources[entry])] += 1 }
-    }
   }
 }
