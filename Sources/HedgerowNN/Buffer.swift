@@ -8,16 +8,20 @@ public import HedgerowTensor
 /// `@unchecked Sendable`: only training and a loader of states write, and their caller sees to it that
 /// nobody reads meanwhile.
 public final class Buffer: @unchecked Sendable {
-  public let shape: [Int]
-  private let start: Float
+  private let start: Tensor
   private var stored: Tensor
 
   /// Numbers that begin as `start` everywhere.
-  public init(shape: [Int], startingAs start: Float) {
-    self.shape = shape
-    self.start = start
-    stored = Tensor(repeating: start, shape: shape)
+  public convenience init(shape: [Int], startingAs start: Float) {
+    self.init(startingAs: Tensor(repeating: start, shape: shape))
   }
+
+  public init(startingAs start: Tensor) {
+    self.start = start.detached
+    stored = self.start
+  }
+
+  public var shape: [Int] { start.shape }
 
   public var value: Tensor {
     get { stored }
@@ -28,5 +32,5 @@ public final class Buffer: @unchecked Sendable {
   }
 
   /// What it began as.
-  func reset() { stored = Tensor(repeating: start, shape: shape) }
+  func reset() { stored = start }
 }

@@ -150,18 +150,19 @@ private func joined(_ prefix: String, _ name: String) -> String {
   prefix.isEmpty ? name : name.isEmpty ? prefix : "\(prefix).\(name)"
 }
 
-/// Values under names of their own.
-protocol NamedValues {
+/// A property of a module that names what it holds.
+public protocol NamedValues {
+  /// Parameters, buffers, modules and collections of them, each under its name in paths.
   var namedValues: [(name: String, value: Any)] { get }
 }
 
 extension PerNode: NamedValues {
-  var namedValues: [(name: String, value: Any)] { map { ($0.name, $1) } }
+  public var namedValues: [(name: String, value: Any)] { map { ($0.name, $1) } }
 }
 
 extension PerEdge: NamedValues {
   /// As PyTorch Geometric names the modules of a `HeteroConv`.
-  var namedValues: [(name: String, value: Any)] {
+  public var namedValues: [(name: String, value: Any)] {
     map { ("<\($0.source)___\($0.relation)___\($0.target)>", $1) }
   }
 }

@@ -129,21 +129,23 @@ struct RightFactor<Scalar: TensorScalar> {
   }
 }
 
-/// a b, into `c` or onto it.
+/// a b, into `c` or onto it; rows of c begin `step` elements apart, one behind the other unless it is given.
 func multiply<Scalar>(
-  _ a: Matrix<Scalar>, _ b: RightFactor<Scalar>, into c: UnsafeMutablePointer<Scalar>, isAdded: Bool
+  _ a: Matrix<Scalar>, _ b: RightFactor<Scalar>, into c: UnsafeMutablePointer<Scalar>,
+  step: Int? = nil, isAdded: Bool
 ) {
+  let (m, n, k) = (a.rowCount, b.matrix.columnCount, a.columnCount)
+  let step = step ?? n
   guard let panels = b.panels else {
-    a.multiplied(by: b.matrix, into: c, isAdded: isAdded)
+    a.multiplied(by: b.matrix, into: c, step: step, isAdded: isAdded)
     return
   }
-  let (m, n, k) = (a.rowCount, b.matrix.columnCount, a.columnCount)
   let scratch = NDArray<BFloat16>(uninitialized: [hr_gemm_bf16_scratch_count(m, k)])
   withExtendedLifetime((panels, scratch)) {
     // Factors that are rounded are of float32.
-    UnsafeMutableRawPointer(c).withMemoryRebound(to: Float.self, capacity: m * n) {
+    UnsafeMutableRawPointer(c).withMemoryRebound(to: Float.self, capacity: m * step) {
       hr_gemm_bf16(
-        $0, n, a.rounded, panels.storage.bits, m, n, k, 0, hr_gemm_bf16_panels(n), isAdded,
+        $0, step, a.rounded, panels.storage.bits, m, n, k, 0, hr_gemm_bf16_panels(n), isAdded,
         scratch.storage.bits)
     }
   }

@@ -68,12 +68,14 @@ struct Matrix<Scalar: TensorScalar> {
     return result
   }
 
-  /// c = a b, or c += a b, where c is contiguous; both factors are exact.
-  func multiplied(by other: Matrix, into c: UnsafeMutablePointer<Scalar>, isAdded: Bool) {
+  /// c = a b, or c += a b, where rows of c begin `step` elements apart; both factors are exact.
+  func multiplied(
+    by other: Matrix, into c: UnsafeMutablePointer<Scalar>, step rowStep: Int, isAdded: Bool
+  ) {
     let (m, n, k) = (rowCount, other.columnCount, columnCount)
     if m == 0 || n == 0 { return }
     if k == 0 {
-      if !isAdded { Scalar.kernels.fill(c, 0, m * n) }
+      if !isAdded { for row in 0..<m { Scalar.kernels.fill(c + row * rowStep, 0, n) } }
       return
     }
     Compute.singleThreadedBLAS
@@ -81,7 +83,7 @@ struct Matrix<Scalar: TensorScalar> {
       isByColumns ? CblasTrans : CblasNoTrans, other.isByColumns ? CblasTrans : CblasNoTrans,
       Int32(m), Int32(n), Int32(k), base.assumingMemoryBound(to: Scalar.self), Int32(step),
       other.base.assumingMemoryBound(to: Scalar.self), Int32(other.step), isAdded ? 1 : 0, c,
-      Int32(n))
+      Int32(rowStep))
   }
 
   /// As the kernels of bfloat16 read it.

@@ -17,7 +17,7 @@ public final class NDParameter<Scalar: TensorScalar>: @unchecked Sendable {
     case uniform(bound: Scalar)
     /// Uniform in plus or minus 1 / sqrt(in), of this weight [out, in] or of another.
     case fanIn(of: NDParameter? = nil)
-    /// Uniform in plus or minus sqrt(6 / (in + out)), of this weight [out, in].
+    /// Uniform in plus or minus sqrt(6 / (in + out)), of the weight or weights [..., out, in].
     case glorot
   }
 
@@ -111,7 +111,7 @@ public final class NDParameter<Scalar: TensorScalar>: @unchecked Sendable {
       let inputs = weight.shape.count > 1 ? weight.shape[1] : 0
       draw(from: stream, within: inputs > 0 ? 1 / Scalar(inputs).squareRoot() : 0)
     case .glorot:
-      let extents = shape.prefix(2).reduce(0, +)
+      let extents = shape.suffix(2).reduce(0, +)
       draw(from: stream, within: (6 / Scalar(max(1, extents))).squareRoot())
     }
     pendingStream = nil

@@ -268,6 +268,19 @@ import Testing
         segmentSoftmax(x[0], over: rows(n).targets) { rows(n).transposed }
       },
       Row("segmentVariance", cube) { x, n, _ in segmentVariance(x[0], by: offsets(n)) },
+      Row("segmentProduct", cube) { x, n, _ in segmentProduct(x[0], by: offsets(n)) },
+      Row("segmentQuantiles", isOrdered: true) { x, n, _ in
+        segmentQuantiles(x[0], by: offsets(n), [0.3, 1], fill: 2)
+      },
+      Row("segmentQuantiles", isOrdered: true) { x, n, _ in
+        segmentQuantiles(x[0], by: offsets(n), [0.5], interpolation: .lower)
+      },
+      Row("groupedMatmul", Shapes { [[$0, 2 * $1], [3, 2, $1, 3]] }) { x, n, _ in
+        groupedMatmul(x[0], x[1], by: offsets(n))
+      },
+      Row("groupedMatmul", Shapes { [[$0, $1], [3, $1, 4]] }) { x, n, _ in
+        groupedMatmul(x[0], x[1], by: offsets(n))
+      },
       Row("segmentStandardDeviation", cube) { x, n, _ in
         segmentStandardDeviation(x[0], by: offsets(n))
       },
