@@ -4,14 +4,17 @@ public import HedgerowTensor
 
 /// How the messages that reach a target become one, where nothing is learned.
 ///
-/// A target without messages gets zeros.
+/// A target without messages gets zeros, and ones of the product. All but sums and means go column by column.
 public enum Aggregation: String, Hashable, CaseIterable {
   case sum
   case mean
-  /// Column by column.
   case max
-  /// Column by column.
   case min
+  case product = "mul"
+  /// The mean squared difference from the mean.
+  case variance = "var"
+  /// The root of the variance; zero where that is at most 1e-5.
+  case standardDeviation = "std"
 
   /// Whether aggregation of transformed rows is the transform of the aggregated ones.
   var isLinear: Bool { self == .sum || self == .mean }
@@ -31,7 +34,7 @@ extension Aggregation: Aggregator {
   }
 }
 
-/// y_t = the aggregate of x_s over the sources s of t; no message is ever stored.
+/// y_t = the aggregate of x_s over the sources s of t; no message is ever stored, but for a product.
 ///
 /// Shapes: x [sources, width], y [targets, width].
 public func aggregate<Scalar>(
@@ -42,6 +45,10 @@ public func aggregate<Scalar>(
   case .mean: segmentMean(x, over: block.rows) { block.transposedRows }
   case .max: segmentMax(x, over: block.rows) { block.numberedTransposedRows }
   case .min: segmentMin(x, over: block.rows) { block.numberedTransposedRows }
+  case .variance: segmentVariance(x, over: block.rows) { block.transposedRows }
+  case .standardDeviation:
+    segmentStandardDeviation(x, over: block.rows) { block.transposedRows }
+  case .product: segmentProduct(x.gathered(alongSourcesOf: block), by: block.usedOffsets)
   }
 }
 
@@ -72,7 +79,7 @@ public func aggregate<Scalar>(
     let shares = 1 / maximum(block.degrees(ofTargets: Scalar.self), NDTensor(1))
     return shares.reshaped(to: [block.targetCount, 1])
       * aggregate(x, scaledBy: weights, along: block, by: .sum)
-  case .max, .min:
+  case .max, .min, .product, .variance, .standardDeviation:
     let messages = x.gathered(alongSourcesOf: block).scaled(by: weights)
     return aggregate(messages, along: block, messagesBy: aggregation)
   }
@@ -98,5 +105,8 @@ public func aggregate<Scalar>(
   case .mean: segmentMean(messages, by: offsets)
   case .max: segmentMax(messages, by: offsets)
   case .min: segmentMin(messages, by: offsets)
+  case .product: segmentProduct(messages, by: offsets)
+  case .variance: segmentVariance(messages, by: offsets)
+  case .standardDeviation: segmentStandardDeviation(messages, by: offsets)
   }
 }

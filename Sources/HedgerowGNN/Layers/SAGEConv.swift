@@ -84,8 +84,9 @@ public struct SAGEConv: Convolution {
         && target.rowCount == block.targetCount,
       "features of shapes \(source.shape) and \(target.shape) for a block of "
         + "\(block.sourceCount) sources and \(block.targetCount) targets")
-    // Only targets that have edges are computed; the others' aggregate is zero.
-    let (rows, reached) = block.reached.map { ($0.targets as [UInt32]?, $0.block) } ?? (nil, block)
+    // Only targets that have edges are computed where the others' aggregate is zero.
+    let some = aggregation == .product ? nil : block.reached
+    let (rows, reached) = some.map { ($0.targets as [UInt32]?, $0.block) } ?? (nil, block)
     var terms: AffineSum<Scalar>
     if aggregation.isLinear
       && isTransformedFirst(reached, width: source.shape[1], outputWidth: neighborWeight.shape[0])
