@@ -1,0 +1,40 @@
+import HedgerowNN
+public import HedgerowTensor
+
+/// The real part of the sum of h r conj(t) over columns, all of complex numbers: ``DistMult`` for relations that
+/// go one way.
+///
+/// Shapes: h, r, t [triples, width], real and imaginary parts apart. Names: `node_emb`, `node_emb_im`,
+/// `rel_emb`, `rel_emb_im`.
+///
+/// Source: Trouillon et al., Complex Embeddings for Simple Link Prediction, ICML 2016.
+public struct ComplEx: KnowledgeGraphModel {
+  let nodes: EmbeddingTable
+  let relations: EmbeddingTable
+  let imaginaryNodes: EmbeddingTable
+  let imaginaryRelations: EmbeddingTable
+  public static let pathNames = [
+    "nodes": "node_emb", "relations": "rel_emb", "imaginaryNodes": "node_emb_im",
+    "imaginaryRelations": "rel_emb_im",
+  ]
+
+  public init(nodes: Int, relations: Int, width: Int) {
+    self.nodes = EmbeddingTable(nodes, width)
+    self.relations = EmbeddingTable(relations, width)
+    imaginaryNodes = EmbeddingTable(nodes, width)
+    imaginaryRelations = EmbeddingTable(relations, width)
+  }
+
+  public var nodeCount: Int { nodes.weight.shape[0] }
+
+  public func score(_ triples: Triples) -> Tensor {
+    let (a, b) = (nodes(triples.heads), imaginaryNodes(triples.heads))
+    let (p, q) = (relations(triples.relations), imaginaryRelations(triples.relations))
+    let (c, d) = (nodes(triples.tails), imaginaryNodes(triples.tails))
+    return sum((a * p - b * q) * c + (b * p + a * q) * d, along: 1)
+  }
+
+  public func loss(_ scores: Tensor, against falseScores: Tensor) -> Tensor {
+    crossEntropyLoss(scores, against: falseScores)
+  }
+}

@@ -1,0 +1,32 @@
+import HedgerowNN
+public import HedgerowTensor
+
+/// The sum of h r t over columns: a relation is a diagonal matrix.
+///
+/// Shapes: h, r, t [triples, width]. Names: `node_emb.weight`, `rel_emb.weight`.
+///
+/// Source: Yang et al., Embedding Entities and Relations for Learning and Inference in Knowledge Bases, ICLR
+/// 2015.
+public struct DistMult: KnowledgeGraphModel {
+  let nodes: EmbeddingTable
+  let relations: EmbeddingTable
+  public let margin: Float
+  public static let pathNames = ["nodes": "node_emb", "relations": "rel_emb"]
+
+  /// - Parameter margin: by how much a true triple's score should be above a false one's.
+  public init(nodes: Int, relations: Int, width: Int, margin: Float = 1) {
+    self.nodes = EmbeddingTable(nodes, width)
+    self.relations = EmbeddingTable(relations, width)
+    self.margin = margin
+  }
+
+  public var nodeCount: Int { nodes.weight.shape[0] }
+
+  public func score(_ triples: Triples) -> Tensor {
+    sum(nodes(triples.heads) * relations(triples.relations) * nodes(triples.tails), along: 1)
+  }
+
+  public func loss(_ scores: Tensor, against falseScores: Tensor) -> Tensor {
+    marginRankingLoss(scores, falseScores, .ones(scores.shape), margin: margin)
+  }
+}

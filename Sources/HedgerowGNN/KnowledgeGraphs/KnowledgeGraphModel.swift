@@ -1,0 +1,96 @@
+public import HedgerowCore
+public import HedgerowNN
+public import HedgerowTensor
+
+/// Facts of a knowledge graph: triple i says that node heads[i] has relation relations[i] to node tails[i].
+public struct Triples: Sendable {
+  public var heads: [UInt32]
+  public var relations: [UInt32]
+  public var tails: [UInt32]
+
+  /// Traps when they are not as many.
+  public init(heads: [UInt32], relations: [UInt32], tails: [UInt32]) {
+    require(
+      heads.count == relations.count && relations.count == tails.count,
+      "\(heads.count) heads, \(relations.count) relations, \(tails.count) tails")
+    (self.heads, self.relations, self.tails) = (heads, relations, tails)
+  }
+
+  public var count: Int { heads.count }
+}
+
+/// A model of which triples are true: learned rows for nodes and relations, and a score of three rows.
+///
+/// ```swift
+/// let model = TransE(nodes: 14_541, relations: 237, width: 200).initialized(seed: 1)
+/// let (loss, gradients) = valueWithGradients(at: model) {
+///   model.loss(of: batch, against: model.corrupted(batch, from: stream))
+/// }
+/// ```
+public protocol KnowledgeGraphModel: Module {
+  var nodeCount: Int { get }
+  /// How likely each triple is: the higher the more. Shape: [triples].
+  func score(_ triples: Triples) -> Tensor
+  /// The loss of scores of true triples and of as many false ones.
+  func loss(_ scores: Tensor, against falseScores: Tensor) -> Tensor
+}
+
+extension KnowledgeGraphModel {
+  /// The loss of true triples and of false ones.
+  public func loss(of triples: Triples, against others: Triples) -> Tensor {
+    loss(score(triples), against: score(others))
+  }
+
+  /// Triples that are false as a rule: the first half of them with another head, the others with another tail.
+  public func corrupted(_ triples: Triples, from stream: RandomStream) -> Triples {
+    var (stream, result) = (stream, triples)
+    for index in 0..<triples.count {
+      let node = UInt32(stream.next(below: UInt64(nodeCount)))
+      if index < triples.count / 2 {
+        result.heads[index] = node
+      } else {
+        result.tails[index] = node
+      }
+    }
+    return result
+  }
+
+  /// How many nodes score higher than the tail of each triple in its place; 0 is the best.
+  ///
+  /// Time O(triples nodes width); memory that of the scores of `batchSize` triples.
+  public func ranks(of triples: Triples, batchSize: Int = 4096) -> [Int] {
+    (0..<triples.count).map { index in
+      let tail = triples.tails[index]
+      func scores(_ tails: [UInt32]) -> [Float] {
+        score(
+          Triples(
+            heads: tails.map { _ in triples.heads[index] },
+            relations: tails.map { _ in triples.relations[index] }, tails: tails)
+        ).scalars
+      }
+      let own = scores([tail])[0]
+      return stride(from: 0, to: nodeCount, by: batchSize).reduce(0) { rank, first in
+        let nodes = (first..<min(nodeCount, first + batchSize)).map { UInt32($0) }
+        return rank + zip(nodes, scores(nodes)).count { $0 != tail && $1 > own }
+      }
+    }
+  }
+}
+
+/// The binary cross entropy of true and of false triples together.
+func crossEntropyLoss(_ scores: Tensor, against falseScores: Tensor) -> Tensor {
+  binaryCrossEntropyWithLogits(
+    concatenated(scores, falseScores, along: 0),
+    concatenated(.ones(scores.shape), .zeros(falseScores.shape), along: 0))
+}
+
+/// A table of a row for each of `count`, which begins uniform.
+struct EmbeddingTable: Module {
+  let weight: Parameter
+
+  init(_ count: Int, _ width: Int, from distribution: Parameter.Distribution = .glorot) {
+    weight = Parameter(shape: [count, width], from: distribution)
+  }
+
+  func callAsFunction(_ rows: [UInt32]) -> Tensor { weight.value.gathered(rows: rows) }
+}

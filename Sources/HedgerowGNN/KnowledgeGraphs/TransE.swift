@@ -1,0 +1,42 @@
+import HedgerowNN
+public import HedgerowTensor
+
+/// -|h + r - t|_p, where h and t are rows of length one: a relation moves heads to tails.
+///
+/// Shapes: h, r, t [triples, width]. Names: `node_emb.weight`, `rel_emb.weight`.
+///
+/// Source: Bordes et al., Translating Embeddings for Modeling Multi-Relational Data, NIPS 2013.
+public struct TransE: KnowledgeGraphModel {
+  public struct Options: Sendable {
+    /// By how much a true triple's score should be above a false one's.
+    public var margin: Float = 1
+    /// Lengths are (sum of |x|^p)^(1/p).
+    public var p: Float = 1
+
+    public init() {}
+  }
+
+  let nodes: EmbeddingTable
+  let relations: EmbeddingTable
+  public let options: Options
+  public static let pathNames = ["nodes": "node_emb", "relations": "rel_emb"]
+
+  public init(nodes: Int, relations: Int, width: Int, options: Options = Options()) {
+    let bound = 6 / Float(max(1, width)).squareRoot()
+    self.nodes = EmbeddingTable(nodes, width, from: .uniform(bound: bound))
+    self.relations = EmbeddingTable(relations, width, from: .uniform(bound: bound))
+    self.options = options
+  }
+
+  public var nodeCount: Int { nodes.weight.shape[0] }
+
+  public func score(_ triples: Triples) -> Tensor {
+    let heads = normalizedRows(nodes(triples.heads), p: options.p)
+    let tails = normalizedRows(nodes(triples.tails), p: options.p)
+    return -rowNorms(heads + relations(triples.relations) - tails, p: options.p)
+  }
+
+  public func loss(_ scores: Tensor, against falseScores: Tensor) -> Tensor {
+    marginRankingLoss(scores, falseScores, .ones(scores.shape), margin: options.margin)
+  }
+}
