@@ -57,17 +57,15 @@ public struct HeteroConv: Module {
     var targets = PerNode<Tensor>()
     var results = PerNode<[AffineSum<Float>]>()
     for (relation, convolution) in convs {
-      let source = input(of: relation.source, from: x, for: relation)
+      let source = Self.input(of: relation.source, from: x, for: relation)
       if targets[optional: relation.target] == nil {
         let count = block.targetCounts[optional: relation.target] ?? 0
         targets[relation.target] =
-          input(of: relation.target, from: x, for: relation).prefix(rows: count)
-      }
-      guard let edges = block[relation] else {
-        fatalError("relation \(relation) has no block; there are \(block.blocks.keys)")
+          Self.input(of: relation.target, from: x, for: relation).prefix(rows: count)
       }
       let terms = convolution.terms(
-        source: source, target: targets[relation.target], along: edges)
+        source: source, target: targets[relation.target],
+        along: Self.edges(of: relation, in: block))
       results[relation.target] = (results[optional: relation.target] ?? []) + [terms]
     }
     return results.mapValues(combined)
@@ -88,12 +86,21 @@ public struct HeteroConv: Module {
     }
   }
 
-  private func input(
+  /// The features that a relation needs; ends the program when they are missing.
+  static func input(
     of type: NodeType, from x: PerNode<Tensor>, for relation: EdgeType
   ) -> Tensor {
     guard let features = x[optional: type] else {
       fatalError("relation \(relation) needs features of '\(type)'; there are those of \(x.keys)")
     }
     return features
+  }
+
+  /// The edges of a relation; ends the program when they are missing.
+  static func edges(of relation: EdgeType, in block: HeteroBlock) -> Block {
+    guard let edges = block[relation] else {
+      fatalError("relation \(relation) has no block; there are \(block.blocks.keys)")
+    }
+    return edges
   }
 }

@@ -86,6 +86,34 @@ extension EdgeTypedConvolution {
   }
 }
 
+/// An ``EdgeTypedConvolution`` whose edges may have features, too.
+public protocol EdgeTypedFeaturedConvolution: EdgeTypedConvolution {
+  /// - Parameters:
+  ///   - types: [edges]; all 0 where they are `nil`.
+  ///   - edges: [edges, edge width]; `nil` for a layer that is made without.
+  func terms(
+    source: Tensor, target: Tensor, along block: Block, types: [UInt32]?, edges: Tensor?
+  ) -> AffineSum<Float>
+}
+
+extension EdgeTypedFeaturedConvolution {
+  public func terms(
+    source: Tensor, target: Tensor, along block: Block, types: [UInt32]?
+  ) -> AffineSum<Float> {
+    terms(source: source, target: target, along: block, types: types, edges: nil)
+  }
+
+  /// Targets' new features within one type of nodes, whose edges have types and features.
+  public func callAsFunction(
+    _ x: Tensor, _ block: Block, types: [UInt32], edges: Tensor
+  ) -> Tensor {
+    terms(
+      source: x, target: x.prefix(rows: block.targetCount), along: block, types: types,
+      edges: edges
+    ).evaluated()
+  }
+}
+
 /// A ``Convolution`` that adds something of the features that went into the first of its kind.
 ///
 /// Initial features are [targets, width], edges' weights as of ``EdgeWeightedConvolution``.
