@@ -65,7 +65,7 @@ import Testing
     }
   }
 
-  static let rows = GoldenOperation.convolutions
+  static let rows = GoldenOperation.layers
 
   /// Some edges, repeated ones and self-loops among them; the last node has none.
   func edges(nodes: Int, _ stream: RandomStream) -> [(UInt32, UInt32)] {

@@ -52,7 +52,12 @@ public struct GoldenFile: CustomStringConvertible, Sendable {
 
   /// The parameters that the file was made with.
   public var state: ModelState {
-    ModelState(tensors: names(under: "param.").map { ($0, self["param.\($0)"]) })
+    ModelState(
+      tensors: names(under: "param.").map { name in
+        let path = "param.\(name)"
+        guard let counts = file[path]!.integers else { return (name, self[path]) }
+        return (name, Tensor(counts.map { Float($0) }, shape: shape(of: path)))
+      })
   }
 
   /// What differs from the output and from the gradients that it sends back to inputs and parameters.

@@ -35,6 +35,13 @@ final class GoldenArguments {
     left.removeValue(forKey: name).flatMap { $0 == .null || $0 == .string("None") ? nil : $0 }
   }
 
+  /// Whether an argument is given as Python's `None`; it counts as asked for then.
+  func isNone(_ name: String) -> Bool {
+    let isNone = left[name] == .null || left[name] == .string("None")
+    if isNone { left[name] = nil }
+    return isNone
+  }
+
   func number(_ name: String, or standard: Double) throws -> Double {
     try take(name) { $0.number } ?? standard
   }
@@ -77,6 +84,12 @@ final class GoldenArguments {
 
   /// Arguments that change nothing in evaluation.
   func ignore(_ names: String...) { for name in names { left[name] = nil } }
+
+  /// What has not been asked for; it counts as asked for then.
+  func takeRest() -> [String: JSON] {
+    defer { left = [:] }
+    return left
+  }
 
   /// - Throws: when an argument has not been asked for.
   func finish() throws {

@@ -64,7 +64,7 @@ struct GoldenConvolution: Sendable, CustomStringConvertible {
   /// A layer that is an argument of another one, as Python prints it.
   static func layer(printed text: String) throws -> any Convolution {
     let printed = try PrintedModule(text)
-    guard let row = GoldenOperation.convolutions.first(where: { $0.name == printed.name }) else {
+    guard let row = GoldenOperation.layers.first(where: { $0.name == printed.name }) else {
       throw GoldenArguments.Unknown(description: "no layer of the name \(printed.name)")
     }
     return try row.layer(printed.settings).layer
@@ -104,6 +104,11 @@ struct EdgeData {
       result = layer.terms(source: source, target: target, along: block, edges: features)
         .evaluated()
       left.features = nil
+    case let layer as any EdgeTypedFeaturedConvolution:
+      result = layer.terms(
+        source: source, target: target, along: block, types: types, edges: features
+      ).evaluated()
+      (left.types, left.features) = (nil, nil)
     case let layer as any EdgeTypedConvolution:
       result = layer.terms(source: source, target: target, along: block, types: types).evaluated()
       left.types = nil

@@ -27,8 +27,57 @@ extension GoldenOperation {
       }
       let conv = HeteroConv(convs, combining: combination)
       return try file.differences(of: conv, x) { conv(file.features(x), block) }
-    }
+    },
+    GoldenOperation(name: "HGTConv") { file in
+      let arguments = try GoldenArguments(
+        file.settings, of: "HGTConv", signature: "in_channels out_channels metadata heads")
+      let output = try arguments.int("out") ?? arguments.required("out_channels")
+      let heads = try arguments.int("heads", or: 1)
+      arguments.ignore("in", "in_channels", "metadata")
+      try arguments.finish()
+      let (x, block) = file.heterogeneousInputs()
+      let widths = file.features(x).mapValues(\.width)
+      // A file does not say in which order the relations were given, and so which matrix is whose.
+      let layers = permutations(block.blocks.keys).map {
+        HGTConv(widths, to: output, relations: $0, heads: heads)
+      }
+      let layer = try layers.first { layer in
+        try layer.load(file.state)
+        let result = layer(file.features(x), block)
+        return file.names(under: "out.").allSatisfy {
+          file.difference(result[NodeType($0)], from: "out.\($0)").isEmpty
+        }
+      }
+      return try file.differences(of: layer ?? layers[0], x) {
+        (layer ?? layers[0])(file.features(x), block)
+      }
+    },
+    GoldenOperation(name: "HANConv") { file in
+      let arguments = try GoldenArguments(
+        file.settings, of: "HANConv",
+        signature: "in_channels out_channels metadata heads negative_slope dropout")
+      let output = try arguments.int("out") ?? arguments.required("out_channels")
+      var options = HANConv.Options()
+      options.heads = try arguments.int("heads", or: 1)
+      options.negativeSlope = Float(try arguments.number("negative_slope", or: 0.2))
+      arguments.ignore("in", "in_channels", "metadata", "dropout")
+      try arguments.finish()
+      let (x, block) = file.heterogeneousInputs()
+      let layer = HANConv(
+        file.features(x).mapValues(\.width), to: output, relations: block.blocks.keys,
+        options: options)
+      return try file.differences(of: layer, x) { layer(file.features(x), block) }
+    },
   ]
+
+  private static func permutations(_ relations: [EdgeType]) -> [[EdgeType]] {
+    if relations.isEmpty { return [[]] }
+    return relations.indices.flatMap { index in
+      var rest = relations
+      let first = rest.remove(at: index)
+      return permutations(rest).map { [first] + $0 }
+    }
+  }
 }
 
 extension GoldenFile {

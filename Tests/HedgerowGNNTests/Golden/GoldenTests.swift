@@ -12,7 +12,11 @@ struct GoldenOperation: Sendable {
   let differences: @Sendable (GoldenFile) throws -> [String]
 
   static let all: [GoldenOperation] =
-    convolutions.map { $0.operation } + aggregations + heterogeneous
+    layers.map { $0.operation } + aggregations + norms + heterogeneous + knowledgeGraphs
+    + points + poolings
+
+  /// The layers of one relation, or of relations that edges are numbered by.
+  static let layers = convolutions + relationConvolutions + edgeNetworks
 }
 
 /// Results and gradients of PyTorch Geometric, read from the folder `HEDGEROW_GOLDEN`. What is of PyTorch

@@ -83,6 +83,20 @@ struct PrintedModule {
     try GoldenArguments(settings, of: name, signature: signature)
   }
 
+  /// The activation of a name, as PyTorch Geometric resolves it: `relu`, `leaky_relu`, `LeakyReLU`.
+  static func activation(_ query: String, _ settings: [String: JSON]) throws -> Activation {
+    func plain(_ name: some StringProtocol) -> String { name.lowercased().filter(\.isLetter) }
+    if query.hasSuffix(")"), let layer = try PrintedModule(query).layer() as? Activation {
+      return layer
+    }
+    let name = plain(query) == "swish" ? "silu" : plain(query)
+    guard let found = layers.keys.first(where: { plain($0) == name }),
+      let layer = try layers[found]!(
+        GoldenArguments(["kwargs": .object(settings)], of: found, signature: "")) as? Activation
+    else { throw GoldenArguments.Unknown(description: "no activation \(query)") }
+    return layer
+  }
+
   private static let layers: [String: @Sendable (GoldenArguments) throws -> any Layer] = [
     "Linear": { a in
       let input = try a.int("in_features") ?? a.required("in_channels")
@@ -117,5 +131,13 @@ extension GoldenArguments {
   /// A network that is an argument; `nil` when it is none.
   func network(_ name: String) throws -> (any Layer)? {
     try take(name) { try $0.string.map { try PrintedModule($0).layer() } }
+  }
+
+  /// An activation that is an argument by its name; `None` is none.
+  func activation(
+    _ name: String, or standard: String, _ settings: [String: JSON]
+  ) throws -> Activation {
+    if isNone(name) { return .identity }
+    return try PrintedModule.activation(try string(name, or: standard), settings)
   }
 }
