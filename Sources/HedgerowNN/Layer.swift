@@ -20,5 +20,17 @@ public struct Sequential: Layer {
   public init(_ layers: any Layer...) { self.layers = layers }
   public init(_ layers: [any Layer]) { self.layers = layers }
 
-  public func callAsFunction(_ x: Tensor) -> Tensor { layers.reduce(x) { $1($0) } }
+  /// A linear layer and the activation behind it are one pass.
+  public func callAsFunction(_ x: Tensor) -> Tensor {
+    var (x, left) = (x, layers[...])
+    while let layer = left.popFirst() {
+      if let linear = layer as? Linear, let activation = left.first as? Activation {
+        left.removeFirst()
+        x = linear.terms(x).evaluated(activation: activation)
+      } else {
+        x = layer(x)
+      }
+    }
+    return x
+  }
 }

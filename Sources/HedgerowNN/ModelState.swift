@@ -124,6 +124,8 @@ extension Module {
 
   /// Takes the numbers of a state, all of them or, when something does not fit, none.
   ///
+  /// A shared parameter takes the numbers of the first of its paths; those of the others are passed over.
+  ///
   /// - Throws: `badData` when a parameter is missing, has another shape, or the state holds one
   ///   that the model does not.
   public func load(_ state: ModelState) throws {
@@ -140,7 +142,13 @@ extension Module {
     }
     for (path, parameter) in parameters { try check(path, parameter.shape, parameter.fits) }
     for (path, buffer) in buffers { try check(path, buffer.shape) { $0 == buffer.shape } }
-    let names = parameters.map(\.path) + buffers.map(\.path)
+    let names = everyNamed { content -> AnyObject? in
+      switch content {
+      case .parameter(let parameter): parameter
+      case .buffer(let buffer): buffer
+      case .module: nil
+      }
+    }.map(\.0)
     if let name = Set(values.keys).subtracting(names).min() {
       throw HedgerowError(.badData, "the model has no parameter of this name", at: name)
     }

@@ -41,17 +41,24 @@ extension Module {
       .map { (path: $0, buffer: $1) }
   }
 
-  /// What is found of one kind, each object once.
+  /// What is found of one kind, each object once, under the first of its paths.
   private func named<Value: AnyObject>(
     _ kind: (ModuleChild.Content) -> Value?
   ) -> [(String, Value)] {
-    var found: [(String, Value)] = []
     var seen: Set<ObjectIdentifier> = []
+    return everyNamed(kind).filter { seen.insert(ObjectIdentifier($0.1)).inserted }
+  }
+
+  /// What is found of one kind, a shared object under each of its paths.
+  func everyNamed<Value: AnyObject>(
+    _ kind: (ModuleChild.Content) -> Value?
+  ) -> [(String, Value)] {
+    var found: [(String, Value)] = []
     func visit(_ children: [ModuleChild], under prefix: String) {
       for child in children {
         let path = joined(prefix, child.name)
         if let value = kind(child.content) {
-          if seen.insert(ObjectIdentifier(value)).inserted { found.append((path, value)) }
+          found.append((path, value))
         } else if case .module(let module) = child.content {
           visit(ModuleChild.children(of: module), under: path)
         }
