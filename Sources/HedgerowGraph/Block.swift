@@ -175,13 +175,10 @@ public struct Block: Sendable {
 
   /// The same edges and one from each target to itself, the last of its row.
   ///
-  /// For blocks within one type of nodes, where target t is source t; traps when there are fewer
-  /// sources than targets. Made once for each kind, then kept. Time O(edges + targets).
+  /// For blocks within one type of nodes, where target t is source t; targets beyond the sources get none.
+  /// Made once for each kind, then kept. Time O(edges + targets).
   public func addingSelfLoops(_ kind: SelfLoops = .whereMissing) -> Block {
-    require(
-      targetCount <= sourceCount,
-      "\(targetCount) targets are not among \(sourceCount) sources: no self-loops between types")
-    return derived.value.withLock { derived in
+    derived.value.withLock { derived in
       if let made = derived.withSelfLoops[kind] { return made }
       var offsets: [UInt32] = [0]
       var sources: [UInt32] = []
@@ -200,8 +197,10 @@ public struct Block: Sendable {
           sources.append(self.sources[entry])
           edges.append(edge)
         }
-        sources.append(UInt32(truncatingIfNeeded: target))
-        edges.append(loop)
+        if target < sourceCount {
+          sources.append(UInt32(truncatingIfNeeded: target))
+          edges.append(loop)
+        }
         require(sources.count < UInt32.max, "a block holds at most 2^32 - 1 edges")
         offsets.append(UInt32(truncatingIfNeeded: sources.count))
       }
@@ -213,6 +212,31 @@ public struct Block: Sendable {
     }
   }
 
+  /// The same edges the other way: each target sends to its sources.
+  ///
+  /// Its ``edges`` are the entries of this block, in which they rise. Made once, then kept. Time O(edges +
+  /// sources).
+  public func reversed() -> Block {
+    let rows = transposed(entryNumbers: .present)
+    return derived.value.withLock { derived in
+      if let made = derived.reversed { return made }
+      var offsets = rows.offsets
+      if let places = rows.places {
+        // Sources that send nothing have a row, too.
+        offsets = [UInt32](repeating: 0, count: sourceCount + 1)
+        for (row, place) in places.enumerated() {
+          offsets[Int(place) + 1] = rows.offsets[row + 1] - rows.offsets[row]
+        }
+        for source in 0..<sourceCount { offsets[source + 1] += offsets[source] }
+      }
+      let made = Block(
+        offsets: offsets, sources: rows.targets, edges: rows.entries, sourceCount: targetCount,
+        targetCount: sourceCount)
+      derived.reversed = made
+      return made
+    }
+  }
+
   /// What was made of a block and is asked for again in each step.
   private final class DerivedBlocks: Sendable {
     struct Made {
@@ -220,6 +244,7 @@ public struct Block: Sendable {
       /// `nil` when nobody has asked, an empty value when most targets are reached.
       var reached: (targets: [UInt32], block: Block)??
       var withSelfLoops: [SelfLoops: Block] = [:]
+      var reversed: Block?
     }
     let value = Mutex(Made())
   }
