@@ -53,7 +53,7 @@ public struct RGATConv: EdgeTypedFeaturedConvolution {
     /// Scores of a head; additive ones are one.
     public var dimensions = 1
     /// What becomes of the heads' results.
-    public var heading = GATConv.Heading.concatenated
+    public var heading = HeadCombination.concatenated
     /// Of the leaky relu of additive scores.
     public var negativeSlope: Float = 0.2
     /// Rate of dropout of attention, in training.

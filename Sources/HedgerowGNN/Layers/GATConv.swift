@@ -14,11 +14,11 @@ public import HedgerowTensor
 /// [1, heads, head width]; `bias`; `lin_edge.weight` and `att_edge` of edges, `res.weight` of the residual.
 ///
 /// Source: Velickovic et al., Graph Attention Networks, ICLR 2018.
-public struct GATConv: EdgeFeaturedConvolution {
+public struct GATConv: EdgeFeaturedConvolution, NeighborConvolution {
   public struct Options: Sendable {
     public var heads = 1
     /// What becomes of the heads' results.
-    public var heading = Heading.concatenated
+    public var heading = HeadCombination.concatenated
     /// Of the leaky relu before the softmax.
     public var negativeSlope: Float = 0.2
     /// Rate of dropout of attention, in training.
@@ -30,15 +30,12 @@ public struct GATConv: EdgeFeaturedConvolution {
     public var bias = true
     /// Width of the edges' features, where they have any.
     public var edgeWidth: Int?
+    /// The features of the self-loops.
+    public var selfLoopFeatures = SelfLoopFeatures.aggregated(.mean)
     /// Add W_r x_t to the result.
     public var residual = false
 
     public init() {}
-  }
-
-  public enum Heading: Sendable {
-    case concatenated
-    case averaged
   }
 
   let shared: Linear?
@@ -50,6 +47,7 @@ public struct GATConv: EdgeFeaturedConvolution {
   let edgeAttention: Parameter?
   let residual: Linear?
   let bias: Parameter?
+  private let heads: AttentionHeads
   let options: Options
 
   public static let pathNames = [
@@ -88,38 +86,42 @@ public struct GATConv: EdgeFeaturedConvolution {
     shared: Linear?, fromSource: Linear?, fromTarget: Linear?, targetWidth: Int, _ headWidth: Int,
     _ options: Options
   ) {
-    require(options.heads >= 1, "attention needs a head, not \(options.heads)")
+    let heads = AttentionHeads(
+      options.heads, width: headWidth, combination: options.heading, dropout: options.dropout)
     self.shared = shared
     self.fromSource = fromSource
     self.fromTarget = fromTarget
-    let bound = (6 / Float(max(1, options.heads + headWidth))).squareRoot()
-    func attention() -> Parameter {
-      Parameter(shape: [1, options.heads, headWidth], from: .uniform(bound: bound))
-    }
-    sourceAttention = attention()
-    targetAttention = attention()
+    sourceAttention = heads.vectors()
+    targetAttention = heads.vectors()
     fromEdge = options.edgeWidth.map {
-      Linear($0, options.heads * headWidth, bias: .absent, from: .glorot)
+      Linear($0, heads.totalWidth, bias: .absent, from: .glorot)
     }
-    edgeAttention = options.edgeWidth.map { _ in attention() }
-    let outputWidth = options.heading == .concatenated ? options.heads * headWidth : headWidth
+    edgeAttention = options.edgeWidth.map { _ in heads.vectors() }
     residual =
-      options.residual ? Linear(targetWidth, outputWidth, bias: .absent, from: .glorot) : nil
-    bias = options.bias ? Parameter(shape: [outputWidth], from: .constant(0)) : nil
+      options.residual
+      ? Linear(targetWidth, heads.outputWidth, bias: .absent, from: .glorot) : nil
+    bias = .bias(heads.outputWidth, when: options.bias)
+    self.heads = heads
     self.options = options
   }
 
   public func terms(
-    source: Tensor, target: Tensor, along given: Block, edges: Tensor?
+    source: Tensor, target: Tensor, along block: Block, edges: Tensor?
   ) -> AffineSum<Float> {
-    require(
-      (edges != nil) == (fromEdge != nil)
-        && (edges.map { $0.shape == [given.edgeCount, options.edgeWidth!] } ?? true),
-      "edges of \(edges.map { "shape \($0.shape)" } ?? "no features") for \(given.edgeCount) edges "
-        + "and a layer that is made for \(options.edgeWidth.map { "\($0)" } ?? "none")")
-    let hasLoops = options.selfLoops ?? (shared != nil)
-    let numbered = edges == nil ? given : given.numberedByEntries
-    let block = hasLoops ? numbered.addingSelfLoops() : numbered
+    checkEdges(edges, width: options.edgeWidth, of: block)
+    let (looped, features) = withSelfLoops(block, edges)
+    return attention(source, target, along: looped, edges: features)
+  }
+
+  public func neighborTerms(
+    source: Tensor, target: Tensor, along block: Block
+  ) -> AffineSum<Float> {
+    attention(source, target, along: block, edges: nil)
+  }
+
+  private func attention(
+    _ source: Tensor, _ target: Tensor, along block: Block, edges: Tensor?
+  ) -> AffineSum<Float> {
     let x: Tensor
     let y: Tensor
     if let shared {
@@ -130,78 +132,29 @@ public struct GATConv: EdgeFeaturedConvolution {
       x = fromSource!(source)
       y = fromTarget!(target)
     }
-    let sourceScores = attention(x, sourceAttention)
-    let targetScores = attention(y, targetAttention)
-    var result: Tensor
+    let sourceScores = heads.products(x, sourceAttention)
+    let targetScores = heads.products(y, targetAttention)
+    let result: Tensor
     if edges == nil, options.heads <= attentionHeadLimit,
       options.dropout == 0 || !Training.isActive
     {
-      result = attentionSum(
-        x, sourceScores: sourceScores, targetScores: targetScores, slope: options.negativeSlope,
-        over: block.rows
-      ) { block.transposedRows }
+      result = heads.combined(
+        attentionSum(
+          x, sourceScores: sourceScores, targetScores: targetScores, slope: options.negativeSlope,
+          over: block.rows
+        ) { block.transposedRows })
     } else {
-      var scores =
-        sourceScores.gathered(alongSourcesOf: block) + targetScores.gathered(alongTargetsOf: block)
-      if let edges {
-        let own = attention(fromEdge!(edges), edgeAttention!)
-        scores = scores + (hasLoops ? extended(own, toSelfLoopsOf: block) : own)
-      }
-      let weights = dropout(
-        segmentSoftmax(leakyRelu(scores, slope: options.negativeSlope), by: block.usedOffsets),
-        rate: options.dropout)
-      result = aggregate(x, scaledBy: weights, along: block, by: .sum)
+      var scores = edgeSum(sourceScores, targetScores, along: block)
+      if let edges { scores = scores + heads.products(fromEdge!(edges), edgeAttention!) }
+      result = heads.attend(
+        x, scores: leakyRelu(scores, slope: options.negativeSlope), along: block)
     }
-    if options.heading == .averaged {
-      result = mean(
-        result.reshaped(
-          to: [block.targetCount, options.heads, sourceAttention.shape[2]]), along: 1)
-    }
-    var sum = AffineSum(result)
-    if let residual { sum = sum + residual.terms(target) }
-    if let bias { sum.add(bias: bias.value) }
-    return sum
+    return AffineSum(result).adding(residual, of: target).adding(bias: bias)
   }
 
-  /// Each head's product with the attention vector: [rows, heads x width] gives [rows, heads].
-  private func attention(_ x: Tensor, _ vector: Parameter) -> Tensor {
-    // A product with a matrix of the heads' vectors, zero elsewhere, makes nothing as large as x.
-    let (heads, width) = (options.heads, vector.shape[2])
-    let ownColumns = Tensor(shape: [heads * width, heads]) { matrix in
-      matrix.initialize(repeating: 0)
-      for row in 0..<heads * width { matrix[row * heads + row / width] = 1 }
-    }
-    return matmul(x, vector.value.reshaped(to: [heads * width, 1]) * ownColumns)
-  }
-
-  /// Scores of the edges' features for each entry of a block with self-loops, which are the last of
-  /// their rows. Scores are linear in features: that of their mean is the mean of theirs.
-  ///
-  /// Shapes: [edges, heads] gives [entries, heads].
-  private func extended(_ scores: Tensor, toSelfLoopsOf block: Block) -> Tensor {
-    var others: [UInt32] = []
-    var offsets: [UInt32] = [0]
-    var places: [UInt32] = []
-    for target in 0..<block.targetCount {
-      let row = block.edges[
-        Int(block.offsets[target])..<Int(block.offsets[target + 1])
-      ].dropLast()
-      others += row
-      offsets.append(UInt32(others.count))
-      places += row
-      places.append(UInt32(scores.rowCount + target))
-    }
-    let loops = segmentMean(scores.gathered(rows: others), by: offsets)
-    return concatenated(scores, loops, along: 0).gathered(rows: places)
-  }
-}
-
-extension Block {
-  /// The same with ``edges`` as the entries of this block, whatever its own edges are.
-  var numberedByEntries: Block {
-    edges.isEmpty
-      ? self
-      : Block(
-        offsets: offsets, sources: sources, sourceCount: sourceCount, targetCount: targetCount)
+  private func withSelfLoops(_ block: Block, _ edges: Tensor?) -> (Block, Tensor?) {
+    guard options.selfLoops ?? (shared != nil) else { return (block, edges) }
+    guard let edges else { return (block.addingSelfLoops(), nil) }
+    return block.addingSelfLoops(features: edges, options.selfLoopFeatures)
   }
 }

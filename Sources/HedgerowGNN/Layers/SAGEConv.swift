@@ -10,7 +10,7 @@ public import HedgerowTensor
 /// `lin_l.weight`, `lin_l.bias`, `lin_r.weight`, and `lin.weight`, `lin.bias` of the projection.
 ///
 /// Source: Hamilton, Ying, Leskovec: Inductive Representation Learning on Large Graphs, NIPS 2017.
-public struct SAGEConv: Convolution {
+public struct SAGEConv: NeighborConvolution {
   public struct Options: Sendable {
     public var aggregation: any Aggregator = Aggregation.mean
     /// Learn b.
@@ -55,17 +55,28 @@ public struct SAGEConv: Convolution {
   }
 
   public func terms(source: Tensor, target: Tensor, along block: Block) -> AffineSum<Float> {
+    terms(source: source, target: target, along: block, root: root)
+  }
+
+  public func neighborTerms(
+    source: Tensor, target: Tensor, along block: Block
+  ) -> AffineSum<Float> {
+    terms(source: source, target: target, along: block, root: nil)
+  }
+
+  private func terms(
+    source: Tensor, target: Tensor, along block: Block, root: Linear?
+  ) -> AffineSum<Float> {
     let source = projection.map { $0.terms(source).evaluated(activation: .relu) } ?? source
-    let sum = terms(of: source, target, along: block)
+    let sum = terms(of: source, target, along: block, root: root)
     return options.normalization ? AffineSum(rowsOfLengthOne(sum.evaluated())) : sum
   }
 
   private func terms(
-    of source: Tensor, _ target: Tensor, along block: Block
+    of source: Tensor, _ target: Tensor, along block: Block, root: Linear?
   ) -> AffineSum<Float> {
     guard let aggregation = aggregator as? Aggregation else {
-      let terms = neighbors.terms(aggregator(source, along: block))
-      return root.map { terms + $0.terms(target) } ?? terms
+      return neighbors.terms(aggregator(source, along: block)).adding(root, of: target)
     }
     return Self.terms(
       source: source, target: target, along: block, aggregation: aggregation,

@@ -1,3 +1,4 @@
+import HedgerowCore
 public import HedgerowGraph
 import HedgerowNN
 public import HedgerowTensor
@@ -134,4 +135,12 @@ extension InitialResidualConvolution {
   ) -> Tensor {
     terms(source: x, initial: initial, along: block, weights: weights).evaluated()
   }
+}
+
+/// Traps unless edges have features of this width when the layer is made for such, and none when it is not.
+func checkEdges(_ edges: Tensor?, width: Int?, of block: Block) {
+  require(
+    edges?.shape == width.map { [block.edgeCount, $0] },
+    "edges of \(edges.map { "shape \($0.shape)" } ?? "no features") for \(block.edgeCount) edges "
+      + "and a layer that is made for \(width.map { "width \($0)" } ?? "none")")
 }

@@ -26,6 +26,12 @@ extension Convolution {
   }
 }
 
+/// A ``Convolution`` that can leave out a target's own features, and the self-loops that it adds.
+public protocol NeighborConvolution: Convolution {
+  /// The terms of what neighbors send, and of nothing else.
+  func neighborTerms(source: Tensor, target: Tensor, along block: Block) -> AffineSum<Float>
+}
+
 /// Whether W x of all sources, then aggregates of the output's width, cost less than aggregates of
 /// the input's width, then W of the targets. Adding a number that has to be fetched costs about as
 /// much as four multiplications and additions in a product.

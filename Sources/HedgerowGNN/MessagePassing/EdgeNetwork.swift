@@ -47,7 +47,7 @@ struct EdgeNetwork {
       return AffineSum(part.rows, weight: weight.sliced(part.columns, along: 1)).evaluated()
     }
     let ends = first?.bias.map { made(of: target) + $0.value } ?? made(of: target)
-    let sums = edgeSum(made(of: source), ends, over: block.rows) { block.numberedTransposedRows }
+    let sums = edgeSum(made(of: source), ends, along: block)
     return rest.reduce(edge.map { sums + made(of: $0) } ?? sums) { $1($0) }
   }
 }
