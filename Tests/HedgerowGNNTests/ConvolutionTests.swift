@@ -36,7 +36,7 @@ import Testing
       func draw(_ shape: [Int], _ salt: UInt64) -> Tensor {
         Tensor.random(shape, in: 0.1..<1, seed: seed + salt)
       }
-      if layer is any EdgeWeightedConvolution || layer is any InitialResidualConvolution {
+      if layer is any EdgeWeightedConvolution {
         data.weights = draw([nodes * nodes], 2).gathered(
           rows: ends.map { UInt32($0.0 * nodes + $0.1) })
       }

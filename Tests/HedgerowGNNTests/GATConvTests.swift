@@ -10,7 +10,7 @@ import Testing
 @Suite struct GATConvTests {
   struct Variant: Sendable {
     var heads = 2
-    var heading = GATConv.Heading.concatenated
+    var heading = HeadCombination.concatenated
     var selfLoops: Bool?
     var edgeWidth: Int?
     var residual = false

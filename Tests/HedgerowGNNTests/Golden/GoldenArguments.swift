@@ -1,3 +1,4 @@
+import HedgerowGNN
 import HedgerowTensor
 import HedgerowTestSupport
 
@@ -42,6 +43,7 @@ final class GoldenArguments {
     return isNone
   }
 
+  func number(_ name: String) throws -> Double? { try take(name) { $0.number } }
   func number(_ name: String, or standard: Double) throws -> Double {
     try take(name) { $0.number } ?? standard
   }
@@ -76,6 +78,24 @@ final class GoldenArguments {
     }
     return Widths(source: widths[0], target: widths[widths.count - 1], isOne: widths.count == 1)
   }
+  /// How heads become one, by the argument `concat`.
+  func heading() throws -> HeadCombination {
+    try bool("concat", or: true) ? .concatenated : .averaged
+  }
+  /// By the argument `normalize`.
+  func normalization() throws -> Propagation.Normalization {
+    try bool("normalize", or: true) ? .symmetric : .none
+  }
+  /// The features of added self-loops, by the argument `fill_value`.
+  func selfLoopFeatures() throws -> SelfLoopFeatures {
+    try take("fill_value") { value in
+      if let number = value.number { return .constant(Float(number)) }
+      return value.string.flatMap { Aggregation(rawValue: $0 == "add" ? "sum" : $0) }.map {
+        .aggregated($0)
+      }
+    } ?? .aggregated(.mean)
+  }
+
   struct Widths {
     let source: Int
     let target: Int

@@ -15,7 +15,7 @@ struct GoldenConvolution: Sendable, CustomStringConvertible {
   }
 
   /// Arguments, as Python prints them, that the tests of all layers build one with.
-  struct Example: Sendable, ExpressibleByStringLiteral {
+  struct Example: Sendable, ExpressibleByStringInterpolation {
     let arguments: String
     /// The width of edges' features; `nil` for none.
     var edgeWidth: Int?
@@ -32,15 +32,19 @@ struct GoldenConvolution: Sendable, CustomStringConvertible {
   let reach: Reach
   let examples: [Example]
   let make: @Sendable (GoldenArguments) throws -> any Convolution
+  /// Where PyTorch Geometric gives its layer another graph than the layer's equation says: that graph.
+  let graph: @Sendable (_ arguments: GoldenArguments, Block) throws -> Block
 
   init(
     _ name: String, _ signature: String, reach: Reach = .neighbors, examples: Example...,
+    graph: @escaping @Sendable (GoldenArguments, Block) throws -> Block = { $1 },
     make: @escaping @Sendable (GoldenArguments) throws -> any Convolution
   ) {
     self.name = name
     self.signature = signature
     self.reach = reach
     self.examples = examples
+    self.graph = graph
     self.make = make
   }
 
@@ -73,7 +77,9 @@ struct GoldenConvolution: Sendable, CustomStringConvertible {
   var operation: GoldenOperation {
     GoldenOperation(name: name) { file in
       let (layer, flow) = try layer(file.settings)
-      return try file.differences(of: layer, flow)
+      return try file.differences(of: layer, flow) {
+        try graph(GoldenArguments(file.settings, of: name, signature: signature), $0)
+      }
     }
   }
 }
@@ -125,7 +131,7 @@ struct EdgeData {
 extension GoldenFile {
   /// What differs when a layer is run on the nodes and edges of the file.
   func differences(
-    of layer: any Convolution, _ flow: GoldenConvolution.Flow
+    of layer: any Convolution, _ flow: GoldenConvolution.Flow, on graph: (Block) throws -> Block
   ) throws -> [String] {
     try layer.load(state)
     var inputs: [String: Parameter] = [:]
@@ -135,8 +141,8 @@ extension GoldenFile {
     }
     let source = inputs["x"] ?? inputs["x_src"]!
     let target = inputs["x"] ?? inputs["x_dst"]!
-    let block = block(
-      "edge_index", sources: source.shape[0], targets: target.shape[0], flow: flow)
+    let block = try graph(
+      block("edge_index", sources: source.shape[0], targets: target.shape[0], flow: flow))
     func data() -> EdgeData {
       var data = EdgeData()
       data.initial = inputs["x0"]?.value

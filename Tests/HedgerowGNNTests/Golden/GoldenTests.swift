@@ -12,8 +12,8 @@ struct GoldenOperation: Sendable {
   let differences: @Sendable (GoldenFile) throws -> [String]
 
   static let all: [GoldenOperation] =
-    layers.map { $0.operation } + aggregations + norms + heterogeneous + knowledgeGraphs
-    + points + poolings
+    layers.map { $0.operation } + [hypergraph] + aggregations + norms + heterogeneous
+    + knowledgeGraphs + points + poolings
 
   /// The layers of one relation, or of relations that edges are numbered by.
   static let layers = convolutions + relationConvolutions + edgeNetworks

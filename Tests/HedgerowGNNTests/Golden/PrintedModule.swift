@@ -115,6 +115,8 @@ struct PrintedModule {
     "SiLU": { _ in Activation.silu },
     "GELU": { _ in Activation.gelu },
     "Softplus": { _ in Activation.softplus() },
+    "BatchNorm1d": { a in BatchNorm(try a.required("in_channels")) },
+    "LayerNorm": { a in LayerNorm(try a.required("in_channels")) },
   ]
 }
 
@@ -135,7 +137,7 @@ extension GoldenArguments {
 
   /// An activation that is an argument by its name; `None` is none.
   func activation(
-    _ name: String, or standard: String, _ settings: [String: JSON]
+    _ name: String, or standard: String, _ settings: [String: JSON] = [:]
   ) throws -> Activation {
     if isNone(name) { return .identity }
     return try PrintedModule.activation(try string(name, or: standard), settings)
