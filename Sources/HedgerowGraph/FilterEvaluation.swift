@@ -1,25 +1,37 @@
 package import HedgerowCore
 package import HedgerowRoaring
 
-/// Finds the nodes of a filter from those of each of its conditions.
+/// Finds the nodes, or edges, of a filter from those of each of its conditions.
 package struct FilterEvaluation {
-  private let type: NodeType
+  private let owner: ColumnOwner
   private let properties: [PropertySchema]
-  private let nodes: RoaringBitmap
+  private let all: RoaringBitmap
 
-  /// - Parameter nodes: all nodes of the type that there are: what a negation leaves others of.
-  package init(_ type: NodeType, in schema: GraphSchema, nodes: RoaringBitmap) throws {
-    guard let node = schema.node(type) else {
-      let known = schema.nodes.map(\.type.name).sorted()
-      throw HedgerowError(
-        .usage, "no node type '\(type)': there are \(known.joined(separator: ", "))")
+  /// - Parameter all: all nodes or edges of the type that there are: what a negation leaves others of.
+  package init(_ owner: ColumnOwner, in schema: GraphSchema, all: RoaringBitmap) throws {
+    switch owner {
+    case .nodes(let type):
+      guard let node = schema.node(type) else {
+        throw Self.unknown(owner, among: schema.nodes.map(\.type.name))
+      }
+      properties = node.properties
+    case .edges(let type):
+      guard let edge = schema.edge(type) else {
+        throw Self.unknown(owner, among: schema.edges.map(\.type.description))
+      }
+      properties = edge.properties
     }
-    self.type = type
-    properties = node.properties
-    self.nodes = nodes
+    self.owner = owner
+    self.all = all
   }
 
-  /// - Parameter find: the nodes whose value in a column passes a test.
+  private static func unknown(_ owner: ColumnOwner, among known: [String]) -> HedgerowError {
+    HedgerowError(
+      .usage,
+      "no \(owner.kind) type '\(owner)': there are \(known.sorted().joined(separator: ", "))")
+  }
+
+  /// - Parameter find: the nodes or edges whose value in a column passes a test.
   /// - Throws: `usage` for a column that is not there or whose kind has no such comparison, before
   ///   anything is looked at.
   package func run(
@@ -36,10 +48,10 @@ package struct FilterEvaluation {
       let names = properties.map(\.name)
       throw HedgerowError(
         .usage,
-        "no column '\(column)' of node type '\(type)': "
+        "no column '\(column)' of \(owner.kind) type '\(owner)': "
           + (names.isEmpty ? "it has none" : "there are \(names.joined(separator: ", "))"))
     }
-    return (property, try ColumnTest(condition, property.kind, column: "\(type).\(column)"))
+    return (property, try ColumnTest(condition, property.kind, column: "\(owner).\(column)"))
   }
 
   private func check(_ filter: Filter) throws {
@@ -57,9 +69,9 @@ package struct FilterEvaluation {
     case .condition(let column, let condition):
       let (property, test) = try test(column, condition)
       return try find(property, test)
-    case .not(let filter): return nodes.subtracting(try evaluate(filter, find))
+    case .not(let filter): return all.subtracting(try evaluate(filter, find))
     case .all(let filters):
-      var found = nodes
+      var found = all
       for filter in filters where !found.isEmpty {
         found.formIntersection(try evaluate(filter, find))
       }
@@ -68,6 +80,16 @@ package struct FilterEvaluation {
       var found = RoaringBitmap()
       for filter in filters { found.formUnion(try evaluate(filter, find)) }
       return found
+    }
+  }
+}
+
+extension ColumnOwner {
+  /// What messages call it.
+  fileprivate var kind: String {
+    switch self {
+    case .nodes: "node"
+    case .edges: "edge"
     }
   }
 }

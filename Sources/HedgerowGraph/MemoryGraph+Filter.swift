@@ -13,18 +13,13 @@ extension MemoryGraph {
         $0.kind == .vector(element: .float32, width: 1) ? PropertySchema($0.name, .float32) : $0
       }
     }
-    return try FilterEvaluation(type, in: schema, nodes: all).run(filter) { property, test in
+    return try FilterEvaluation(.nodes(type), in: schema, all: all).run(filter) { property, test in
       func value(_ node: UInt32) -> PropertyValue? {
         if let labels = nodes.labels[property.name] {
           guard Int(node) < labels.count, labels[Int(node)] >= 0 else { return nil }
           return .int(Int64(labels[Int(node)]))
         }
-        switch nodes.columns[property.name] {
-        case .integers(let values)?: return Int(node) < values.count ? .int(values[Int(node)]) : nil
-        case .numbers(let values)?:
-          return Int(node) < values.count ? .float(values[Int(node)]) : nil
-        case nil: break
-        }
+        if let column = nodes.columns[property.name] { return column.value(Int(node)) }
         guard let matrix = nodes.features[property.name], Int(node) < matrix.rowCount else {
           return nil
         }
@@ -34,6 +29,28 @@ extension MemoryGraph {
           : .vector(Array(matrix.values[row..<row + matrix.width]))
       }
       return RoaringBitmap(all.lazy.filter { test.matches(value($0)) })
+    }
+  }
+
+  public func edges(of type: EdgeType, where filter: Filter) throws -> RoaringBitmap {
+    let edges = self[type]
+    let places = edges.sorted.listPlaces
+    let all = RoaringBitmap(0..<UInt32(places.count))
+    return try FilterEvaluation(.edges(type), in: schema, all: all).run(filter) { property, test in
+      let column = edges.columns[property.name]!
+      return RoaringBitmap(
+        all.lazy.filter { test.matches(column.value(Int(places[Int($0)]))) })
+    }
+  }
+}
+
+extension NumberColumn {
+  /// `nil` beyond its end.
+  fileprivate func value(_ row: Int) -> PropertyValue? {
+    guard row < count else { return nil }
+    return switch self {
+    case .integers(let values): .int(values[row])
+    case .numbers(let values): .float(values[row])
     }
   }
 }

@@ -131,6 +131,21 @@ public protocol FeatureSource: Sendable {
   ///
   /// - Throws: `usage` for a column that is not there or whose kind has no such comparison.
   func nodes(of type: NodeType, where filter: Filter) throws -> RoaringBitmap
+
+  /// The edges that a filter takes, by their places in the order of the type's edges.
+  ///
+  /// - Throws: `usage` for a column that is not there or whose kind has no such comparison, and for a
+  ///   type of more than 2^32 edges.
+  func edges(of type: EdgeType, where filter: Filter) throws -> RoaringBitmap
+
+  /// The external keys of these nodes, as text: their ids where they have no others.
+  func keys(_ nodes: Span<UInt32>, of type: NodeType) throws -> [String]
+}
+
+extension FeatureSource {
+  public func keys(_ nodes: Span<UInt32>, of type: NodeType) throws -> [String] {
+    (0..<nodes.count).map { String(nodes[$0]) }
+  }
 }
 
 extension FeatureSource {

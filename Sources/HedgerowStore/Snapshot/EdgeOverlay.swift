@@ -1,6 +1,7 @@
 import HedgerowCore
 import HedgerowGraph
 import HedgerowLMDB
+import HedgerowRoaring
 
 /// What came to an edge type since its segments were written, frozen: which rows changed, where
 /// added edges stand, and what they carry.
@@ -19,6 +20,7 @@ final class EdgeOverlay: Sendable {
   let cells: [CellList]
 
   var addedCount: Int { places.count }
+  var removedCount: UInt64 { UInt64(removed.count) }
 
   /// Where an edge of the merged out order comes from.
   enum Origin {
@@ -43,6 +45,19 @@ final class EdgeOverlay: Sendable {
   func place(ofBase position: UInt64) -> UInt64 {
     position - UInt64(removed.partitioningIndex { $0 >= position })
       + UInt64(insertions.partitioningIndex { $0 > position })
+  }
+
+  /// The places in the merged out order of edges of the segments, as far as they are still there, and
+  /// of added ones that pass a test of what they carry.
+  func places(ofBase positions: RoaringBitmap, added test: (CellList) throws -> Bool) rethrows
+    -> RoaringBitmap
+  {
+    let kept = positions.subtracting(RoaringBitmap(removed.map { UInt32($0) }))
+    var found = RoaringBitmap(kept.lazy.map { UInt32(self.place(ofBase: UInt64($0))) })
+    for (ordinal, cells) in cells.enumerated() where try test(cells) {
+      found.insert(UInt32(places[ordinal]))
+    }
+    return found
   }
 
   func place(ofAdded ordinal: Int) -> UInt64 { places[ordinal] }

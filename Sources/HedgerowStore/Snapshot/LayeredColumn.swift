@@ -152,15 +152,21 @@ final class LayeredColumn: Sendable {
 
   /// The rows whose value passes a test, found by going over all of them.
   func rows(passing test: ColumnTest, onBlock: () throws -> Void) throws -> RoaringBitmap {
-    require(edges == nil, "only columns of nodes are searched")
     let changed = ChangedValues(rows: RoaringBitmap(cells.keys.map { UInt32($0) })) { row in
       try self.cells[UInt64(row)]!.value(self.kind, categories: self.categories)
     }
     var found = try base.rows(
       passing: test, changed: cells.isEmpty ? nil : changed, onBlock: onBlock)
-    let rest = UInt32(min(rowCount, base.rowCount))..<UInt32(clamping: rowCount)
+    // Rows of the segments, whether the column has them or not.
+    let baseCount = edges.map { rowCount + $0.removedCount - UInt64($0.addedCount) } ?? rowCount
+    let rest = UInt32(min(baseCount, base.rowCount))..<UInt32(clamping: baseCount)
     if !rest.isEmpty, test.matches(try defaultCell.value(kind, categories: categories)) {
       for row in rest where cells[UInt64(row)] == nil { found.insert(row) }
+    }
+    if let edges {
+      return try edges.places(ofBase: found) {
+        test.matches(try ($0[column] ?? defaultCell).value(kind, categories: categories))
+      }
     }
     return found
   }

@@ -22,13 +22,32 @@ extension Snapshot {
     let count = count(of: type)
     var all = count > 0 ? RoaringBitmap(0...UInt32(count - 1)) : RoaringBitmap()
     all.subtract(deletedNodes(of: type))
-    let found = try FilterEvaluation(type, in: schema, nodes: all).run(filter) { property, test in
+    let evaluation = try FilterEvaluation(.nodes(type), in: schema, all: all)
+    let found = try evaluation.run(filter) { property, test in
       guard let column = try nodeColumn(property.name, of: type) else {
         throw HedgerowError(.usage, "no column '\(type).\(property.name)' in \(path)")
       }
       return try column.rows(passing: test, onBlock: onBlock)
     }
     return found.intersection(all)
+  }
+
+  /// The edges that a filter takes, by their places in out order: one pass over each column that it
+  /// names, a block of rows at a time.
+  public func edges(of type: EdgeType, where filter: Filter) throws -> RoaringBitmap {
+    let count = count(of: type)
+    guard count <= 1 << 32 else {
+      throw HedgerowError(
+        .usage, "edge type '\(type)' has \(count) edges: a filter is for up to 2^32 of them")
+    }
+    let all = count > 0 ? RoaringBitmap(0...UInt32(count - 1)) : RoaringBitmap()
+    let evaluation = try FilterEvaluation(.edges(type), in: schema, all: all)
+    return try evaluation.run(filter) { property, test in
+      guard let column = try edgeColumn(property.name, of: type) else {
+        throw HedgerowError(.usage, "no column '\(type).\(property.name)' in \(path)")
+      }
+      return try column.rows(passing: test, onBlock: {})
+    }
   }
 
   /// The members of a set that a filter takes, of all nodes where no set is named; `nil` for all

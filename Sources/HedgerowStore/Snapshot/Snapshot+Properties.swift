@@ -39,6 +39,11 @@ extension Snapshot: FeatureSource {
   public func labels(_ nodes: Span<UInt32>, of type: NodeType, column: String) throws -> [Int32] {
     try self.column(column, of: type).labels(nodes)
   }
+
+  public func keys(_ nodes: Span<UInt32>, of type: NodeType) throws -> [String] {
+    let keys = try keys(of: type)
+    return try (0..<nodes.count).map { try keys.key(of: nodes[$0]) }
+  }
 }
 
 extension Snapshot {
