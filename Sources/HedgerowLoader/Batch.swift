@@ -13,6 +13,8 @@ public struct Batch: Sendable {
   public let features: PerNode<Tensor>
   /// Class labels of the seeds, -1 for none; empty when no label column was asked for.
   public let labels: [Int32]
+  /// External keys of nodes, in their order; none unless they were asked for.
+  public let keys: PerNode<[String]>
   /// The source of randomness that belongs to this batch: dropout draws from it.
   public let randomness: RandomStream
   /// Seconds that making it took on its thread.
@@ -24,8 +26,13 @@ public struct Batch: Sendable {
   public var blocks: [HeteroBlock] { subgraph.blocks }
   public var seedCount: Int { subgraph.seedCount }
 
-  var byteCount: Int {
-    4 * (features.values.reduce(0) { $0 + $1.count } + subgraph.nodeCount)
-      + 4 * subgraph.edges.reduce(0) { $0 + $1.offsets.count + $1.sources.count }
+  var byteCount: Int { subgraph.byteCount(with: features) }
+}
+
+extension SampledSubgraph {
+  /// The memory that a batch of this and its features holds.
+  func byteCount(with features: PerNode<Tensor>) -> Int {
+    4 * (features.values.reduce(0) { $0 + $1.count } + nodeCount)
+      + edges.reduce(0) { $0 + 4 * ($1.offsets.count + $1.sources.count) + 8 * $1.ids.count }
   }
 }

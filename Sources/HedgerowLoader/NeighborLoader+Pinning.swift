@@ -39,8 +39,8 @@ extension NeighborLoader {
 
   /// Bytes of the feature columns that batches are made from.
   public func columnByteCount() throws -> Int {
-    try inputs().reduce(0) {
-      $0 + graph.count(of: $1.type) * (graph.layout(of: $1.column, of: $1.type)?.byteCount ?? 0)
+    try BatchInputs.columns(of: graph, options).reduce(0) {
+      $0 + graph.count(of: $1.type) * (graph.layout(of: $1.name, of: $1.type)?.byteCount ?? 0)
     }
   }
 
@@ -53,8 +53,9 @@ extension NeighborLoader {
 
   private var inputColumns: PerNode<[String]> {
     get throws {
-      try inputs().reduce(into: PerNode<[String]>()) { columns, input in
-        columns[input.type] = (columns[optional: input.type] ?? []) + [input.column]
+      let inputs = try BatchInputs.columns(of: graph, options)
+      return inputs.reduce(into: PerNode<[String]>()) { columns, input in
+        columns[input.type] = (columns[optional: input.type] ?? []) + [input.name]
       }
     }
   }

@@ -13,6 +13,7 @@ public struct Seeds: Sendable {
   }
   public let type: NodeType
   let choice: Choice
+  var weighting: (column: String, weights: ClassWeights)?
 
   /// The members of a named set, as `train`; all nodes of the type when no name is given.
   public static func nodes(_ type: NodeType, in set: String? = nil) -> Seeds {
@@ -33,6 +34,18 @@ public struct Seeds: Sendable {
     Seeds(type: type, choice: .filtered(filter, set: set))
   }
 
+  /// The same nodes, drawn by their class instead of each once an epoch.
+  ///
+  /// A batch has a node at most once: a class of which it has all is drawn no more. Nodes without a
+  /// label are never drawn. Draws are a function of (seed, epoch, batch). A loader looks at the labels
+  /// once, at its first epoch, and keeps the members of each class as a set.
+  /// - Parameter column: the classes, as a loader reads labels.
+  public func weighted(by column: String, _ weights: ClassWeights = .balanced) -> Seeds {
+    var seeds = self
+    seeds.weighting = (column, weights)
+    return seeds
+  }
+
   /// The seeds as they are in a graph.
   ///
   /// - Throws: `usage` when the graph has no such type, set or column.
@@ -43,23 +56,29 @@ public struct Seeds: Sendable {
         .usage,
         "no node type '\(type)': there are \(known.map(\.name).sorted().joined(separator: ", "))")
     }
+    let members = try members(in: graph)
+    let count = members?.count ?? graph.count(of: type)
+    guard let (column, weights) = weighting else {
+      return ResolvedSeeds(count: count, members: members)
+    }
+    let classes = try SeedClasses(
+      ResolvedSeeds(count: count, members: members), of: type, by: column, weights, in: graph)
+    return ResolvedSeeds(count: classes.count, members: members, classes: classes)
+  }
+
+  /// `nil` for all.
+  private func members(in graph: some Topology & FeatureSource) throws -> RoaringBitmap? {
     switch choice {
     case .all:
       let deleted = graph.deletedNodes(of: type)
-      guard !deleted.isEmpty else {
-        return ResolvedSeeds(count: graph.count(of: type), members: nil)
-      }
-      let members = RoaringBitmap(0..<UInt32(clamping: graph.count(of: type)))
-        .subtracting(deleted)
-      return ResolvedSeeds(count: members.count, members: members)
-    case .members(let members): return ResolvedSeeds(count: members.count, members: members)
-    case .named(let name):
-      let members = try self.members(of: name, in: graph)
-      return ResolvedSeeds(count: members.count, members: members)
+      guard !deleted.isEmpty else { return nil }
+      return RoaringBitmap(0..<UInt32(clamping: graph.count(of: type))).subtracting(deleted)
+    case .members(let members): return members
+    case .named(let name): return try self.members(of: name, in: graph)
     case .filtered(let filter, let set):
       var members = try graph.nodes(of: type, where: filter)
       if let set { members.formIntersection(try self.members(of: set, in: graph)) }
-      return ResolvedSeeds(count: members.count, members: members)
+      return members
     }
   }
 
@@ -86,7 +105,10 @@ final class SeedMemo: Sendable {
 /// Seeds by rank, without an array of them.
 struct ResolvedSeeds: Sendable {
   let count: Int
+  /// `nil` for all.
   let members: RoaringBitmap?
+  /// Where they are drawn by their classes.
+  var classes: SeedClasses?
 
   /// Calls `body` with each seed, by rising id.
   func forEach(_ body: (UInt32) -> Void) {
@@ -97,8 +119,19 @@ struct ResolvedSeeds: Sendable {
     }
   }
 
-  func node(atRank rank: Int) -> UInt32 {
-    guard let members else { return UInt32(rank) }
-    return members.select(rank)!
+  /// A node, or an edge by its place in the order of edges.
+  func place(atRank rank: Int) -> UInt64 {
+    guard let members else { return UInt64(rank) }
+    return UInt64(members.select(rank)!)
+  }
+
+  func node(atRank rank: Int) -> UInt32 { UInt32(place(atRank: rank)) }
+
+  /// The seeds of a batch.
+  func nodes(of batch: Int, _ order: EpochOrder, seed: UInt64, epoch: Int) -> [UInt32] {
+    guard let classes else { return order.batch(batch).map(node(atRank:)) }
+    let stream = RandomStream(seed: seed).derive("seed classes")
+    return classes.draw(
+      order.places(of: batch).count, stream.derive(UInt64(epoch), UInt64(batch)))
   }
 }

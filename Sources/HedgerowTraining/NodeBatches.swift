@@ -83,7 +83,7 @@ struct NodeBatches {
 
   struct Iterator {
     enum Source {
-      case sampled(Epoch<Snapshot>.Iterator, NodeClassifier)
+      case sampled(Epoch<Batch>.Iterator, NodeClassifier)
       case whole(WholeNodes, epoch: Int, isDone: Bool)
     }
     private var source: Source
