@@ -23,6 +23,9 @@ public struct NegativeSampling: Hashable, Sendable {
   public init() {}
 }
 
+/// Whether neighborhoods have the edges that are to be predicted.
+public enum SeedEdgeChoice: Hashable, Sendable { case leftOut, kept }
+
 /// Edges to learn from, with edges that are not there, in the neighborhood of their nodes.
 public struct LinkSample: Sendable {
   /// Pairs of nodes, as numbers among the subgraph's nodes of the edge type's source and target.
@@ -68,14 +71,11 @@ public struct LinkSample: Sendable {
 ///
 /// A batch is a pure function of the graph, the sampler, the edges and (epoch, batch).
 public struct LinkSampler<Graph: Topology>: Sendable {
-  /// Whether neighborhoods have the edges that are to be predicted.
-  public enum SeedEdges: Hashable, Sendable { case leftOut, kept }
-
   public let sampler: NeighborSampler<Graph>
   /// The stored type of the edges.
   public let type: EdgeType
   public var negatives: NegativeSampling
-  public var seedEdges = SeedEdges.leftOut
+  public var seedEdges = SeedEdgeChoice.leftOut
   /// Stored types that hold the same edges the other way round, which are left out, too.
   public var reverseTypes: [EdgeType] = []
   private let stream: RandomStream
