@@ -179,6 +179,50 @@ public final class GenerationBuilder: Sendable {
     }
   }
 
+  /// Adds a column to an edge type that exists, in an addition; its rows are the edges that the store had
+  /// when that began, in out order.
+  ///
+  /// - Parameter replaces: replaces a column of the name.
+  /// - Throws: `usage` for a column that is there and not replaced, and for one that the type's rows or
+  ///   choices are sorted by.
+  public func declareColumn(
+    _ property: PropertySchema, of type: EdgeType, replaces: Bool = false
+  ) throws {
+    try Identifier.check(property.name, as: "column")
+    try pending.withLock { pending in
+      guard let index = pending.catalog.edges.firstIndex(where: { $0.type == type }) else {
+        throw HedgerowError(.usage, "no edge type '\(type)' in \(store.path)")
+      }
+      guard let graph = pending.folded else {
+        fatalError("columns are added to '\(type)' by an addition")
+      }
+      var edge = pending.catalog.edges[index]
+      var place = edge.columns.count
+      if let old = edge.columns.firstIndex(where: { $0.name == property.name }) {
+        guard replaces, edge.timeColumn != property.name, edge.weightColumn != property.name else {
+          throw HedgerowError(
+            .usage, "edge type '\(type)' has a column '\(property.name)': write to another name")
+        }
+        let column = edge.columns.remove(at: old)
+        place = old
+        func isReplaced(_ record: SegmentRecord) -> Bool {
+          [.edgeColumn, .edgeDictionary].contains(record.id.part) && record.id.type == edge.id
+            && record.id.column == column.id
+        }
+        pending.removed += base.manifest.filter(isReplaced)
+        pending.records.removeAll(where: isReplaced)
+      }
+      let id = edge.nextColumn
+      edge.nextColumn = try id.advanced(by: 1, of: "'\(type)'")
+      edge.columns.insert(
+        ColumnRecord(id: id, name: property.name, kind: property.kind.description), at: place)
+      pending.catalog.edges[index] = edge
+      pending.edgeRanges[edge.id] = try graph.edgeRanges(of: type)
+      pending.unfinished.insert("column \(type).\(property.name)")
+      pending.changesData = true
+    }
+  }
+
   /// Types and sets are for builds that nobody writes beside.
   func requireWhole() {
     require(

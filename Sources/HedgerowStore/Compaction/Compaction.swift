@@ -224,17 +224,7 @@ struct Compaction {
       state.segments(.edgeColumn, type: edge.id, column: column.id)
         .filter { touched.contains($0.id.range) })
     // Rows of these ranges only, one after the other.
-    let ends = EdgeRanges()
-    var parts: [Range<UInt64>] = []
-    var written: UInt64 = 0
-    for range in touched.sorted() {
-      let start = out.position(ofRow: Int(range) << rangeBits)
-      let end = out.position(ofRow: min(sourceCount, (Int(range) + 1) << rangeBits))
-      guard end > start else { continue }
-      written += end - start
-      ends.leave(range, end: written)
-      parts.append(start..<end)
-    }
+    let (ends, parts) = out.edgeRanges(touched.sorted(), rangeBits: rangeBits, of: sourceCount)
     let writer = ColumnWriter(
       builder: builder, type: edge.id, column: column.id,
       property: PropertySchema(column.name, stored.kind), edgeRanges: ends)
@@ -243,5 +233,36 @@ struct Compaction {
       try writer.copy(part, from: stored)
     }
     try writer.finishRanges()
+  }
+}
+
+extension SnapshotAdjacency {
+  /// Where edges of ranges of sources lie in the out order, and where each range ends when these edges
+  /// are written one after the other.
+  func edgeRanges(
+    _ ranges: [UInt32], rangeBits: Int, of sourceCount: Int
+  ) -> (ends: EdgeRanges, parts: [Range<UInt64>]) {
+    let ends = EdgeRanges()
+    var parts: [Range<UInt64>] = []
+    var written: UInt64 = 0
+    for range in ranges {
+      let start = position(ofRow: Int(range) << rangeBits)
+      let end = position(ofRow: min(sourceCount, (Int(range) + 1) << rangeBits))
+      guard end > start else { continue }
+      written += end - start
+      ends.leave(range, end: written)
+      parts.append(start..<end)
+    }
+    return (ends, parts)
+  }
+}
+
+extension Snapshot {
+  /// The ranges of all edges of a type.
+  func edgeRanges(of type: EdgeType) throws -> EdgeRanges {
+    let (sourceCount, bits) = (count(of: type.source), state.record.rangeBits)
+    let ranges = (0..<UInt32((sourceCount + (1 << bits) - 1) >> bits)).map { $0 }
+    return try adjacency(state.catalog.edge(type)!, .out)
+      .edgeRanges(ranges, rangeBits: bits, of: sourceCount).ends
   }
 }
