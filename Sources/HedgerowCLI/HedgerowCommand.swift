@@ -17,6 +17,7 @@ struct HedgerowCommand: AsyncParsableCommand {
     subcommands: [
       CreateCommand.self, SchemaCommand.self, IngestCommand.self, ExportCommand.self,
       InsertCommand.self, DeleteCommand.self, CompactCommand.self, IndexCommand.self,
+      SplitCommand.self,
       InfoCommand.self,
       ChangesCommand.self, VerifyCommand.self, NodesCommand.self, NeighborsCommand.self,
       BackupCommand.self, RebuildCommand.self, RepairCommand.self, UpgradeCommand.self,
