@@ -162,6 +162,22 @@ uint32_t hr_read_neighbors(const hr_range *ranges, size_t range_count, const uin
   return largest;
 }
 
+uint32_t hr_read_stretches(const hr_range *ranges, const hr_extent *stretches, size_t count,
+                           uint32_t *neighbors) {
+  const uint64_t low = ((uint64_t)1 << hr_position_bits) - 1;
+  uint32_t largest = 0;
+  for (size_t i = 0; i < count; i++) {
+    uint64_t start = stretches[i].start;
+    const uint32_t *from = ranges[start >> hr_position_bits].neighbors + (start & low);
+    for (uint32_t entry = 0; entry < stretches[i].count; entry++) {
+      neighbors[entry] = from[entry];
+      largest = from[entry] > largest ? from[entry] : largest;
+    }
+    neighbors += stretches[i].count;
+  }
+  return largest;
+}
+
 uint32_t hr_read_patched(const hr_range *ranges, size_t range_count, const hr_patch *patch,
                          const uint64_t *addresses, size_t count, uint32_t *neighbors) {
   (void)range_count;

@@ -1,5 +1,6 @@
 #include "selection.h"
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include "dispatch.h"
@@ -25,15 +26,30 @@ void hr_hash_places(const uint64_t *keys, const hr_extent *extents, const uint32
   }
 }
 
-HR_CLONES
-void hr_hash_nodes(const uint64_t keys[2], uint64_t step, uint64_t period, const uint32_t *nodes,
-                   size_t count, uint64_t *hashes) {
+/// As `below`, for bounds below 2^32: what vectors can do.
+HR_INLINE uint64_t below_small(uint64_t random, uint64_t bound) {
+  return ((random >> 32) * bound + (((random & UINT32_MAX) * bound) >> 32)) >> 32;
+}
+
+HR_INLINE void hash_nodes(const uint64_t keys[2], uint64_t step, uint64_t period,
+                          const uint32_t *nodes, size_t count, uint64_t *hashes) {
+  const uint64_t now = keys[0], next = keys[1];
+  if (step == 0) {
+    for (size_t i = 0; i < count; i++) hashes[i] = mix(now ^ mix((uint64_t)nodes[i] + GAMMA));
+    return;
+  }
   for (size_t i = 0; i < count; i++) {
     uint64_t node = mix((uint64_t)nodes[i] + GAMMA);
     // The same in every period, so that each number lasts as long as a period.
-    uint64_t turn = below(mix(node + GAMMA), period);
-    hashes[i] = mix((turn < step ? keys[1] : keys[0]) ^ node);
+    uint64_t turn = below_small(mix(node + GAMMA), period);
+    hashes[i] = mix((turn < step ? next : now) ^ node);
   }
+}
+
+HR_CLONES
+void hr_hash_nodes(const uint64_t keys[2], uint64_t step, uint64_t period, const uint32_t *nodes,
+                   size_t count, uint64_t *hashes) {
+  hash_nodes(keys, step, period, nodes, count, hashes);
 }
 
 /// -log(u) for u in (0, 1), to a few units in the last place.
@@ -96,20 +112,78 @@ static void sift_down(hr_candidate *heap, size_t count, size_t at) {
   heap[at] = moved;
 }
 
+HR_INLINE size_t offer(hr_candidate *heap, size_t kept, size_t limit, hr_candidate candidate) {
+  if (kept < limit) {
+    heap[kept++] = candidate;
+    if (kept == limit)
+      for (size_t at = limit / 2; at-- > 0;) sift_down(heap, limit, at);
+  } else if (is_worse(heap[0], candidate)) {
+    heap[0] = candidate;
+    sift_down(heap, limit, 0);
+  }
+  return kept;
+}
+
 size_t hr_keep_least(hr_candidate *heap, size_t kept, size_t limit, const uint64_t *ranks,
                      const uint64_t *addresses, size_t count) {
   if (limit == 0) return 0;
-  for (size_t i = 0; i < count; i++) {
-    if (ranks[i] == hr_never) continue;
-    hr_candidate candidate = {ranks[i], addresses[i]};
-    if (kept < limit) {
-      heap[kept++] = candidate;
-      if (kept == limit)
-        for (size_t at = limit / 2; at-- > 0;) sift_down(heap, limit, at);
-    } else if (is_worse(heap[0], candidate)) {
-      heap[0] = candidate;
-      sift_down(heap, limit, 0);
+  for (size_t i = 0; i < count; i++)
+    if (ranks[i] != hr_never)
+      kept = offer(heap, kept, limit, (hr_candidate){ranks[i], addresses[i]});
+  return kept;
+}
+
+enum { block = 256, group = 8 };
+
+/// Offers the entries whose ranks are at most `most`, but those that `isOffered` says were before: at
+/// most `guess`.
+HR_INLINE size_t offer_least(hr_candidate *heap, size_t kept, size_t limit, const uint64_t *ranks,
+                             size_t count, uint64_t first, uint64_t most, bool isOffered,
+                             uint64_t guess) {
+  uint32_t places[block];
+  size_t found = 0, i = 0;
+  for (; i + group <= count; i += group) {
+    uint64_t any = 0;
+    for (size_t j = 0; j < group; j++) any |= ranks[i + j] <= most;
+    if (!any) continue;
+    for (size_t j = 0; j < group; j++) {
+      places[found] = (uint32_t)(i + j);
+      found += ranks[i + j] <= most;
     }
+  }
+  for (; i < count; i++)
+    if (ranks[i] <= most) places[found++] = (uint32_t)i;
+  for (size_t j = 0; j < found; j++) {
+    uint64_t rank = ranks[places[j]];
+    if (isOffered && rank <= guess) continue;
+    kept = offer(heap, kept, limit, (hr_candidate){rank, first + places[j]});
+  }
+  return kept;
+}
+
+/// A bound below which there are seldom fewer than `wanted` of so many uniform numbers.
+static uint64_t guessed_bound(size_t wanted, size_t count) {
+  double share = ((double)wanted + 2.5 * sqrt((double)wanted) + 2) / (double)count;
+  return share < 0.7 ? (uint64_t)(share * 0x1p64) : UINT64_MAX;
+}
+
+HR_CLONES
+size_t hr_keep_least_nodes(hr_candidate *heap, size_t kept, size_t limit, const uint64_t keys[2],
+                           uint64_t step, uint64_t period, const uint32_t *nodes, uint64_t first,
+                           size_t count) {
+  if (limit == 0) return 0;
+  uint64_t ranks[block];
+  uint64_t guess = kept < limit ? guessed_bound(limit - kept, count) : UINT64_MAX;
+  // Once more, with those beyond the guess, where it was too low.
+  for (int pass = 0; pass < 2; pass++) {
+    for (size_t start = 0; start < count; start += block) {
+      size_t size = count - start < block ? count - start : block;
+      hash_nodes(keys, step, period, nodes + start, size, ranks);
+      uint64_t bound = pass ? UINT64_MAX : guess;
+      uint64_t most = kept < limit || heap[0].rank > bound ? bound : heap[0].rank;
+      kept = offer_least(heap, kept, limit, ranks, size, first + start, most, pass, guess);
+    }
+    if (guess == UINT64_MAX || (kept == limit && heap[0].rank <= guess)) break;
   }
   return kept;
 }

@@ -158,6 +158,29 @@ public final class CSRIndex: @unchecked Sendable {
     }
   }
 
+  /// See ``Topology/read(_:along:into:)-swift.method``, of stretches.
+  public func read(_ stretches: Span<Extent>, into neighbors: inout MutableSpan<UInt32>) throws {
+    var marks: UInt64 = 0
+    for place in stretches.indices { marks |= stretches[place].start }
+    guard marks & CSRPatch.mark == 0 else {
+      // Entries of long rows that changed lie here and there.
+      let addresses = stretches.addresses
+      return try read(addresses.span, into: &neighbors)
+    }
+    let largest = stretches.withUnsafeBytes { stretches in
+      neighbors.withUnsafeMutableBufferPointer { neighbors in
+        hr_read_stretches(
+          ranges.baseAddress, stretches.assumingMemoryBound(to: hr_extent.self).baseAddress,
+          stretches.count / MemoryLayout<hr_extent>.stride, neighbors.baseAddress)
+      }
+    }
+    guard Int(largest) < neighborCount || neighbors.isEmpty else {
+      // The other way says where.
+      let addresses = stretches.addresses
+      return try read(addresses.span, into: &neighbors)
+    }
+  }
+
   /// The address in the ranges of an entry that is not an added one.
   private func base(of address: UInt64) -> UInt64 {
     if case .base(let base) = origin(of: address) { base } else { address }

@@ -198,6 +198,12 @@ extension MemoryGraph: Topology {
     try index(relation).read(addresses, into: &neighbors)
   }
 
+  public func read(
+    _ stretches: Span<Extent>, along relation: Relation, into neighbors: inout MutableSpan<UInt32>
+  ) throws {
+    try index(relation).read(stretches, into: &neighbors)
+  }
+
   public func edges(
     at addresses: Span<UInt64>, in rows: Span<UInt32>, along relation: Relation,
     into edges: inout MutableSpan<UInt64>

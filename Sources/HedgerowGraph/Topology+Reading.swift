@@ -11,6 +11,14 @@ extension Topology {
     return extents
   }
 
+  public func read(
+    _ stretches: Span<Extent>, along relation: Relation, into neighbors: inout MutableSpan<UInt32>
+  ) throws {
+    let addresses = stretches.addresses
+    prefetch(addresses: addresses.span, along: relation)
+    try read(addresses.span, along: relation, into: &neighbors)
+  }
+
   /// The neighbor at each address.
   public func neighbors(
     at addresses: Span<UInt64>, along relation: Relation
@@ -61,5 +69,17 @@ extension Topology {
   ) throws -> [Int64] {
     let places = nodes.map { UInt64($0) }
     return try integers(of: column, of: .nodes(type), at: places.span, null: null)
+  }
+}
+
+extension Span<Extent> {
+  /// Of all entries.
+  var addresses: [UInt64] {
+    var addresses: [UInt64] = []
+    for place in indices {
+      let stretch = self[place]
+      addresses.append(contentsOf: stretch.start..<stretch.start + UInt64(stretch.count))
+    }
+    return addresses
   }
 }

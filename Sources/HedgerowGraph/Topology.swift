@@ -54,6 +54,12 @@ public protocol Topology: Sendable {
     _ addresses: Span<UInt64>, along relation: Relation, into neighbors: inout MutableSpan<UInt32>
   ) throws
 
+  /// The neighbors of stretches of rows, one stretch after the other: what ``read(_:along:into:)`` gives
+  /// for all of their addresses.
+  func read(
+    _ stretches: Span<Extent>, along relation: Relation, into neighbors: inout MutableSpan<UInt32>
+  ) throws
+
   /// Which edge the entry at each address is: its place in the order of the type's edges, which is
   /// by source, then target, then the order in which parallel edges came. Columns of edges lie in
   /// this order, and an edge is the same one in both readings of its type.

@@ -21,6 +21,14 @@ struct Choice<Graph: Topology> {
   }
 
   func run(into picks: SamplingWorkspace.Picks) throws {
+    if plan == nil && rows.excluded.isEmpty, let shared {
+      // Whoever takes all of a row asks for no number.
+      guard fanout >= 0 else { return pick(into: picks) }
+      return try SharedScan(
+        graph: graph, relation: relation, fanout: fanout, rowCount: rows.count, extents: extents,
+        numbers: shared, buffers: workspace.scan
+      ).run(into: picks)
+    }
     if let plan, plan.isSortedByTime {
       try TimeCut(graph: graph, plan: plan).cut(rows, extents, workspace.scan)
     }

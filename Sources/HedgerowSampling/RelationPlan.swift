@@ -95,7 +95,9 @@ extension SamplingOptions {
       try refuse("induced subgraphs are for 1 layer or more, not \(layers)")
     }
     if case .shared(let batches) = coupling {
-      if batches < 1 { try refuse("sources share numbers for 1 batch or more, not \(batches)") }
+      guard batches >= 1, batches <= Int(UInt32.max) else {
+        return try refuse("sources share numbers for 1 batch to 2^32 - 1 of them, not \(batches)")
+      }
       if selection == .mostRecent { try refuse("the most recent neighbors are no random choice") }
     }
   }

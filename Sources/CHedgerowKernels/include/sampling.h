@@ -37,6 +37,10 @@ ptrdiff_t hr_extents(const hr_range *ranges, size_t range_count, unsigned shift,
 uint32_t hr_read_neighbors(const hr_range *ranges, size_t range_count, const uint64_t *addresses,
                            size_t count, uint32_t *neighbors);
 
+/// The same for stretches of entries that follow each other, one stretch after the other.
+uint32_t hr_read_stretches(const hr_range *ranges, const hr_extent *stretches, size_t count,
+                           uint32_t *neighbors);
+
 /// One row whose entries changed: where they lie in the index, and what was added and removed.
 typedef struct {
   uint64_t base;       // the address of the row's first entry in the index

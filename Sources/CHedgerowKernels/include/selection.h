@@ -17,7 +17,7 @@ void hr_hash_places(const uint64_t *keys, const hr_extent *extents, const uint32
 
 /// A uniform number for each node that stays the same for `period` batches, as LABOR draws them for
 /// sources. `keys[0]` is of the period at hand and `keys[1]` of the next one; each node changes over
-/// at a step of its own among the period's `period` steps, of which `step` are past.
+/// at a step of its own among the period's `period` steps, below 2^32, of which `step` are past.
 void hr_hash_nodes(const uint64_t keys[2], uint64_t step, uint64_t period, const uint32_t *nodes,
                    size_t count, uint64_t *hashes);
 
@@ -40,6 +40,12 @@ typedef struct {
 /// and new entries. `heap` has room for `limit`. Returns how many are kept.
 size_t hr_keep_least(hr_candidate *heap, size_t kept, size_t limit, const uint64_t *ranks,
                      const uint64_t *addresses, size_t count);
+
+/// The same with entries that follow each other from the address `first` on, and the ranks that
+/// hr_hash_nodes gives their neighbors, in one pass.
+size_t hr_keep_least_nodes(hr_candidate *heap, size_t kept, size_t limit, const uint64_t keys[2],
+                           uint64_t step, uint64_t period, const uint32_t *nodes, uint64_t first,
+                           size_t count);
 
 /// Writes the candidates' addresses, rising.
 void hr_sorted_addresses(hr_candidate *heap, size_t count, uint64_t *addresses);

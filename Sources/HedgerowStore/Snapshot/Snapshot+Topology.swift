@@ -30,6 +30,21 @@ extension Snapshot: Topology {
     try adjacency(along: relation).index.read(addresses, into: &neighbors)
   }
 
+  public func read(
+    _ stretches: Span<Extent>, along relation: Relation, into neighbors: inout MutableSpan<UInt32>
+  ) throws {
+    let adjacency = try adjacency(along: relation)
+    // One entry a page of them is enough to ask for all.
+    var addresses: [UInt64] = []
+    for place in stretches.indices where stretches[place].count > 0 {
+      let (start, count) = (stretches[place].start, UInt64(stretches[place].count))
+      addresses.append(contentsOf: stride(from: start, to: start + count, by: 1024))
+      addresses.append(start + count - 1)
+    }
+    adjacency.prefetch(addresses: addresses.span)
+    try adjacency.index.read(stretches, into: &neighbors)
+  }
+
   public func edges(
     at addresses: Span<UInt64>, in rows: Span<UInt32>, along relation: Relation,
     into edges: inout MutableSpan<UInt64>
