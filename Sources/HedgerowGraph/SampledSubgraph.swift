@@ -18,6 +18,8 @@ public struct SampledSubgraph: Sendable {
     /// Which edge each is: its place in the order of its type's edges, by which columns of edges are
     /// read. Empty unless the sampler was asked.
     public var ids: [UInt64] = []
+    /// What the message along each is to be multiplied by. Empty where all count alike.
+    public var weights: [Float] = []
 
     public init(relation: Relation) { self.relation = relation }
   }
@@ -76,6 +78,7 @@ public struct SampledSubgraph: Sendable {
       digest.fold(edges.offsets)
       digest.fold(edges.sources)
       if !edges.ids.isEmpty { digest.fold(edges.ids) }
+      if !edges.weights.isEmpty { digest.fold(edges.weights) }
     }
     for trees in trees.values { digest.fold(trees) }
   }

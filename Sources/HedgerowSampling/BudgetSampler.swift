@@ -60,13 +60,9 @@ public struct BudgetSampler<Graph: Topology>: SubgraphSampler {
     let neighbors = NeighborSampler(
       graph, fanouts: Fanouts(nodesPerHop), relations: relations)
     let types = neighbors.involvedTypes(Set(seeds.nodes.keys))
-    workspace.begin(types: types.count, relations: relations.count)
-    for (type, nodes) in seeds.nodes {
-      try neighbors.number(
-        nodes, of: type, firstTree: 0, in: workspace.tables[types.firstIndex(of: type)!])
-    }
-    var known = PerNode<[Int]>()
-    for (index, type) in types.enumerated() { known[type] = [workspace.tables[index].count] }
+    var induced = InducedSubgraph(
+      graph: graph, types: types, relations: relations, workspace: workspace)
+    try induced.begin(with: seeds.nodes)
     var frontiers = workspace.tables.prefix(types.count).map { 0..<$0.count }
     var budgets = [Budget](repeating: Budget(), count: types.count)
     for (hop, count) in nodesPerHop.enumerated() {
@@ -88,25 +84,8 @@ public struct BudgetSampler<Graph: Topology>: SubgraphSampler {
         frontiers[index] = first..<table.count
       }
     }
-    for (index, type) in types.enumerated() {
-      known[type] += Array(repeating: workspace.tables[index].count, count: nodesPerHop.count)
-    }
-    var nodes = PerNode<[UInt32]>()
-    for (index, type) in types.enumerated() {
-      nodes[type] = workspace.tables[index].known.array(0..<workspace.tables[index].count)
-    }
-    let edges = try relations.compactMap { relation -> SampledSubgraph.Edges? in
-      guard let target = types.firstIndex(of: relation.target),
-        let source = types.firstIndex(of: relation.source)
-      else { return nil }
-      return try InducedEdges(
-        graph: graph, relation: relation, plan: nil, bounds: [], excluded: [:], edgeIDs: edgeIDs,
-        workspace: workspace
-      ).edges(from: workspace.tables[source], to: workspace.tables[target])
-    }
-    return SampledSubgraph(
-      seedType: seedType, hopCount: nodesPerHop.count, nodes: nodes, knownCounts: known,
-      edges: edges)
+    return try induced.finish(
+      seedType: seedType, layers: nodesPerHop.count, edgeIDs: edgeIDs)
   }
 
   /// Gives neighbors of the rows their shares.
