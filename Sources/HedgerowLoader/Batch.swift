@@ -13,6 +13,8 @@ public struct Batch: Sendable {
   public let features: PerNode<Tensor>
   /// Class labels of the seeds, -1 for none; empty when no label column was asked for.
   public let labels: [Int32]
+  /// What the loss of each node is to be multiplied by, by type; empty where all count alike.
+  public var weights = PerNode<[Float]>()
   /// External keys of nodes, in their order; none unless they were asked for.
   public let keys: PerNode<[String]>
   /// The source of randomness that belongs to this batch: dropout draws from it.
@@ -33,6 +35,8 @@ extension SampledSubgraph {
   /// The memory that a batch of this and its features holds.
   func byteCount(with features: PerNode<Tensor>) -> Int {
     4 * (features.values.reduce(0) { $0 + $1.count } + nodeCount)
-      + edges.reduce(0) { $0 + 4 * ($1.offsets.count + $1.sources.count) + 8 * $1.ids.count }
+      + edges.reduce(0) {
+        $0 + 4 * ($1.offsets.count + $1.sources.count) + 8 * $1.ids.count + 4 * $1.weights.count
+      }
   }
 }

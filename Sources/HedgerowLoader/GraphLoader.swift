@@ -207,6 +207,7 @@ extension SampledSubgraph {
         where sources[Int(edges[place].sources[entry])] == targets[row] {
           kept.sources.append(edges[place].sources[entry])
           if !edges[place].ids.isEmpty { kept.ids.append(edges[place].ids[entry]) }
+          if !edges[place].weights.isEmpty { kept.weights.append(edges[place].weights[entry]) }
         }
         kept.offsets.append(UInt32(kept.sources.count))
       }

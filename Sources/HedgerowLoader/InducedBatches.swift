@@ -50,3 +50,18 @@ struct InducedBatches<Graph: Topology & FeatureSource>: Sendable {
       rows: work.rows)
   }
 }
+
+extension Topology {
+  /// The node types, one of them first.
+  ///
+  /// - Throws: `usage` when that is not there.
+  func types(beginningWith target: NodeType?) throws -> [NodeType] {
+    var types = schema.nodes.map(\.type)
+    guard let target else { return types }
+    guard let place = types.firstIndex(of: target) else {
+      throw HedgerowError(.usage, "there is no node type '\(target)' to read labels of")
+    }
+    types.insert(types.remove(at: place), at: 0)
+    return types
+  }
+}

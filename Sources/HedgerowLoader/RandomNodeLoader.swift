@@ -35,14 +35,7 @@ public struct RandomNodeLoader<Graph: Topology & FeatureSource>: BatchLoader {
   }
 
   public func plan(epoch: Int) throws -> EpochPlan<Batch> {
-    var types = graph.schema.nodes.map(\.type)
-    if let target {
-      guard let place = types.firstIndex(of: target) else {
-        throw HedgerowError(.usage, "there is no node type '\(target)' to read labels of")
-      }
-      types.remove(at: place)
-      types.insert(target, at: 0)
-    }
+    let types = try graph.types(beginningWith: target)
     let stream = RandomStream(seed: seed).derive("random parts").derive(UInt64(epoch))
     let isShuffled = options.order == .shuffled
     let members = try types.map { type in
