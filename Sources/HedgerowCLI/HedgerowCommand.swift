@@ -21,7 +21,8 @@ struct HedgerowCommand: AsyncParsableCommand {
       InfoCommand.self,
       ChangesCommand.self, VerifyCommand.self, NodesCommand.self, NeighborsCommand.self,
       BackupCommand.self, RebuildCommand.self, RepairCommand.self, UpgradeCommand.self,
-      SampleCommand.self, TrainCommand.self, EvaluateCommand.self, PredictCommand.self,
+      SampleCommand.self, PlanCommand.self, TrainCommand.self, EvaluateCommand.self,
+      PredictCommand.self,
       DatasetCommand.self,
     ])
 

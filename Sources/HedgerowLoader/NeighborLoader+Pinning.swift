@@ -51,7 +51,7 @@ extension NeighborLoader {
     }
   }
 
-  private var inputColumns: PerNode<[String]> {
+  var inputColumns: PerNode<[String]> {
     get throws {
       let inputs = try BatchInputs.columns(of: graph, options)
       return inputs.reduce(into: PerNode<[String]>()) { columns, input in

@@ -100,7 +100,7 @@ public final class PinnedRows: Sendable {
 
 /// Which rows are worth their bytes: those with the highest probability for each byte.
 struct PinnedChoice {
-  private var columns: [(type: NodeType, name: String, layout: RowLayout)]
+  let columns: [(type: NodeType, name: String, layout: RowLayout)]
   /// Rows from this bin up are pinned, and of the next one as many as these bytes hold.
   private var firstBin = Int.max
   private var nextBin = -1
@@ -108,6 +108,8 @@ struct PinnedChoice {
   /// Rows that a batch is expected to find pinned, and those that it is not.
   private(set) var expectedHits = 0.0
   private(set) var expectedMisses = 0.0
+  /// Pages that a batch is expected to read for those.
+  private(set) var expectedMissedPages = 0.0
   /// Bytes of the pinned rows.
   private(set) var byteCount = 0
 
@@ -115,6 +117,7 @@ struct PinnedChoice {
     var rowCount = 0
     var byteCount = 0
     var probability = 0.0
+    var pages = 0.0
   }
 
   /// By the upper half of the number: in steps of less than a hundredth.
@@ -144,6 +147,7 @@ struct PinnedChoice {
         bins[bin].rowCount += 1
         bins[bin].byteCount += column.layout.byteCount
         bins[bin].probability += Double(probability)
+        bins[bin].pages += Double(probability) * Pages.perRow(byteCount: column.layout.byteCount)
       }
     }
     for (number, bin) in bins.enumerated().reversed() where bin.rowCount > 0 {
@@ -160,6 +164,7 @@ struct PinnedChoice {
       byteCount += Int(share * Double(bin.byteCount))
       expectedHits += share * bin.probability
       expectedMisses += (1 - share) * bin.probability
+      expectedMissedPages += (1 - share) * bin.pages
     }
   }
 

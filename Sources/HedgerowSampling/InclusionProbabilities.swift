@@ -11,7 +11,7 @@ public import HedgerowGraph
 ///     p_{h+1}(s) = 1 - exp(-sum over the entries of s's targets t of f_h(t) min(1, k / d_t))
 ///
 /// Every choice counts as uniform. Time O(entries of the nodes that can be reached), hop by hop;
-/// memory 16 bytes a node of the types that are reached.
+/// memory 20 bytes a node of the types that are reached.
 ///
 /// Source: Kaler et al., Communication-Efficient Graph Neural Networks with Probabilistic Neighborhood
 /// Expansion Analysis and Caching (SALIENT++), MLSys 2023.
@@ -19,6 +19,9 @@ public struct InclusionProbabilities: Sendable {
   /// For each node of a type the probability that a batch holds it. Types that no batch reaches are
   /// not there.
   public private(set) var nodes = PerNode<[Float]>()
+  /// For each node of a type the probability that a batch draws neighbors of it: that it is known before
+  /// the last hop.
+  public private(set) var expanded = PerNode<[Float]>()
   /// By type, nodes of a batch that are expected to be known after each hop; entry 0 counts seeds.
   public private(set) var knownCounts = PerNode<[Double]>()
   /// By relation, edges of a batch that each hop is expected to draw.
@@ -26,7 +29,7 @@ public struct InclusionProbabilities: Sendable {
 
   /// Bytes that computing them takes, at most.
   public static func byteCount(_ graph: some Topology, types: [NodeType]) -> Int {
-    types.reduce(0) { $0 + 16 * graph.count(of: $1) }
+    types.reduce(0) { $0 + 20 * graph.count(of: $1) }
   }
 
   /// - Parameters:
@@ -56,6 +59,7 @@ public struct InclusionProbabilities: Sendable {
     frontiers[type] = first
     knownCounts[type] = [Double(min(batchSize, seedCount))]
     for hop in 0..<fanouts.hopCount {
+      if hop == fanouts.hopCount - 1 { expanded = nodes }
       for relation in relations where frontiers[optional: relation.target] != nil {
         let fanout = fanouts.fanout(of: relation, hop: hop)
         reach(relation.source)

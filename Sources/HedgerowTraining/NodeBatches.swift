@@ -33,7 +33,7 @@ struct NodeBatches {
   private let resources: TrainingResources
   private let whole: WholeNodes?
   /// Of training from samples. One for all epochs, so that it looks for its seeds once.
-  private let loader: NeighborLoader<Snapshot>?
+  let loader: NeighborLoader<Snapshot>?
   /// Held for the rows of features that are kept in memory.
   private let pinnedShare: MemoryBudget.Reservation?
   let secondsOfPinning: Double

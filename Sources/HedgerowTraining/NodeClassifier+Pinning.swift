@@ -9,14 +9,8 @@ extension NodeClassifier {
   func pinningRows(
     _ loader: NeighborLoader<Snapshot>, _ epochs: Int, _ resources: TrainingResources
   ) throws -> (NeighborLoader<Snapshot>, MemoryBudget.Reservation)? {
+    guard try Self.isPinning(loader, resources) else { return nil }
     let budget = resources.budget
-    // What the page cache may hold beside the run.
-    let cache = max(0, ProcessResources.memoryLimit - budget.total)
-    if resources.pinnedByteLimit == nil,
-      try loader.columnByteCount() + loader.indexByteCount <= cache
-    {
-      return nil
-    }
     guard
       InclusionProbabilities.byteCount(
         loader.graph, types: specification.inputs.map { NodeType($0.type) }) < budget.available
@@ -25,8 +19,7 @@ extension NodeClassifier {
       checkInterruption: resources.checkInterruption)
     let byteLimit =
       resources.pinnedByteLimit
-      ?? Self.pinnedByteLimit(StepEstimate(specification, probabilities), budget)
-      - max(0, loader.indexByteCount - cache)
+      ?? Self.pinnedByteLimit(loader, StepEstimate(specification, probabilities), budget)
     guard byteLimit > 0 else { return nil }
     let share = try budget.reserve(byteLimit, for: "keeping rows of features in memory")
     let pinned = try loader.pinningRows(
@@ -35,10 +28,29 @@ extension NodeClassifier {
     return (pinned, share)
   }
 
-  /// What the budget leaves beside the indices, of which every batch touches pages all over, a step of training and the batches that are made ahead.
-  static func pinnedByteLimit(_ step: StepEstimate, _ budget: MemoryBudget) -> Int {
+  /// Whether rows are to be kept: whether what is read does not fit into the page cache beside the run,
+  /// unless the resources say so.
+  static func isPinning(
+    _ loader: NeighborLoader<Snapshot>, _ resources: TrainingResources
+  ) throws -> Bool {
+    if let limit = resources.pinnedByteLimit { return limit > 0 }
+    return try loader.columnByteCount() + loader.indexByteCount > pageCache(resources.budget)
+  }
+
+  /// What the page cache may hold beside a run.
+  private static func pageCache(_ budget: MemoryBudget) -> Int {
+    max(0, ProcessResources.memoryLimit - budget.total)
+  }
+
+  /// What the budget leaves beside a step of training, the batches that are made ahead, and the
+  /// indices, of which every batch touches pages all over; these have half of it at most.
+  static func pinnedByteLimit(
+    _ loader: NeighborLoader<Snapshot>, _ step: StepEstimate, _ budget: MemoryBudget
+  ) -> Int {
     let ahead = min(budget.available / 6, 2 * step.batchByteCount)
-    return budget.available - ahead - 2 * step.batchByteCount - 3 * step.activationByteCount / 2
+    let left =
+      budget.available - ahead - 2 * step.batchByteCount - 3 * step.activationByteCount / 2
       - budget.total / 16
+    return left - min(left / 2, max(0, loader.indexByteCount - pageCache(budget)))
   }
 }

@@ -118,4 +118,59 @@ import Testing
       "sample", directory("s"), "--seeds", "node", "--fanouts", "2", "--pin", "much")
     #expect(wrong.status == 64)
   }
+
+  @Test func aPlanSaysWhatTheTrainingTakes() throws {
+    let directory = TemporaryDirectory()
+    for arguments in [
+      ["dataset", "rmat", directory("d"), "--scale", "11", "--features", "64"],
+      [
+        "ingest", directory("s"), "--nodes", "node=\(directory("d/nodes.tsv"))", "--edges",
+        "node:edge:node=\(directory("d/edges.tsv"))", "--features",
+        "node.x=\(directory("d/features.npy"))", "--split", "node.split",
+      ],
+    ] {
+      let run = try CommandLineRun(arguments: arguments)
+      #expect(run.status == 0, "\(run.errors)")
+    }
+    func report(_ arguments: [String]) throws -> [String: Double] {
+      let run = try CommandLineRun(arguments: arguments + ["--json"])
+      #expect(run.status == 0, "\(run.errors)")
+      let object = try JSONSerialization.jsonObject(with: Data(run.output.utf8))
+      return try #require(object as? [String: Any]).compactMapValues { $0 as? Double }
+    }
+    let options = [
+      "--target", "node.label", "--batch-size", "32", "--fanouts", "5,3", "--epochs", "3", "--pin",
+      "50KiB",
+    ]
+    let plan = try report(["plan", directory("s"), "train"] + options)
+    let training = try report(["train", directory("s")] + options)
+    let sample = try report([
+      "sample", directory("s"), "--seeds", "node", "--in", "train", "--fanouts", "5,3",
+      "--batch-size", "32",
+    ])
+    func isClose(_ a: Double?, _ b: Double?, within share: Double) -> Bool {
+      guard let a, let b else { return false }
+      return abs(a - b) <= share * max(a, b)
+    }
+    let batches = try #require(sample["batches"])
+    #expect(plan["batches_per_epoch"] == batches)
+    #expect(isClose(plan["nodes_per_batch"], sample["nodes"].map { $0 / batches }, within: 0.15))
+    #expect(isClose(plan["edges_per_batch"], sample["edges"].map { $0 / batches }, within: 0.15))
+    #expect(plan["pinned_bytes"] == training["pinned_bytes"])
+    let (pinned, read) = (training["rows_pinned"] ?? 0, training["rows_read"] ?? 0)
+    #expect(pinned > 0 && read > 0)
+    #expect(isClose(plan["pinned_share"], pinned / (pinned + read), within: 0.1))
+    for name in ["private_bytes", "first_epoch_bytes_read", "seconds_per_epoch", "trial_steps"] {
+      #expect((plan[name] ?? 0) > 0, "\(name)")
+    }
+    let text = try CommandLineRun(arguments: ["plan", directory("s"), "train"] + options)
+    for word in ["memory:", "kept in memory:", "read:", "time:"] {
+      #expect(text.output.contains(word), "\(word)")
+    }
+    for wrong in [["bake"], ["train", "--full-batch"], []] {
+      let run = try CommandLineRun(
+        arguments: ["plan", directory("s")] + wrong + ["--target", "node.label"])
+      #expect(run.status == 64, "\(wrong): \(run.errors)")
+    }
+  }
 }

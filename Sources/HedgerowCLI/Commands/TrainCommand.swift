@@ -123,11 +123,10 @@ struct TrainCommand: AsyncParsableCommand {
     resources.trace = try reading.makeTrace()
     let store = try GraphStore.open(at: store.path, name == nil ? .readOnly : .readWrite)
     let graph = try store.snapshot()
-    let (type, column) = try parsePair(target, at: ".", as: "column")
     let checkpoint = try resume.map { try Checkpoint(named: $0, in: graph) }
-    let options = try options(goingOnWith: checkpoint?.specification.options)
-    var trainer = NodeClassificationTrainer(
-      graph, target: (NodeType(type), column), options: options, resources: resources)
+    var trainer = try trainer(
+      over: graph, goingOnWith: checkpoint?.specification.options, resources: resources)
+    let options = trainer.options
     trainer.checkpointName = name
     trainer.checkpointInterval = checkpointEvery
 
@@ -142,6 +141,16 @@ struct TrainCommand: AsyncParsableCommand {
       try store.saveModel(model.record(named: name), waiting: wait)
     }
     print(global.json ? json(model, report, graph) : text(model, report, savedAs: name))
+  }
+
+  func trainer(
+    over graph: Snapshot, goingOnWith before: TrainingOptions? = nil,
+    resources: TrainingResources
+  ) throws -> NodeClassificationTrainer {
+    let (type, column) = try parsePair(target, at: ".", as: "column")
+    return NodeClassificationTrainer(
+      graph, target: (NodeType(type), column), options: try options(goingOnWith: before),
+      resources: resources)
   }
 
   /// The model's defaults, or the options of a training that goes on, with what was given.

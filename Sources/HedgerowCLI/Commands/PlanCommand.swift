@@ -1,0 +1,73 @@
+import ArgumentParser
+import Hedgerow
+
+/// `hedgerow plan STORE train --target paper.label`
+struct PlanCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "plan",
+    abstract: "Say what a training would take in memory, bytes read and time, before it runs.",
+    discussion: """
+      Takes the options of the training and computes from the degrees of the graph how large batches \
+      will be, which rows of features will be kept in memory and how much an epoch will read; memory \
+      and time of a step are measured on some steps of a model that is thrown away. The store is not \
+      changed.
+      """)
+
+  /// What can be planned.
+  enum Task: String, ExpressibleByArgument, CaseIterable {
+    case train
+  }
+
+  @OptionGroup var training: TrainCommand
+  @Argument(help: "What is to be planned: train.")
+  var task: Task
+
+  func run() async throws {
+    let (_, graph) = try training.store.snapshot()
+    var resources = try training.global.trainingResources()
+    resources.pinnedByteLimit = training.reading.pin
+    let trainer = try training.trainer(over: graph, resources: resources)
+    let plan = try await Compute.with(training.global.makePool()) { try await trainer.plan() }
+    print(training.global.json ? json(plan) : text(plan, epochs: trainer.options.epochs))
+  }
+
+  private func json(_ plan: TrainingPlan) -> String {
+    JSON.object([
+      .init(key: "batches_per_epoch", value: .int(plan.batchesPerEpoch)),
+      .init(key: "nodes_per_batch", value: .double(plan.nodesPerBatch)),
+      .init(key: "edges_per_batch", value: .double(plan.edgesPerBatch)),
+      .init(key: "private_bytes", value: .int(plan.privateByteCount)),
+      .init(key: "pinned_bytes", value: .int(plan.reading.pinnedByteCount)),
+      .init(key: "pinned_share", value: .double(plan.reading.pinnedShare)),
+      .init(key: "stored_bytes", value: .int(plan.reading.storedByteCount)),
+      .init(key: "first_epoch_bytes_read", value: .int(plan.reading.firstEpochByteCount)),
+      .init(key: "later_epoch_bytes_read", value: .int(plan.reading.laterEpochByteCount)),
+      .init(key: "seconds_per_epoch", value: .double(plan.secondsPerEpoch)),
+      .init(key: "trial_steps", value: .int(plan.trialSteps)),
+    ]).description
+  }
+
+  private func text(_ plan: TrainingPlan, epochs: Int) -> String {
+    let reading = plan.reading
+    var lines = [
+      "\(plan.batchesPerEpoch.counting("batch", plural: "batches")) an epoch, of "
+        + "\(Int(plan.nodesPerBatch).counting("node")) and \(Int(plan.edgesPerBatch).counting("edge")), at most "
+        + epochs.counting("epoch"),
+      "memory: \(ByteSize.format(plan.privateByteCount)) private, beside up to "
+        + "\(ByteSize.format(reading.storedByteCount)) of the store's files in the page cache",
+    ]
+    if reading.pinnedByteCount > 0 {
+      let share = (100 * reading.pinnedShare).formatted(decimals: 1)
+      lines.append(
+        "kept in memory: \(ByteSize.format(reading.pinnedByteCount)) of features, \(share) % of the "
+          + "rows that a batch needs")
+    }
+    lines.append(
+      "read: \(ByteSize.format(reading.firstEpochByteCount)) in the first epoch of a store of which "
+        + "nothing is in memory, \(ByteSize.format(reading.laterEpochByteCount)) in each later one")
+    lines.append(
+      "time: \(plan.secondsPerEpoch.formatted(decimals: 2)) s an epoch without evaluation, by "
+        + "\(plan.trialSteps.counting("step")) that were measured")
+    return lines.joined(separator: "\n")
+  }
+}
