@@ -37,6 +37,20 @@ public final class NodeRanks: @unchecked Sendable {
   /// Bytes that a set of nodes below a bound takes.
   public static func byteCount(bound: Int) -> Int { (bound + 63) / 64 * 12 }
 
+  /// The member with so many below it. Traps when there is none. Time O(log bound).
+  public func node(atRank rank: Int) -> UInt32 {
+    require(rank >= 0 && rank < count, "rank \(rank) of \(count) members")
+    // The last word before which are not more.
+    var (low, high) = (0, ranksOfWords.count)
+    while high - low > 1 {
+      let middle = (low + high) / 2
+      if Int(ranksOfWords[middle]) <= rank { low = middle } else { high = middle }
+    }
+    var bits = words[low]
+    for _ in 0..<rank - Int(ranksOfWords[low]) { bits &= bits - 1 }
+    return UInt32(low * 64 + bits.trailingZeroBitCount)
+  }
+
   /// Calls `body` with the members by rising node, about so many at a time.
   public func forEachPart(of size: Int, _ body: ([UInt32]) throws -> Void) rethrows {
     var nodes: [UInt32] = []

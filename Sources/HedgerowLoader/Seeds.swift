@@ -106,9 +106,17 @@ final class SeedMemo: Sendable {
 struct ResolvedSeeds: Sendable {
   let count: Int
   /// `nil` for all.
-  let members: RoaringBitmap?
+  private let members: RoaringBitmap?
+  private let ranked: RankedMembers?
   /// Where they are drawn by their classes.
-  var classes: SeedClasses?
+  let classes: SeedClasses?
+
+  init(count: Int, members: RoaringBitmap?, classes: SeedClasses? = nil) {
+    self.count = count
+    self.members = members
+    self.classes = classes
+    ranked = members.map { RankedMembers($0) }
+  }
 
   /// Calls `body` with each seed, by rising id.
   func forEach(_ body: (UInt32) -> Void) {
@@ -121,8 +129,7 @@ struct ResolvedSeeds: Sendable {
 
   /// A node, or an edge by its place in the order of edges.
   func place(atRank rank: Int) -> UInt64 {
-    guard let members else { return UInt64(rank) }
-    return UInt64(members.select(rank)!)
+    ranked.map { UInt64($0[rank]) } ?? UInt64(rank)
   }
 
   func node(atRank rank: Int) -> UInt32 { UInt32(place(atRank: rank)) }

@@ -15,6 +15,7 @@ import Testing
       var parts: [UInt32] = []
       ranks.forEachPart(of: 10) { parts += $0 }
       #expect(parts == members.map { UInt32($0) })
+      #expect(members.indices.map { ranks.node(atRank: $0) } == parts)
       let asked = bound == 0 ? [] : (0..<300).map { _ in UInt32(random.next(below: UInt64(bound))) }
       let split = ranks.split(asked)
       let places = asked.indices.filter { known.contains(Int(asked[$0])) }

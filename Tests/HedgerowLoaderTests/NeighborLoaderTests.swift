@@ -64,6 +64,24 @@ private typealias G = ReferenceGraph
     #expect(try loader.batch(4, epoch: 0).subgraph.nodes[G.item] == all[4])
   }
 
+  @Test func seedsOfFewAndOfManyMembersComeByRank() async throws {
+    var graph = MemoryGraph()
+    graph[G.item].count = 100_000
+    graph[EdgeType(G.item, "to", G.item)].edges = EdgeList(sources: [], targets: [])
+    for members: [UInt32] in [
+      [5, 70_000, 99_999], (0..<100_000).filter { $0 % 3 == 1 || $0 > 90_000 }, [],
+    ] {
+      var options = LoaderOptions()
+      options.order = .ascending
+      let loader = NeighborLoader(
+        graph, seeds: .nodes(G.item, RoaringBitmap(members)), fanouts: [1], batchSize: 7000,
+        options: options)
+      var found: [UInt32] = []
+      for try await batch in loader.epoch(0) { found += batch.subgraph.nodes[G.item] }
+      #expect(found == members)
+    }
+  }
+
   @Test func seedsAreThoseOfAFilter() async throws {
     let reference = G(seed: printedSeed())
     let directory = TemporaryDirectory()
