@@ -45,7 +45,54 @@ private struct Copied: MessagePassing {
   let aggregation: Aggregation
 }
 
+/// x_t' = sum over the edges of w e relu(features) x_s where the type is 1, in either direction.
+private struct Carrying: MessagePassing {
+  let aggregation = Aggregation.sum
+  let direction: MessageDirection
+  let attributes: EdgeAttributes
+  func callAsFunction(source: Tensor, target: Tensor, _ block: Block) -> Tensor {
+    propagate(source: source, target: target, along: block, carrying: attributes)
+  }
+  func message(_ edge: EdgeInputs) -> Message {
+    let isOne = Tensor(edge.types.map { $0 == 1 ? 1 : 0 })
+    return .dense(
+      (edge.weights * isOne).reshaped(to: [edge.count, 1]) * edge.features * edge.source)
+  }
+}
+
 @Suite struct MessagePassingTests {
+  @Test(arguments: [MessageDirection.alongEdges, .againstEdges])
+  func messagesSeeWhatEdgesBringAlongInEitherDirection(_ direction: MessageDirection) {
+    var random = RandomStream(seed: printedSeed())
+    let rows = RandomRows(sources: 30, targets: 12, from: &random)
+    let block = Block(
+      sources: rows.edges.map { UInt32($0.source) }, targets: rows.edges.map { UInt32($0.target) },
+      sourceCount: 30, targetCount: 12)
+    let count = rows.edges.count
+    let attributes = EdgeAttributes(
+      weights: .random([count], seed: 1), features: .random([count, 4], seed: 2),
+      types: (0..<count).map { _ in UInt32(random.next(below: 3)) })
+    let (x, y) = (Tensor.random([30, 4], seed: 3), Tensor.random([12, 4], seed: 4))
+    let layer = Carrying(direction: direction, attributes: attributes)
+    let isAlong = direction == .alongEdges
+    let senders = isAlong ? x : y
+    var expected = [Double](repeating: 0, count: (isAlong ? 12 : 30) * 4)
+    for (entry, edge) in rows.edges.enumerated() where attributes.types![entry] == 1 {
+      let (from, to) = isAlong ? (edge.source, edge.target) : (edge.target, edge.source)
+      for column in 0..<4 {
+        let product = attributes.features![entry, column] * senders[from, column]
+        expected[to * 4 + column] += Double(attributes.weights!.scalars[entry] * product)
+      }
+    }
+    let result =
+      isAlong ? layer(source: x, target: y, block) : layer(source: y, target: x, block)
+    #expect(isClose(result, expected))
+    // And it is a convolution like any other.
+    let convolution: any Convolution = layer
+    #expect(
+      convolution(source: senders, target: isAlong ? y : x, block).scalars == result.scalars)
+  }
+
   func isClose(_ a: Tensor, _ b: [Double]) -> Bool {
     a.count == b.count
       && zip(a.scalars, b).allSatisfy { abs(Double($0) - $1) < 1e-4 * (1 + abs($1)) }

@@ -1,6 +1,6 @@
 import HedgerowCore
 public import HedgerowGraph
-public import HedgerowNN
+import HedgerowNN
 public import HedgerowTensor
 
 /// A layer of your own: each edge has a message, a target aggregates those that reach it, and an
@@ -19,14 +19,18 @@ public import HedgerowTensor
 ///   }
 /// }
 /// ```
-/// The same layer runs on sampled blocks and on whole graphs. Messages that copy or scale their
-/// source are never stored; any other is a row of a tensor with one for each edge.
+/// The same layer runs on sampled blocks and on whole graphs, and in a ``HeteroConv``, which calls its form of two
+/// types. Messages that copy or scale their source are never stored; any other is a row of a tensor with one for
+/// each edge. What edges bring along - weights, types, features - is handed to ``propagate(source:target:along:carrying:)``.
 ///
 /// Source: Gilmer et al., Neural Message Passing for Quantum Chemistry, ICML 2017; Fey and Lenssen,
 /// Fast Graph Representation Learning with PyTorch Geometric, 2019.
-public protocol MessagePassing: Module {
+public protocol MessagePassing: Convolution {
   associatedtype Aggregating: Aggregator
   var aggregation: Aggregating { get }
+
+  /// Which way messages go; along the edges unless another is written.
+  var direction: MessageDirection { get }
 
   /// The messages of all edges at once; copies of the sources unless another is written.
   func message(_ edge: EdgeInputs) -> Message
@@ -38,9 +42,21 @@ public protocol MessagePassing: Module {
 
   /// The layer within one type of nodes: targets are the first of the sources.
   func callAsFunction(_ x: Tensor, _ block: Block) -> Tensor
+
+  /// The layer between two types of nodes.
+  func callAsFunction(source: Tensor, target: Tensor, _ block: Block) -> Tensor
+}
+
+/// Which way messages go.
+public enum MessageDirection: Sendable {
+  case alongEdges
+  /// From the targets of a block to its sources. A node's features are those of a whole graph, then, or of two
+  /// types of nodes, of which the block's targets are the sources of messages.
+  case againstEdges
 }
 
 extension MessagePassing {
+  public var direction: MessageDirection { .alongEdges }
   public func message(_ edge: EdgeInputs) -> Message { .copySource }
   public func update(_ aggregated: Tensor, target: Tensor) -> Tensor { aggregated }
 
@@ -48,24 +64,40 @@ extension MessagePassing {
     propagate(x, along: block)
   }
 
-  /// The layer between two types of nodes.
   public func callAsFunction(source: Tensor, target: Tensor, _ block: Block) -> Tensor {
     propagate(source: source, target: target, along: block)
   }
 
-  /// Messages, aggregation and update within one type of nodes.
-  public func propagate(_ x: Tensor, along block: Block) -> Tensor {
-    propagate(source: x, target: x.prefix(rows: block.targetCount), along: block)
+  public func terms(source: Tensor, target: Tensor, along block: Block) -> AffineSum<Float> {
+    AffineSum(self(source: source, target: target, block))
   }
 
-  /// Messages, aggregation and update. Shapes: source [sources, ...], target [targets, ...]; traps
-  /// when they do not fit the block.
-  public func propagate(source: Tensor, target: Tensor, along block: Block) -> Tensor {
+  /// Messages, aggregation and update within one type of nodes.
+  public func propagate(
+    _ x: Tensor, along block: Block, carrying attributes: EdgeAttributes = .init()
+  ) -> Tensor {
+    propagate(
+      source: x, target: x.prefix(rows: block.targetCount), along: block, carrying: attributes)
+  }
+
+  /// Messages, aggregation and update.
+  ///
+  /// Shapes: source [sources, ...], target [targets, ...] of the messages; traps when they do not fit the block, or
+  /// attributes not its entries.
+  public func propagate(
+    source: Tensor, target: Tensor, along given: Block,
+    carrying attributes: EdgeAttributes = .init()
+  ) -> Tensor {
+    attributes.check(given)
+    let isReversed = direction == .againstEdges
+    let block = isReversed ? given.reversed() : given
     require(
       source.rowCount == block.sourceCount && target.rowCount == block.targetCount,
       "features of shapes \(source.shape) and \(target.shape) for a block of "
         + "\(block.sourceCount) sources and \(block.targetCount) targets")
-    let edge = EdgeInputs(sourceRows: source, targetRows: target, block: block)
+    let edge = EdgeInputs(
+      sourceRows: source, targetRows: target, block: block,
+      attributes: isReversed ? attributes.gathered(block.edges) : attributes)
     let aggregated =
       switch message(edge) {
       case .copySource: aggregation(source, along: block)
@@ -73,6 +105,36 @@ extension MessagePassing {
       case .dense(let messages): aggregation(messages, by: block.usedOffsets)
       }
     return update(aggregated, target: target)
+  }
+}
+
+/// What the edges of a block bring along, in the order of its entries (``HedgerowGraph/Block/edges`` says which
+/// edge an entry is).
+public struct EdgeAttributes: Sendable {
+  /// [edges]
+  public var weights: Tensor?
+  /// [edges, edge width]
+  public var features: Tensor?
+  /// [edges]
+  public var types: [UInt32]?
+
+  public init(weights: Tensor? = nil, features: Tensor? = nil, types: [UInt32]? = nil) {
+    self.weights = weights
+    self.features = features
+    self.types = types
+  }
+
+  fileprivate func check(_ block: Block) {
+    for count in [weights?.rowCount, features?.rowCount, types?.count].compactMap({ $0 }) {
+      require(count == block.edgeCount, "attributes of \(count) edges for \(block.edgeCount)")
+    }
+  }
+
+  /// Those of some entries.
+  fileprivate func gathered(_ entries: [UInt32]) -> EdgeAttributes {
+    EdgeAttributes(
+      weights: weights?.gathered(rows: entries), features: features?.gathered(rows: entries),
+      types: types.map { types in entries.map { types[Int($0)] } })
   }
 }
 
@@ -91,7 +153,9 @@ public enum Message: Sendable {
 public struct EdgeInputs: Sendable {
   let sourceRows: Tensor
   let targetRows: Tensor
+  /// Its targets are those of the messages.
   public let block: Block
+  let attributes: EdgeAttributes
 
   public var count: Int { block.edgeCount }
   /// Features of each edge's source: [edges, source width].
@@ -105,5 +169,16 @@ public struct EdgeInputs: Sendable {
   /// Edges that lead to each edge's target: [edges].
   public var targetDegree: Tensor {
     block.degrees(ofTargets: Float.self).gathered(alongTargetsOf: block)
+  }
+  /// The weight of each edge, [edges]; traps when edges have none.
+  public var weights: Tensor { present(attributes.weights, "weights") }
+  /// The features of each edge, [edges, edge width]; traps when edges have none.
+  public var features: Tensor { present(attributes.features, "features") }
+  /// The type of each edge, [edges]; traps when edges have none.
+  public var types: [UInt32] { present(attributes.types, "types") }
+
+  private func present<Value>(_ value: Value?, _ name: String) -> Value {
+    guard let value else { fatalError("a message asks for edges' \(name), which have none") }
+    return value
   }
 }
