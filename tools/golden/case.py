@@ -7,7 +7,7 @@ from typing import Callable
 import torch
 import torch_geometric
 
-KINDS = {torch.float32: "F32", torch.int64: "I64", torch.bool: "BOOL"}
+KINDS = {torch.float32: "F32", torch.int64: "I64", torch.uint8: "U8", torch.bool: "BOOL"}
 
 
 @dataclasses.dataclass

@@ -9,8 +9,9 @@ from golden.case import Case
 
 
 def conv(op, *args, weights=False, edges=None, types=None, initial=None, bipartite=None, width=5,
-         by_target=False, sizes=(0, 1, 2), **kwargs):
-    """A layer with these arguments, on features of `width`, or of two widths with two types of nodes."""
+         unit=False, by_target=False, sizes=(0, 1, 2), **kwargs):
+    """A layer with these arguments, on features of `width`, or of two widths with two types of nodes; edges'
+    features are normal, or uniform."""
 
     def inputs(draw):
         tensors = {}
@@ -27,7 +28,8 @@ def conv(op, *args, weights=False, edges=None, types=None, initial=None, biparti
         if weights:
             tensors["edge_weight"] = draw.uniform(draw.edges, low=0.2)
         if edges:
-            tensors["edge_attr"] = draw.normal(draw.edges, edges)
+            drawn = draw.uniform if unit else draw.normal
+            tensors["edge_attr"] = drawn(draw.edges, edges)
         if types:
             tensors["edge_type"] = draw.integers(draw.edges, types)
         return tensors

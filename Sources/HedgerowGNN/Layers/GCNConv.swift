@@ -20,7 +20,8 @@ public struct GCNConv: EdgeWeightedConvolution, NeighborConvolution {
     public var bias = true
     /// Give each target an edge from itself where it has none; not for relations between two types.
     public var selfLoops = true
-    /// The weight of a self-loop that is added; 2 in the "improved" variant.
+    /// The weight of a self-loop that is added; 2 in the "improved" variant. (PyTorch Geometric 2.8 adds such
+    /// of weight 2 only where edges have weights.)
     public var selfLoopWeight: Float = 1
     /// Divide by sqrt(d_s d_t).
     public var normalization = true

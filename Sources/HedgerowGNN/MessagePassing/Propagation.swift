@@ -34,7 +34,8 @@ public struct Propagation: Sendable {
 
   /// - Parameters:
   ///   - weights: [edges], in the order of the block's entries; ones where they are `nil`.
-  ///   - selfLoopWeight: give each target an edge of this weight from itself where it has none.
+  ///   - selfLoopWeight: give each target an edge of this weight from itself where it has none. Of several
+  ///     that it has, the last one's weight counts, and its gradient goes to all of them.
   ///   - aggregator: of edges that are not normalized; the sum of the equation, or another.
   public init(
     _ block: Block, weights: Tensor? = nil, selfLoopWeight: Float? = nil,
@@ -103,7 +104,25 @@ extension Block {
     let looped = numberedByEntries.addingSelfLoops(.whereMissing)
     let extended = concatenated(weights ?? .ones([edgeCount]), Tensor([weight]))
     let places = looped.edges.map { $0 == Block.noEdge ? UInt32(edgeCount) : $0 }
-    return (looped, extended.gathered(rows: places))
+    let gathered = extended.gathered(rows: places)
+    let (others, loops) = repeatedSelfLoops(in: looped)
+    guard let weights, !others.isEmpty else { return (looped, gathered) }
+    let counted = weights.gathered(rows: others)
+    return (looped, gathered.adding(counted - counted.detached, at: NDArray(loops), along: 0))
+  }
+
+  /// The self-loops in front of a target's last one, and where the one is that counts for them.
+  private func repeatedSelfLoops(in looped: Block) -> (entries: [UInt32], places: [UInt32]) {
+    var (entries, places): ([UInt32], [UInt32]) = ([], [])
+    for target in 0..<min(targetCount, sourceCount) {
+      let place = looped.offsets[target + 1] - 1
+      for entry in offsets[target]..<offsets[target + 1]
+      where sources[Int(entry)] == target && entry != looped.edges[Int(place)] {
+        entries.append(entry)
+        places.append(place)
+      }
+    }
+    return (entries, places)
   }
 }
 

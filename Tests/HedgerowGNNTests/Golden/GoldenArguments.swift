@@ -10,6 +10,8 @@ final class GoldenArguments {
   /// The constructor, as PyTorch Geometric names it.
   let name: String
   private var left: [String: JSON]
+  /// The file that the arguments are of; `nil` for an example of ours.
+  var file: GoldenFile?
 
   /// - Parameters:
   ///   - settings: `args` and `kwargs`, or arguments by name.

@@ -51,8 +51,11 @@ struct GoldenConvolution: Sendable, CustomStringConvertible {
   var description: String { name }
 
   /// The layer of these settings, and which way messages flow.
-  func layer(_ settings: [String: JSON]) throws -> (layer: any Convolution, flow: Flow) {
+  func layer(
+    _ settings: [String: JSON], of file: GoldenFile? = nil
+  ) throws -> (layer: any Convolution, flow: Flow) {
     let arguments = try GoldenArguments(settings, of: name, signature: signature)
+    arguments.file = file
     let flow = try arguments.string("flow", or: Flow.sourceToTarget.rawValue)
     let layer = try make(arguments)
     try arguments.finish()
@@ -66,17 +69,32 @@ struct GoldenConvolution: Sendable, CustomStringConvertible {
   }
 
   /// A layer that is an argument of another one, as Python prints it.
-  static func layer(printed text: String) throws -> any Convolution {
+  ///
+  /// - Parameter names: of its parameters; what it prints without, they tell.
+  static func layer(
+    printed text: String, parameters names: [String]? = nil
+  ) throws -> any Convolution {
     let printed = try PrintedModule(text)
     guard let row = GoldenOperation.layers.first(where: { $0.name == printed.name }) else {
       throw GoldenArguments.Unknown(description: "no layer of the name \(printed.name)")
     }
-    return try row.layer(printed.settings).layer
+    var settings = printed.settings
+    if let names, case .object(var named)? = settings["kwargs"] {
+      let arguments = Set(row.signature.split(separator: " ").map(String.init))
+      if arguments.contains("bias"), !names.contains(where: { $0.hasSuffix("bias") }) {
+        named["bias"] = .bool(false)
+      }
+      if row.name == "SAGEConv", !names.contains("lin_r.weight") {
+        named["root_weight"] = .bool(false)
+      }
+      settings["kwargs"] = .object(named)
+    }
+    return try row.layer(settings).layer
   }
 
   var operation: GoldenOperation {
     GoldenOperation(name: name) { file in
-      let (layer, flow) = try layer(file.settings)
+      let (layer, flow) = try layer(file.settings, of: file)
       return try file.differences(of: layer, flow) {
         try graph(GoldenArguments(file.settings, of: name, signature: signature), $0)
       }

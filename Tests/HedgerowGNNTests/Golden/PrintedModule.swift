@@ -142,4 +142,11 @@ extension GoldenArguments {
     if isNone(name) { return .identity }
     return try PrintedModule.activation(try string(name, or: standard), settings)
   }
+
+  func requiredNetwork(_ name: String) throws -> any Layer {
+    guard let network = try network(name) else {
+      throw Unknown(description: "\(self.name) needs \(name)")
+    }
+    return network
+  }
 }
