@@ -10,7 +10,7 @@ private typealias G = TemporalTestGraph
   /// Every edge between two nodes of a tree, and no other: also where time cuts.
   @Test func anInducedSubgraphHasAllEdgesThatAreSeen() throws {
     var random = RandomStream(seed: printedSeed())
-    for _ in 0..<200 {
+    for _ in 0..<testCount("HEDGEROW_GRAPHS", otherwise: 200) {
       let reference = G(&random)
       var options = SamplingOptions()
       options.edges = .induced(layers: 3)

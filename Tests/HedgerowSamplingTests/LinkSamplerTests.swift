@@ -116,7 +116,8 @@ private typealias G = ReferenceGraph
     var random = RandomStream(seed: printedSeed())
     var audit = LinkAudit()
     var early = 0
-    for _ in 0..<100 {
+    let count = testCount("HEDGEROW_GRAPHS", otherwise: 100)
+    for _ in 0..<count {
       let reference = TemporalTestGraph(&random)
       typealias T = TemporalTestGraph
       for edge in [T.buys, T.likes] where !reference.edges[edge].isEmpty {

@@ -25,7 +25,7 @@ private typealias G = TemporalTestGraph
   /// that is seen is taken where all are, the last ones are the last ones, and no pick is doubled.
   @Test func whatIsTakenIsWhatASeedSees() throws {
     var random = RandomStream(seed: printedSeed())
-    for _ in 0..<400 {
+    for _ in 0..<testCount("HEDGEROW_GRAPHS", otherwise: 400) {
       let reference = G(&random)
       var options = SamplingOptions()
       options.trees = .disjoint

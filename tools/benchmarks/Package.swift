@@ -9,6 +9,8 @@ let package = Package(
     .executableTarget(
       name: "sampling", dependencies: [.product(name: "Hedgerow", package: "hedgerow")]),
     .executableTarget(
+      name: "loading", dependencies: [.product(name: "Hedgerow", package: "hedgerow")]),
+    .executableTarget(
       name: "live", dependencies: [.product(name: "Hedgerow", package: "hedgerow")]),
     .executableTarget(
       name: "operations", dependencies: [.product(name: "Hedgerow", package: "hedgerow")]),

@@ -1,17 +1,21 @@
 // Samples neighborhoods and says how many edges a second, epoch by epoch:
 //
-//   sampling SCALE EDGE_FACTOR [THREADS] [BATCHES]      an R-MAT graph in memory
-//   sampling --store STORE [THREADS] [BATCHES]          a store with node type `node`
+//   sampling SCALE EDGE_FACTOR [THREADS] [BATCHES] [SHARE]      an R-MAT graph in memory
+//   sampling --store STORE [THREADS] [BATCHES] [SHARE]          a store with node type `node`
+//
+// With SHARE, rows draw by one number a source, kept for so many batches (LABOR).
 import Hedgerow
 
 let arguments = CommandLine.arguments
 let threads = arguments.count > 3 ? Int(arguments[3])! : 2
 let batches = arguments.count > 4 ? Int(arguments[4])! : 98
+let share = arguments.count > 5 ? Int(arguments[5])! : nil
 
 func run(_ graph: some Topology & FeatureSource, of type: NodeType) async throws {
   var options = LoaderOptions()
   options.threads = threads
   options.relations = [graph.schema.relations()[0]]
+  if let share { options.sampling.coupling = .shared(batches: share) }
   let seeds = RoaringBitmap(0..<UInt32(min(graph.count(of: type), 1024 * batches)))
   let loader = NeighborLoader(
     graph, seeds: .nodes(type, seeds), fanouts: [15, 10], batchSize: 1024, options: options)
