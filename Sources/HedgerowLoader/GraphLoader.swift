@@ -37,7 +37,7 @@ public struct GraphLoader<Graph: Topology & FeatureSource>: BatchLoader {
   public let members: [EdgeType]?
   public let seed: UInt64
   public let options: LoaderOptions
-  private let memo = SeedMemo()
+  private let knownSeeds = Memo<ResolvedSeeds>()
 
   /// - Parameters:
   ///   - layers: of the model that takes the batches.
@@ -61,7 +61,7 @@ public struct GraphLoader<Graph: Topology & FeatureSource>: BatchLoader {
   }
 
   public func plan(epoch: Int) throws -> EpochPlan<Batch> {
-    let resolved = try memo.seeds { try graphs.resolved(in: graph) }
+    let resolved = try knownSeeds.value { try graphs.resolved(in: graph) }
     var batchSize = 1
     if case .graphs(let count) = size { batchSize = count }
     let order = EpochOrder(

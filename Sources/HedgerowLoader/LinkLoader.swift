@@ -77,7 +77,7 @@ public struct LinkLoader<Graph: Topology & FeatureSource>: BatchLoader {
   public let seed: UInt64
   public let options: LoaderOptions
   public let links: LinkOptions
-  private let memo = SeedMemo()
+  private let knownSeeds = Memo<ResolvedSeeds>()
 
   /// - Parameters:
   ///   - batchSize: edges in a batch; each brings `links.negatives.count` negatives.
@@ -110,7 +110,7 @@ public struct LinkLoader<Graph: Topology & FeatureSource>: BatchLoader {
   }
 
   public func plan(epoch: Int) throws -> EpochPlan<LinkBatch> {
-    let resolved = try memo.seeds { try edges.resolved(in: graph) }
+    let resolved = try knownSeeds.value { try edges.resolved(in: graph) }
     let plan = LinkPlan(
       loader: self, epoch: epoch, seeds: resolved,
       order: EpochOrder(

@@ -17,7 +17,9 @@ public struct NeighborLoader<Graph: Topology & FeatureSource>: BatchLoader {
   public let seed: UInt64
   public internal(set) var options: LoaderOptions
   let fanouts: Fanouts
-  private let memo = SeedMemo()
+  private let knownSeeds = Memo<ResolvedSeeds>()
+  /// Kept, as it keeps what it has found out about long rows.
+  private let knownSampler = Memo<NeighborSampler<Graph>>()
 
   public init(
     _ graph: Graph, seeds: Seeds, fanouts: Fanouts, batchSize: Int, seed: UInt64 = 0,
@@ -33,7 +35,7 @@ public struct NeighborLoader<Graph: Topology & FeatureSource>: BatchLoader {
   }
 
   func resolvedSeeds() throws -> ResolvedSeeds {
-    try memo.seeds { try seeds.resolved(in: graph) }
+    try knownSeeds.value { try seeds.resolved(in: graph) }
   }
 
   public func plan(epoch: Int) throws -> EpochPlan<Batch> {
@@ -42,9 +44,11 @@ public struct NeighborLoader<Graph: Topology & FeatureSource>: BatchLoader {
       loader: self, epoch: epoch, seeds: resolved,
       order: EpochOrder(
         count: resolved.count, batchSize: batchSize, seed: seed, epoch: epoch, options),
-      sampler: try NeighborSampler(
-        graph, fanouts: fanouts, relations: options.relations, options: options.sampling,
-        seed: seed),
+      sampler: try knownSampler.value {
+        try NeighborSampler(
+          graph, fanouts: fanouts, relations: options.relations, options: options.sampling,
+          seed: seed)
+      },
       inputs: try BatchInputs(graph, options))
     return EpochPlan(
       batchCount: plan.order.batchCount, byteCount: { $0.byteCount }, make: plan.batch)

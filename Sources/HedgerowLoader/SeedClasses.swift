@@ -3,7 +3,7 @@ import HedgerowGraph
 import HedgerowRoaring
 
 /// How often seeds are drawn by their class.
-public enum ClassWeights: Hashable, Sendable {
+public enum ClassWeights: Codable, Hashable, Sendable {
   /// All classes alike, however many seeds they have.
   case balanced
   /// Each seed in proportion to the weight of its class, which is 0 for classes without one.

@@ -90,11 +90,11 @@ public struct Seeds: Sendable {
   }
 }
 
-/// The seeds of a loader, once they are known: its graph never changes.
-final class SeedMemo: Sendable {
-  private let known = Mutex<ResolvedSeeds?>(nil)
+/// What a loader looks for once: its graph never changes.
+final class Memo<Value: Sendable>: Sendable {
+  private let known = Mutex<Value?>(nil)
 
-  func seeds(_ find: () throws -> ResolvedSeeds) throws -> ResolvedSeeds {
+  func value(_ find: () throws -> Value) throws -> Value {
     if let known = known.withLock({ $0 }) { return known }
     let found = try find()
     known.withLock { $0 = found }

@@ -101,7 +101,7 @@ public struct BudgetSampler<Graph: Topology>: SubgraphSampler {
       try Choice(
         graph: graph, plan: nil, relation: relation, options: SamplingOptions(), fanout: limit,
         rows: FrontierRows(ids: ids, trees: nil, excluded: [:]), extents: extents, shared: nil,
-        key: key, workspace: workspace
+        key: key, hubs: HubWeights(), workspace: workspace
       ).run(into: picks)
     }
     guard picks.count > 0 else { return }

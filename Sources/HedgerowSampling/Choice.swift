@@ -5,7 +5,7 @@ import HedgerowGraph
 /// What one relation's rows choose at one hop, by the fastest way that there is.
 struct Choice<Graph: Topology> {
   let graph: Graph
-  /// `nil` where neither weights nor times count.
+  /// `nil` where neither weights nor times nor sets count.
   let plan: RelationPlan?
   let relation: Relation
   let options: SamplingOptions
@@ -14,6 +14,7 @@ struct Choice<Graph: Topology> {
   let extents: UnsafeMutablePointer<Extent>
   let shared: EntryScan.SharedNumbers?
   let key: UInt64
+  let hubs: HubWeights
   let workspace: SamplingWorkspace
 
   private var raw: UnsafePointer<hr_extent> {
@@ -33,7 +34,8 @@ struct Choice<Graph: Topology> {
       try TimeCut(graph: graph, plan: plan).cut(rows, extents, workspace.scan)
     }
     if looksAtEach {
-      return try scan(extents, into: picks)
+      guard drawsFromHubs else { return try scan(extents, into: picks) }
+      return try drawFromHubs(into: picks)
     }
     guard !rows.excluded.isEmpty else { return pick(into: picks) }
     // Rows with excluded entries are looked at entry by entry, the others are not.
@@ -53,10 +55,43 @@ struct Choice<Graph: Topology> {
     merge(others, into: picks)
   }
 
+  /// Whether nothing but weights counts, and some rows are long.
+  private var drawsFromHubs: Bool {
+    guard let plan, plan.weight != nil, !plan.hasTime, plan.members == nil, shared == nil,
+      fanout >= 0, rows.excluded.isEmpty
+    else { return false }
+    return (0..<rows.count).contains { extents[$0].count >= HubWeights.entryCount }
+  }
+
+  /// Long rows by sums of their weights, the others entry by entry.
+  private func drawFromHubs(into picks: SamplingWorkspace.Picks) throws {
+    let keys = workspace.scan.keys.reserve(rows.count)
+    hr_row_keys(key, rows.ids.baseAddress, rows.trees, rows.count, keys)
+    let degrees = picks.degrees.reserve(rows.count)
+    picks.count = 0
+    for row in 0..<rows.count {
+      degrees[row] = 0
+      guard extents[row].count >= HubWeights.entryCount else { continue }
+      let draw = HubDraw(
+        sums: try hubs.sums(of: rows.ids[row], extents[row], plan!, in: graph), key: keys[row])
+      let drawn = options.replacement == .with ? draw.again(fanout) : draw.distinct(fanout)
+      guard let drawn else { continue }
+      picks.addresses.grow(to: picks.count + drawn.count, keeping: picks.count)
+      let out = picks.addresses.reserve(picks.count + drawn.count) + picks.count
+      for (place, entry) in drawn.enumerated() { out[place] = extents[row].start + UInt64(entry) }
+      picks.count += drawn.count
+      degrees[row] = UInt32(drawn.count)
+      extents[row].count = 0
+    }
+    let others = SamplingWorkspace.Picks()
+    try scan(extents, into: others)
+    merge(others, into: picks)
+  }
+
   /// Whether a choice depends on what entries hold.
   private var looksAtEach: Bool {
     guard let plan else { return shared != nil }
-    return shared != nil || plan.weight != nil || plan.nodeTime != nil
+    return shared != nil || plan.weight != nil || plan.nodeTime != nil || plan.members != nil
       || (plan.edgeTime != nil && !plan.isSortedByTime)
   }
 

@@ -64,7 +64,7 @@ struct RelationScan<Graph: Topology> {
   }
 
   private var readsNeighbors: Bool {
-    plan.nodeTime != nil || shared != nil || !rows.excluded.isEmpty
+    plan.nodeTime != nil || plan.members != nil || shared != nil || !rows.excluded.isEmpty
   }
   private var filtersByEdge: Bool { plan.edgeTime != nil && !plan.isSortedByTime }
   private var isWeighted: Bool { plan.weight != nil }
@@ -129,10 +129,12 @@ struct RelationScan<Graph: Topology> {
       var found = mutable(neighbors).mutableSpan
       try graph.read(span(addresses).span, along: relation, into: &found)
     }
-    if !rows.excluded.isEmpty {
+    if !rows.excluded.isEmpty || plan.members != nil {
       var kept = 0
       for entry in 0..<state.count
-      where !rows.excludes(neighbors[entry], from: Int(entryRows[entry])) {
+      where !rows.excludes(neighbors[entry], from: Int(entryRows[entry]))
+        && plan.members?.contains(neighbors[entry]) ?? true
+      {
         entryRows[kept] = entryRows[entry]
         addresses[kept] = addresses[entry]
         neighbors[kept] = neighbors[entry]
@@ -169,12 +171,7 @@ struct RelationScan<Graph: Topology> {
       var found = mutable(weights).mutableSpan
       try graph.numbers(
         of: column, of: .edges(relation.stored), at: span(edges).span, into: &found)
-      for entry in 0..<state.count where !(weights[entry] >= 0 && weights[entry].isFinite) {
-        throw HedgerowError(
-          .badData,
-          "edge \(edges[entry]) of '\(relation.stored)' has the weight \(weights[entry]): weights "
-            + "are finite and not negative")
-      }
+      for entry in 0..<state.count { try plan.check(weights[entry], of: edges[entry]) }
     }
   }
 

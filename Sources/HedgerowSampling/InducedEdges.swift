@@ -89,7 +89,8 @@ struct InducedEdges<Graph: Topology> {
               try Choice(
                 graph: graph, plan: plan, relation: relation, options: SamplingOptions(),
                 fanout: -1, rows: rows,
-                extents: extents.baseAddress!, shared: nil, key: 0, workspace: workspace
+                extents: extents.baseAddress!, shared: nil, key: 0, hubs: HubWeights(),
+                workspace: workspace
               ).run(into: picks)
             }
           }

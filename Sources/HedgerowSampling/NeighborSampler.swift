@@ -18,10 +18,11 @@ public struct NeighborSampler<Graph: Topology>: SubgraphSampler {
   public let fanouts: Fanouts
   public let relations: [Relation]
   public let options: SamplingOptions
-  /// One a relation; none where neither weights nor times count.
+  /// One a relation; none where neither weights nor times nor sets count.
   let plans: [RelationPlan]
   let nodeTypes: [NodeType]
   let stream: RandomStream
+  let hubs = HubWeights()
 
   /// Uniform sampling without replacement.
   ///
@@ -61,7 +62,7 @@ public struct NeighborSampler<Graph: Topology>: SubgraphSampler {
     self.relations = relations
     self.options = options
     // A plan that asks for nothing is none.
-    self.plans = plans.contains { $0.weight != nil || $0.hasTime } ? plans : []
+    self.plans = plans.contains { !$0.isEmpty } ? plans : []
     nodeTypes = graph.schema.nodes.map(\.type)
     stream = RandomStream(seed: seed).derive("neighbor sampling")
   }
@@ -168,9 +169,18 @@ public struct NeighborSampler<Graph: Topology>: SubgraphSampler {
         }
       }
       var hopCount = sampler.fanouts.hopCount
-      if case .induced(let layers) = sampler.options.edges {
+      switch sampler.options.edges {
+      case .sampled: break
+      case .induced(let layers), .bidirectional(let layers):
         hopCount = layers
         known = known.mapValues { [$0[0]] + Array(repeating: $0[$0.count - 1], count: layers) }
+      }
+      if case .bidirectional = sampler.options.edges {
+        edges = SampledSubgraph.Edges.bothWays(
+          edges, ends.map { end in end.map { workspace.tables[$0.target].count } },
+          undirected: Set(graph.schema.edges.filter(\.isUndirected).map(\.type)))
+      }
+      if case .induced = sampler.options.edges {
         for (index, relation) in relations.enumerated() {
           guard let end = ends[index] else { continue }
           edges[index] = try InducedEdges(
@@ -235,7 +245,8 @@ public struct NeighborSampler<Graph: Topology>: SubgraphSampler {
       try Choice(
         graph: graph, plan: sampler.plans.isEmpty ? nil : sampler.plans[index],
         relation: relation, options: sampler.options, fanout: fanout, rows: rows,
-        extents: extents, shared: sharedNumbers(relation.source), key: key, workspace: workspace
+        extents: extents, shared: sharedNumbers(relation.source), key: key, hubs: sampler.hubs,
+        workspace: workspace
       ).run(into: picks)
     }
 

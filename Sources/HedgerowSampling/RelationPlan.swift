@@ -1,5 +1,6 @@
 import HedgerowCore
 import HedgerowGraph
+import HedgerowRoaring
 
 /// What a sampler looks at along one relation, checked against the schema.
 struct RelationPlan: Sendable {
@@ -11,9 +12,14 @@ struct RelationPlan: Sendable {
   var nodeTime: String?
   /// Rows are sorted by the time of edges.
   var isSortedByTime = false
+  /// The nodes that may be taken; `nil` for all.
+  var members: RoaringBitmap?
 
   /// Along a timeless relation nothing is more recent than the rest.
   var hasTime: Bool { edgeTime != nil || nodeTime != nil }
+
+  /// Nothing but the number of a row's entries counts.
+  var isEmpty: Bool { weight == nil && !hasTime && members == nil }
 
   /// Neither weights nor times count.
   init(_ relation: Relation) { self.relation = relation }
@@ -35,6 +41,13 @@ struct RelationPlan: Sendable {
         throw HedgerowError(.usage, "'\(edge.type).\(name)' is no column of numbers to weight by")
       }
       weight = name
+    }
+    if let set = options.within {
+      members = try graph.set(named: set, of: relation.source)
+      guard try schema.nodes.contains(where: { try graph.set(named: set, of: $0.type) != nil })
+      else {
+        throw HedgerowError(.usage, "no node type has a set named '\(set)' to stay within")
+      }
     }
     guard let time = options.time else { return }
     if let clocks = time.edges {
@@ -91,8 +104,13 @@ extension SamplingOptions {
     if replacement == .with && (selection == .mostRecent || coupling != .independent) {
       try refuse("only uniform and weighted choices of single rows can be with replacement")
     }
-    if case .induced(let layers) = edges, layers < 1 {
-      try refuse("induced subgraphs are for 1 layer or more, not \(layers)")
+    switch edges {
+    case .sampled: break
+    case .induced(let layers), .bidirectional(let layers):
+      if layers < 1 { try refuse("whole subgraphs are for 1 layer or more, not \(layers)") }
+    }
+    if case .bidirectional = edges, edgeIDs == .present {
+      try refuse("edges that are taken in both readings do not say which they are")
     }
     if case .shared(let batches) = coupling {
       guard batches >= 1, batches <= Int(UInt32.max) else {

@@ -20,7 +20,7 @@ public struct TemporalConstraint: Hashable, Sendable {
   }
 
   /// Whether a seed sees what happens at its own time.
-  public enum Boundary: Hashable, Sendable { case atOrBefore, before }
+  public enum Boundary: Codable, Hashable, Sendable { case atOrBefore, before }
 
   /// Times of nodes by type; `nil` when nodes are not asked.
   public var nodes: [NodeType: Clock]?

@@ -59,11 +59,13 @@ struct NodeBatches {
       (loader, pinnedShare, secondsOfPinning) = (nil, nil, 0)
       return
     }
+    var seeds =
+      filter.map { .nodes(target, in: "train", where: $0) } ?? Seeds.nodes(target, in: "train")
+    if let weights = model.specification.options.classWeights {
+      seeds = seeds.weighted(by: model.specification.targetColumn, weights)
+    }
     let plain = model.loader(
-      graph,
-      seeds: filter.map { .nodes(target, in: "train", where: $0) }
-        ?? .nodes(target, in: "train"),
-      batchSize: batchSize, order: .shuffled, resources: resources,
+      graph, seeds: seeds, batchSize: batchSize, order: .shuffled, resources: resources,
       labels: model.specification.targetColumn)
     let clock = ContinuousClock()
     let start = clock.now

@@ -70,6 +70,8 @@ public struct NodeClassificationTrainer: Sendable {
       ("--input-dropout", a.inputDropout != b.inputDropout),
       ("--weight-decay", a.weightDecay != b.weightDecay), ("--inputs", a.inputs != b.inputs),
       ("--precision", a.precision != b.precision),
+      ("--class-weights", a.classWeights != b.classWeights),
+      ("--select, --weight, --replace, --share, --disjoint or times", a.sampling != b.sampling),
       ("--no-reverse", a.usesReverseRelations != b.usesReverseRelations),
       ("--seed", a.seed != b.seed), ("--where", a.filter != b.filter),
     ]

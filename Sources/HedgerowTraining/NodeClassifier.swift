@@ -143,6 +143,7 @@ public struct NodeClassifier: Sendable {
     options.prefetchByteLimit = resources.budget.available / 6
     options.batchByteLimit = resources.budget.available / 4
     options.relations = relations(of: graph)
+    options.sampling = specification.options.sampling ?? SamplingOptions()
     options.inputs = inputColumns
     return NeighborLoader(
       graph, seeds: seeds, fanouts: Fanouts(specification.options.fanouts), batchSize: batchSize,

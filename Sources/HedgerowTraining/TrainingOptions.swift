@@ -1,5 +1,7 @@
 public import HedgerowCore
 public import HedgerowGNN
+public import HedgerowLoader
+public import HedgerowSampling
 public import HedgerowTensor
 
 /// How to train a classifier of nodes.
@@ -27,6 +29,10 @@ public struct TrainingOptions: Codable, Hashable, Sendable {
   /// Neighbors to sample at each hop, one hop a layer; unused in full-batch training.
   public var fanouts = [15, 10]
   public var batchSize = 1024
+  /// Which neighbors are taken; `nil`, as in models of older versions, takes all alike.
+  public var sampling: SamplingOptions?
+  /// How often seeds are drawn by their class; `nil` takes each once an epoch.
+  public var classWeights: ClassWeights?
   public var layerCount = 2
   public var hiddenWidth = 64
   /// Most epochs to run.

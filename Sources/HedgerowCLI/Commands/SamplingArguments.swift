@@ -25,6 +25,10 @@ struct SamplingArguments: ParsableArguments {
       "Let all rows draw by one number a source, which is kept for so many batches (LABOR).",
       valueName: "batches"))
   var share: Int?
+  @Option(
+    help: ArgumentHelp(
+      "Take only members of this set, of node types that have it.", valueName: "set"))
+  var within: String?
   @Flag(help: "Give each seed a tree of its own; implied by times.")
   var disjoint = false
   @Option(
@@ -49,6 +53,11 @@ struct SamplingArguments: ParsableArguments {
       "See only what is later than the seed's time less this, in the column's unit.",
       valueName: "length"))
   var window: Int64?
+
+  /// Whether anything is asked for.
+  var isGiven: Bool {
+    select != .uniform || replace || share != nil || disjoint || within != nil || hasTime
+  }
 
   private var hasTime: Bool { nodeTimes != nil || edgeTimes }
 
@@ -75,6 +84,7 @@ struct SamplingArguments: ParsableArguments {
     if replace { options.replacement = .with }
     if let share { options.coupling = .shared(batches: share) }
     if disjoint || hasTime { options.trees = .disjoint }
+    options.within = within
     if hasTime { options.time = try constraint(for: schema) }
     return options
   }

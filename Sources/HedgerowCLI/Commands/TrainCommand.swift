@@ -33,6 +33,12 @@ struct TrainCommand: AsyncParsableCommand {
   var layers: Int?
   @Option(help: ArgumentHelp("Seeds in a batch.", valueName: "count"))
   var batchSize: Int?
+  @Option(
+    help: ArgumentHelp(
+      "Draw seeds by their class: balanced, all classes alike, or a weight for each, in the order of their "
+        + "codes.", valueName: "balanced|x,..."),
+    transform: ClassWeights.parse)
+  var classWeights: ClassWeights?
   @Option(help: ArgumentHelp("Width of the layers but the last.", valueName: "width"))
   var hidden: Int?
   @Option(help: ArgumentHelp("Most epochs to run.", valueName: "count"))
@@ -84,6 +90,7 @@ struct TrainCommand: AsyncParsableCommand {
   @Option(
     help: ArgumentHelp("Seconds to wait for another writer when saving.", valueName: "seconds"))
   var wait = 0.0
+  @OptionGroup(title: "Which neighbors") var sampling: SamplingArguments
   @OptionGroup(title: "Reading") var reading: ReadingOptions
   @OptionGroup var global: GlobalOptions
 
@@ -105,8 +112,10 @@ struct TrainCommand: AsyncParsableCommand {
       weightDecay.map { $0 >= 0 && $0.isFinite }, "--weight-decay must not be negative")
     try check(checkpointEvery >= 0, "--checkpoint-every must not be negative")
     try check(
-      !fullBatch || (fanouts == nil && batchSize == nil),
-      "--full-batch takes every node at once: --fanouts and --batch-size are of sampled training")
+      !fullBatch
+        || (fanouts == nil && batchSize == nil && classWeights == nil && !sampling.isGiven),
+      "--full-batch takes every node at once: --fanouts, --batch-size, --class-weights and what says "
+        + "which neighbors are taken are of sampled training")
     try check(layers.map { (1...16).contains($0) }, "--layers is between 1 and 16")
     if let layers, let fanouts {
       try check(
@@ -149,12 +158,14 @@ struct TrainCommand: AsyncParsableCommand {
   ) throws -> NodeClassificationTrainer {
     let (type, column) = try parsePair(target, at: ".", as: "column")
     return NodeClassificationTrainer(
-      graph, target: (NodeType(type), column), options: try options(goingOnWith: before),
-      resources: resources)
+      graph, target: (NodeType(type), column),
+      options: try options(goingOnWith: before, graph.schema), resources: resources)
   }
 
   /// The model's defaults, or the options of a training that goes on, with what was given.
-  private func options(goingOnWith before: TrainingOptions?) throws -> TrainingOptions {
+  private func options(
+    goingOnWith before: TrainingOptions?, _ schema: GraphSchema
+  ) throws -> TrainingOptions {
     var options =
       before
       ?? TrainingOptions(model: model ?? .sage, mode: fullBatch ? .fullBatch : .sampled)
@@ -179,6 +190,8 @@ struct TrainCommand: AsyncParsableCommand {
     if let precision { options.precision = precision == .float32 ? nil : precision }
     set(\.patience, patience)
     set(\.seed, global.givenSeed)
+    if let classWeights { options.classWeights = classWeights }
+    if sampling.isGiven { options.sampling = try sampling.options(for: schema) }
     if let filter = filter.text { options.filter = filter }
     if noReverse { options.usesReverseRelations = false }
     if let inputs {
@@ -276,6 +289,17 @@ extension NodeNetwork.Architecture {
       throw ValidationError("unknown model '\(text)': there are \(names)")
     }
     return architecture
+  }
+}
+
+extension ClassWeights {
+  @Sendable static func parse(_ text: String) throws -> Self {
+    if text == "balanced" { return .balanced }
+    let weights = text.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) }
+    guard weights.allSatisfy({ $0.map { $0 >= 0 && $0.isFinite } ?? false }) else {
+      throw ValidationError("'\(text)' are no weights of classes: write balanced, or 1,0.5,2")
+    }
+    return .given(weights.compactMap { $0 })
   }
 }
 
