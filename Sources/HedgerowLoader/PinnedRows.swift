@@ -152,16 +152,18 @@ struct PinnedChoice {
     }
     for (number, bin) in bins.enumerated().reversed() where bin.rowCount > 0 {
       let isNeeded = bin.probability * Double(batchCount) >= Double(bin.rowCount)
-      let share =
-        isNeeded && nextBin < 0
-        ? min(1, Double(max(0, left)) / Double(bin.byteCount)) : 0
-      if share == 1 {
+      var taken = 0
+      if nextBin < 0, isNeeded, bin.byteCount <= left {
         firstBin = number
-        left -= bin.byteCount
+        taken = bin.byteCount
       } else if nextBin < 0 {
-        (nextBin, bytesOfNextBin) = (number, share > 0 ? left : 0)
+        // Whole rows, of the size that they have on average.
+        taken = isNeeded ? max(0, left) - max(0, left) % (bin.byteCount / bin.rowCount) : 0
+        (nextBin, bytesOfNextBin) = (number, taken)
       }
-      byteCount += Int(share * Double(bin.byteCount))
+      left -= taken
+      byteCount += taken
+      let share = Double(taken) / Double(bin.byteCount)
       expectedHits += share * bin.probability
       expectedMisses += (1 - share) * bin.probability
       expectedMissedPages += (1 - share) * bin.pages
