@@ -136,5 +136,6 @@ public enum JSON: Equatable, Decodable, Sendable {
   }
   public var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
   public var string: String? { if case .string(let value) = self { value } else { nil } }
+  public var object: [String: JSON]? { if case .object(let value) = self { value } else { nil } }
   public var array: [JSON]? { if case .array(let value) = self { value } else { nil } }
 }

@@ -42,12 +42,8 @@ struct PaddedGroups {
     x.reshaped(to: [count * length, x.shape[2]]).gathered(rows: places)
   }
 
-  /// With zeros in place of what was made of no rows: [groups, ...].
-  func zeroingEmpty(_ x: Tensor) -> Tensor {
-    if isEmpty.allSatisfy({ !$0 }) { return x }
-    let shape = [count] + [Int](repeating: 1, count: x.shape.count - 1)
-    return select(Mask(isEmpty, shape: shape), Tensor(0), otherwise: x)
-  }
+  /// Which groups have no rows, [groups]; `nil` when all have some.
+  var emptyGroups: Mask? { isEmpty.contains(true) ? Mask(isEmpty, shape: [count]) : nil }
 
   /// Where there is a row: [groups, length].
   var mask: Mask {

@@ -53,12 +53,10 @@ public struct SetTransformerAggregation: Aggregator {
 
   public func callAsFunction(_ messages: Tensor, by offsets: [UInt32]) -> Tensor {
     let groups = PaddedGroups(offsets)
-    let mask = groups.mask
     var x = groups.padded(messages)
-    for encoder in encoders { x = encoder(x, mask) }
-    x = pooling(x, mask)
+    for encoder in encoders { x = encoder(x, groups) }
+    x = pooling(x, groups)
     for decoder in decoders { x = decoder(x, nil) }
-    x = groups.zeroingEmpty(x)
     return options.seedResults == .averaged
       ? mean(x, along: 1) : x.reshaped(to: [x.shape[0], x.shape[1] * x.shape[2]])
   }
@@ -68,8 +66,7 @@ public struct SetTransformerAggregation: Aggregator {
   }
 }
 
-/// A set pooled into k rows, which attend to each other, and then into one. An empty set
-/// gives zeros.
+/// A set pooled into k rows, which attend to each other, and then into one.
 ///
 /// Shapes: messages [rows, width], result [segments, width]. Names: `pma1`, `encoders.0.mab`, `pma2`.
 ///
@@ -109,9 +106,9 @@ public struct GraphMultisetTransformer: Aggregator {
 
   public func callAsFunction(_ messages: Tensor, by offsets: [UInt32]) -> Tensor {
     let groups = PaddedGroups(offsets)
-    var x = first(groups.padded(messages), groups.mask)
+    var x = first(groups.padded(messages), groups)
     for encoder in encoders { x = encoder(x, nil) }
-    return groups.zeroingEmpty(second(x, nil)).squeezed(1)
+    return second(x, nil).squeezed(1)
   }
 }
 
@@ -135,13 +132,22 @@ struct MultiheadAttentionBlock: Module {
     second = layerNorm == .present ? LayerNorm(width) : nil
   }
 
-  /// Shapes: x [sets, queries, width], y [sets, keys, width]; masks say where there are such.
-  func callAsFunction(_ x: Tensor, _ y: Tensor, queries: Mask?, keys: Mask?) -> Tensor {
+  /// Shapes: x [sets, queries, width], y [sets, keys, width].
+  ///
+  /// - Parameter queries, keys: where there are such; all are there when it is `nil`. Attention to no key is zero,
+  ///   before its last linear map.
+  func callAsFunction(
+    _ x: Tensor, _ y: Tensor, queries: PaddedGroups?, keys: PaddedGroups?
+  ) -> Tensor {
     var masks = MultiheadAttention.Masks()
-    masks.keys = keys
+    masks.keys = keys?.mask
     var attended = attention(x, y, y, masks)
+    if let empty = keys?.emptyGroups {
+      let nothing = attention.output.bias?.value ?? Tensor(0)
+      attended = select(empty.reshaped(to: [empty.count, 1, 1]), nothing, otherwise: attended)
+    }
     if let queries {
-      attended = select(queries.unsqueezed(2), attended, otherwise: Tensor(0))
+      attended = select(queries.mask.unsqueezed(2), attended, otherwise: Tensor(0))
     }
     var h = attended + x
     h = first?(h) ?? h
@@ -154,8 +160,8 @@ struct MultiheadAttentionBlock: Module {
 struct SetAttentionBlock: Module {
   let mab: MultiheadAttentionBlock
 
-  func callAsFunction(_ x: Tensor, _ mask: Mask?) -> Tensor {
-    mab(x, x, queries: mask, keys: mask)
+  func callAsFunction(_ x: Tensor, _ sets: PaddedGroups?) -> Tensor {
+    mab(x, x, queries: sets, keys: sets)
   }
 }
 
@@ -176,9 +182,9 @@ struct PoolingByMultiheadAttention: Module {
     mab = MultiheadAttentionBlock(width, heads: heads, layerNorm: layerNorm, dropout: dropout)
   }
 
-  func callAsFunction(_ x: Tensor, _ mask: Mask?) -> Tensor {
+  func callAsFunction(_ x: Tensor, _ sets: PaddedGroups?) -> Tensor {
     let seeds = seed.value.broadcast(to: [x.shape[0], seed.shape[1], seed.shape[2]])
-    return mab(seeds, linear.applied(to: x, activation: .relu), queries: nil, keys: mask)
+    return mab(seeds, linear.applied(to: x, activation: .relu), queries: nil, keys: sets)
   }
 }
 

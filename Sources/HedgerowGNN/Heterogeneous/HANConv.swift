@@ -34,6 +34,7 @@ public struct HANConv: Module {
   let relationQuery: Parameter
   public let relations: [EdgeType]
   public let options: Options
+  private let heads: AttentionHeads
 
   public static let pathNames = [
     "projections": "proj", "sourceAttention": "lin_src", "targetAttention": "lin_dst",
@@ -47,12 +48,14 @@ public struct HANConv: Module {
     require(
       options.heads > 0 && outputWidth.isMultiple(of: options.heads),
       "\(options.heads) heads do not share a width of \(outputWidth)")
-    let shape = [1, options.heads, outputWidth / options.heads]
+    let heads = AttentionHeads(
+      options.heads, width: outputWidth / options.heads, dropout: options.dropout)
     func attention() -> RelationParameters {
       var values = PerEdge<Parameter>()
-      for relation in relations { values[relation] = Parameter(shape: shape, from: .glorot) }
+      for relation in relations { values[relation] = heads.vectors() }
       return RelationParameters(values: values)
     }
+    self.heads = heads
     projections = widths.mapValues { Linear($0, outputWidth) }
     (sourceAttention, targetAttention) = (attention(), attention())
     relationKeys = Linear(outputWidth, outputWidth)
@@ -74,10 +77,10 @@ public struct HANConv: Module {
       let edges = HeteroConv.edges(of: relation, in: block)
       let source = hidden[relation.source]
       let target = hidden[relation.target].prefix(rows: edges.targetCount)
-      let attended = headAttention(
-        source, headScores(source, sourceAttention.values[relation].value),
-        headScores(target, targetAttention.values[relation].value), along: edges,
-        slope: options.negativeSlope, dropout: options.dropout)
+      let attended = heads.attend(
+        source, sourceScores: heads.products(source, sourceAttention.values[relation]),
+        targetScores: heads.products(target, targetAttention.values[relation]),
+        slope: options.negativeSlope, along: edges)
       results[relation.target] = (results[optional: relation.target] ?? []) + [relu(attended)]
     }
     return results.mapValues(combined)
@@ -92,34 +95,4 @@ public struct HANConv: Module {
     let parts = zip(softmax(stacked(scores)).split(every: 1, along: 0), results).map { $0 * $1 }
     return parts.dropFirst().reduce(parts[0], +)
   }
-}
-
-/// Each head's product of rows with a vector: [rows, heads x width] and [1, heads, width] give [rows, heads].
-func headScores(_ x: Tensor, _ vector: Tensor) -> Tensor {
-  // A product with a matrix of the heads' vectors, zero elsewhere, makes nothing as large as x.
-  let (heads, width) = (vector.shape[1], vector.shape[2])
-  let ownColumns = Tensor(shape: [heads * width, heads]) { matrix in
-    matrix.initialize(repeating: 0)
-    for row in 0..<heads * width { matrix[row * heads + row / width] = 1 }
-  }
-  return matmul(x, vector.reshaped(to: [heads * width, 1]) * ownColumns)
-}
-
-/// For each target the sum over its sources of shares of x, the softmax of leakyRelu(source's score + target's
-/// score), for each head apart: in one pass where no attention is dropped.
-///
-/// Shapes: x [sources, heads x width], scores [sources, heads] and [targets, heads].
-func headAttention(
-  _ x: Tensor, _ sourceScores: Tensor, _ targetScores: Tensor, along block: Block, slope: Float,
-  dropout rate: Double
-) -> Tensor {
-  if sourceScores.shape[1] <= attentionHeadLimit, rate == 0 || !Training.isActive {
-    return attentionSum(
-      x, sourceScores: sourceScores, targetScores: targetScores, slope: slope, over: block.rows
-    ) { block.transposedRows }
-  }
-  let scores =
-    sourceScores.gathered(alongSourcesOf: block) + targetScores.gathered(alongTargetsOf: block)
-  let shares = segmentSoftmax(leakyRelu(scores, slope: slope), by: block.usedOffsets)
-  return aggregate(x, scaledBy: dropout(shares, rate: rate), along: block, by: .sum)
 }

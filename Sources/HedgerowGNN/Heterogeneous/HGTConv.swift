@@ -91,9 +91,7 @@ public struct HGTConv: Module {
     let turned = groupedMatmul(
       queries.gathered(rows: edges.targets), turningMatrices, by: edges.typeOffsets)
     let shares = joint.shares(
-      edgeDot(keys, turned, heads: heads, over: edges.pairs.rows) {
-        edges.pairs.numberedTransposedRows
-      })
+      edgeDot(keys, turned, heads: heads, along: edges.pairs))
     let gathered = aggregate(values, scaledBy: shares, along: edges.pairs, by: .sum)
     let messages = groupedMatmul(
       gathered, matrices(valueMatrices), by: edges.typeOffsets)

@@ -152,9 +152,7 @@ public struct RGATConv: EdgeTypedFeaturedConvolution {
     case .forgotten: shares = dropout(shares, rate: options.dropout)
     case .additive, .scaled: break
     }
-    var sum = AffineSum(headed(results(x, shares, entries)))
-    if let bias { sum.add(bias: bias.value) }
-    return sum
+    return AffineSum(headed(results(x, shares, entries))).adding(bias: bias)
   }
 
   private func scores(_ queries: Tensor, _ keys: Tensor, _ features: Tensor?) -> Tensor {
@@ -170,7 +168,7 @@ public struct RGATConv: EdgeTypedFeaturedConvolution {
 
   private func shares(_ scores: Tensor, _ entries: Block, _ types: [UInt32]) -> Tensor {
     if options.scope == .acrossRelations {
-      return segmentSoftmax(scores, by: entries.offsets)
+      return edgeSoftmax(scores, along: entries)
     }
     let targets = entries.targetOfEachEntry
     let groups = RowGroups(

@@ -60,9 +60,7 @@ public struct RGCNConv: EdgeTypedConvolution {
       typeCount: relationCount)
     let aggregates = aggregation(source, along: edges.pairs)
     let messages = groupedMatmul(aggregates, weights.matrices, by: edges.typeOffsets)
-    var terms = AffineSum(aggregate(messages, along: edges.sums, by: .sum))
-    if let root { terms = terms + AffineSum(target, weight: root.value.transposed()) }
-    if let bias { terms.add(bias: bias.value) }
-    return terms
+    let terms = AffineSum(aggregate(messages, along: edges.sums, by: .sum)).adding(bias: bias)
+    return root.map { terms + AffineSum(target, weight: $0.value.transposed()) } ?? terms
   }
 }

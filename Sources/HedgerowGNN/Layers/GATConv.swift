@@ -135,19 +135,16 @@ public struct GATConv: EdgeFeaturedConvolution, NeighborConvolution {
     let sourceScores = heads.products(x, sourceAttention)
     let targetScores = heads.products(y, targetAttention)
     let result: Tensor
-    if edges == nil, options.heads <= attentionHeadLimit,
-      options.dropout == 0 || !Training.isActive
-    {
-      result = heads.combined(
-        attentionSum(
-          x, sourceScores: sourceScores, targetScores: targetScores, slope: options.negativeSlope,
-          over: block.rows
-        ) { block.transposedRows })
-    } else {
-      var scores = edgeSum(sourceScores, targetScores, along: block)
-      if let edges { scores = scores + heads.products(fromEdge!(edges), edgeAttention!) }
+    if let edges {
+      let scores =
+        edgeSum(sourceScores, targetScores, along: block)
+        + heads.products(fromEdge!(edges), edgeAttention!)
       result = heads.attend(
         x, scores: leakyRelu(scores, slope: options.negativeSlope), along: block)
+    } else {
+      result = heads.attend(
+        x, sourceScores: sourceScores, targetScores: targetScores, slope: options.negativeSlope,
+        along: block)
     }
     return AffineSum(result).adding(residual, of: target).adding(bias: bias)
   }

@@ -140,8 +140,7 @@ public struct PNAConv: EdgeFeaturedConvolution {
           case .variance, .standardDeviation: aggregate
           case .product:
             Aggregation.product(
-              edgeSum(rows, shift, over: block.rows) { block.numberedTransposedRows },
-              by: block.usedOffsets)
+              edgeSum(rows, shift, along: block), by: block.usedOffsets)
           }
         }), block.usedOffsets)
   }

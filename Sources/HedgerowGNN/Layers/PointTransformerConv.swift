@@ -56,14 +56,11 @@ public struct PointTransformerConv: PointConvolution {
   ) -> Tensor {
     guard let source, let target else { fatalError("a point transformer needs features") }
     let block = selfLoops ? block.withOneSelfLoop() : block
-    func sums(_ x: Tensor, _ y: Tensor) -> Tensor {
-      edgeSum(x, y, over: block.rows) { block.numberedTransposedRows }
-    }
     let offsets = EdgeNetwork(positionNetwork)(
       source: .init(-positions.source, columns: 0), target: .init(positions.target, columns: 0),
       width: positions.source.width, along: block)
-    let scores = sums(-keys(source), queries(target)) + offsets
-    let shares = segmentSoftmax(attentionNetwork?(scores) ?? scores, by: block.usedOffsets)
+    let scores = edgeSum(-keys(source), queries(target), along: block) + offsets
+    let shares = edgeSoftmax(attentionNetwork?(scores) ?? scores, along: block)
     let messages = shares * (values(source).gathered(alongSourcesOf: block) + offsets)
     return segmentSum(messages, by: block.usedOffsets)
   }

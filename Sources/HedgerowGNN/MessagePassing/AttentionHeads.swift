@@ -64,6 +64,24 @@ struct AttentionHeads: Sendable {
       aggregate(values, scaledBy: shares(of: scores, along: block), along: block, by: .sum))
   }
 
+  /// The same, of scores leakyRelu(a source's + a target's): in one pass where no attention is dropped.
+  ///
+  /// Shapes: values [sources, heads x width], scores [sources, heads] and [targets, heads].
+  func attend(
+    _ values: Tensor, sourceScores: Tensor, targetScores: Tensor, slope: Float,
+    along block: Block
+  ) -> Tensor {
+    guard count <= attentionHeadLimit, dropout == 0 || !Training.isActive else {
+      let scores = edgeSum(sourceScores, targetScores, along: block)
+      return attend(values, scores: leakyRelu(scores, slope: slope), along: block)
+    }
+    return combined(
+      attentionSum(
+        values, sourceScores: sourceScores, targetScores: targetScores, slope: slope,
+        over: block.rows
+      ) { block.transposedRows })
+  }
+
   /// The heads' results as one: [rows, heads x width] gives [rows, output width].
   func combined(_ x: Tensor) -> Tensor {
     combination == .concatenated || count == 1

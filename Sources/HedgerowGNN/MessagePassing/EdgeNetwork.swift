@@ -48,6 +48,6 @@ struct EdgeNetwork {
     }
     let ends = first?.bias.map { made(of: target) + $0.value } ?? made(of: target)
     let sums = edgeSum(made(of: source), ends, along: block)
-    return rest.reduce(edge.map { sums + made(of: $0) } ?? sums) { $1($0) }
+    return Sequential(rest)(edge.map { sums + made(of: $0) } ?? sums)
   }
 }

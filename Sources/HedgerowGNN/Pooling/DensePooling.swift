@@ -98,7 +98,8 @@ public struct DMoNPooling: Module {
     let sizes = root(sum(square(sum(s, along: 1)), along: 1))
     let counts = sum(there, along: [1, 2])
     let clusterCount = Float(s.shape[2]).squareRoot()
-    let size = mean(sizes / counts * clusterCount - 1)
+    // Of each graph's sizes by each graph's nodes, as by PyTorch Geometric.
+    let size = mean(sizes) * mean(1 / counts) * clusterCount - 1
     return (
       s,
       DensePooled(

@@ -89,7 +89,12 @@ public struct EdgePooling: Module {
     let targets = block.targetOfEachEntry
     var clusters = [UInt32](repeating: Block.dropped, count: block.sourceCount)
     var contracted: [UInt32] = []
-    for entry in scores.indices.sorted(by: { scores[$0] > scores[$1] }) {
+    // Of equal ones that which the block's edges had first.
+    func number(_ entry: Int) -> Int { block.edges.isEmpty ? entry : Int(block.edges[entry]) }
+    let order = scores.indices.sorted {
+      scores[$0] == scores[$1] ? number($0) < number($1) : scores[$0] > scores[$1]
+    }
+    for entry in order {
       let (source, target) = (Int(block.sources[entry]), Int(targets[entry]))
       guard clusters[source] == Block.dropped, clusters[target] == Block.dropped else { continue }
       clusters[source] = UInt32(contracted.count)

@@ -49,4 +49,38 @@ extension Block {
       offsets: made.offsets, sources: made.sources, edges: made.edges.map { edges[Int($0)] },
       sourceCount: count, targetCount: count)
   }
+
+  /// Each pair of a source and a target once, sources rising in each row; ``edges`` says the first edge of each.
+  func coalesced() -> Block {
+    var (offsets, sources, edges): ([UInt32], [UInt32], [UInt32]) = ([0], [], [])
+    for target in 0..<targetCount {
+      let row = Int(self.offsets[target])..<Int(self.offsets[target + 1])
+      for entry in row.sorted(by: { self.sources[$0] < self.sources[$1] }) {
+        let isKnown =
+          sources.count > Int(offsets[target]) && sources.last == self.sources[entry]
+        if isKnown { continue }
+        sources.append(self.sources[entry])
+        edges.append(self.edges.isEmpty ? UInt32(entry) : self.edges[entry])
+      }
+      offsets.append(UInt32(sources.count))
+    }
+    return Block(
+      offsets: offsets, sources: sources, edges: edges, sourceCount: sourceCount,
+      targetCount: targetCount)
+  }
+
+  func withoutSelfLoops() -> Block {
+    var (offsets, sources, edges): ([UInt32], [UInt32], [UInt32]) = ([0], [], [])
+    for target in 0..<targetCount {
+      for entry in Int(self.offsets[target])..<Int(self.offsets[target + 1])
+      where self.sources[entry] != target {
+        sources.append(self.sources[entry])
+        edges.append(self.edges.isEmpty ? UInt32(entry) : self.edges[entry])
+      }
+      offsets.append(UInt32(sources.count))
+    }
+    return Block(
+      offsets: offsets, sources: sources, edges: edges, sourceCount: sourceCount,
+      targetCount: targetCount)
+  }
 }

@@ -176,11 +176,12 @@ extension GoldenOperation {
         }
         return scaler
       }
+      // What it makes of degrees is in the state.
+      a.ignore("deg")
+      let learning = try a.bool("train_norm", or: false) ? DegreeMeans.Learning.learned : .fixed
       return DegreeScalerAggregation(
         try GoldenAggregator.resolved(query, settings, width: width), scalers: scalers,
-        means: DegreeMeans(
-          histogram: try a.ints("deg") ?? [1],
-          learning: try a.bool("train_norm", or: false) ? .learned : .fixed))
+        means: DegreeMeans(histogram: [1], learning: learning))
     },
     GoldenAggregator("MultiAggregation", "aggrs aggrs_kwargs mode mode_kwargs") { a, width in
       let queries = a.json("aggrs")?.array ?? []

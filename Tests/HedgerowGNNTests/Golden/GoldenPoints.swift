@@ -7,7 +7,7 @@ import HedgerowTestSupport
 
 extension GoldenOperation {
   /// Layers of several aggregates, and of networks of both ends of an edge.
-  static let edgeNetworks: [GoldenConvolution] = [
+  static let pairNetworks: [GoldenConvolution] = [
     GoldenConvolution(
       "EdgeConv", "nn aggr",
       examples: "nn=Sequential(\n(0): Linear(10, 8)\n(1): ReLU()\n(2): Linear(8, 4)\n)",
@@ -21,16 +21,13 @@ extension GoldenOperation {
       "in_channels out_channels aggregators scalers deg edge_dim towers pre_layers post_layers "
         + "divide_input act act_kwargs train_norm",
       examples: """
-        5, 4, aggregators=['mean', 'min', 'max', 'std'], scalers=['identity', 'amplification'],
-        deg=[1, 2, 3]
+        5, 4, aggregators=['mean', 'min', 'max', 'std'], scalers=['identity', 'amplification']
         """,
       """
-        5, 10, aggregators=['sum', 'var'], scalers=['linear', 'inverse_linear'], deg=[1, 2, 3],
-        towers=5, divide_input=True, pre_layers=2, post_layers=2
+        5, 10, aggregators=['sum', 'var'], scalers=['linear', 'inverse_linear'], towers=5,
+        divide_input=True, pre_layers=2, post_layers=2
       """,
-      .edges(
-        3,
-        "5, 4, aggregators=['mean', 'mul'], scalers=['attenuation'], deg=[0, 3], edge_dim=3")
+      .edges(3, "5, 4, aggregators=['mean', 'mul'], scalers=['attenuation'], edge_dim=3")
     ) { a in
       var options = PNAConv.Options()
       options.aggregations = try (try a.strings("aggregators") ?? []).map { name in
@@ -52,9 +49,11 @@ extension GoldenOperation {
       options.towerInput = try a.bool("divide_input", or: false) ? .stretch : .all
       options.activation = try a.activation("act", or: "relu", try a.object("act_kwargs"))
       options.meanLearning = try a.bool("train_norm", or: false) ? .learned : .fixed
+      // What it makes of degrees is in the state.
+      a.ignore("deg")
       return PNAConv(
-        try a.required("in_channels"), try a.required("out_channels"),
-        degrees: try a.ints("deg") ?? [1], options: options)
+        try a.required("in_channels"), try a.required("out_channels"), degrees: [1, 2, 3],
+        options: options)
     },
   ]
 

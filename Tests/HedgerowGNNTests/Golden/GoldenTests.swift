@@ -16,7 +16,7 @@ struct GoldenOperation: Sendable {
     + knowledgeGraphs + points + poolings
 
   /// The layers of one relation, or of relations that edges are numbered by.
-  static let layers = convolutions + relationConvolutions + edgeNetworks
+  static let layers = convolutions + relationConvolutions + pairNetworks
 }
 
 /// Results and gradients of PyTorch Geometric, read from the folder `HEDGEROW_GOLDEN`. What is of PyTorch

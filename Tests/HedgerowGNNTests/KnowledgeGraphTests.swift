@@ -1,0 +1,59 @@
+import HedgerowCore
+import HedgerowGNN
+import HedgerowNN
+import HedgerowTensor
+import HedgerowTestSupport
+import Testing
+
+@Suite struct KnowledgeGraphTests {
+  static let models: [any KnowledgeGraphModel] = [
+    TransE(nodes: 30, relations: 3, width: 8), DistMult(nodes: 30, relations: 3, width: 8),
+    ComplEx(nodes: 30, relations: 3, width: 8), RotatE(nodes: 30, relations: 3, width: 8),
+  ]
+
+  /// Relation r leads from each node to the one that is r + 1 further.
+  static let triples = Triples(
+    heads: (0..<90).map { UInt32($0 % 30) }, relations: (0..<90).map { UInt32($0 / 30) },
+    tails: (0..<90).map { UInt32(($0 % 30 + $0 / 30 + 1) % 30) })
+
+  @Test(arguments: models.indices) func ranksAreThoseOfAllScores(_ index: Int) {
+    let model = Self.models[index].initialized(seed: printedSeed())
+    let ranks = model.ranks(of: Self.triples, batchSize: 7)
+    for (triple, rank) in ranks.enumerated() {
+      let scores = (0..<UInt32(30)).map { tail in
+        model.score(
+          Triples(
+            heads: [Self.triples.heads[triple]], relations: [Self.triples.relations[triple]],
+            tails: [tail]))[0] as Float
+      }
+      let own = scores[Int(Self.triples.tails[triple])]
+      #expect(rank == scores.count { $0 > own })
+    }
+  }
+
+  @Test(arguments: models.indices) func trainingBringsTrueTriplesInFront(_ index: Int) {
+    let model = Self.models[index].initialized(seed: 1)
+    func meanRank() -> Double {
+      Double(model.ranks(of: Self.triples).reduce(0, +)) / Double(Self.triples.count)
+    }
+    let before = meanRank()
+    var optimizer = Adam(learningRate: 0.05)
+    for step in 0..<200 {
+      let others = model.corrupted(Self.triples, from: RandomStream(seed: UInt64(step)))
+      let (_, gradients) = valueWithGradients(at: model) {
+        model.loss(of: Self.triples, against: others)
+      }
+      optimizer.update(model, along: gradients)
+    }
+    #expect(meanRank() < before / 2, "\(before) and \(meanRank())")
+  }
+
+  @Test func oneEndOfEachFalseTripleIsAnother() {
+    let model = Self.models[0]
+    let others = model.corrupted(Self.triples, from: RandomStream(seed: printedSeed()))
+    #expect(others.relations == Self.triples.relations)
+    #expect(others.tails[..<45] == Self.triples.tails[..<45])
+    #expect(others.heads[45...] == Self.triples.heads[45...])
+    #expect(others.heads != Self.triples.heads && others.tails != Self.triples.tails)
+  }
+}
