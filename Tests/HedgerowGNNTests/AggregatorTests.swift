@@ -55,7 +55,7 @@ import Testing
     let (x, groups) = rows(40, printedSeed())
     let y = aggregator(x, in: groups)
     #expect(y.shape == [8, aggregator.outputWidth(of: Self.width)], "\(aggregator)")
-    #expect(y.scalars.allSatisfy(\.isFinite), "\(aggregator)")
+    #expect(y.scalars.allSatisfy { $0.isFinite }, "\(aggregator)")
   }
 
   @Test(arguments: aggregators.indices) func rowsOfAGroupMayLieAnywhere(_ index: Int) {

@@ -18,7 +18,13 @@ import Testing
 
   @Test func matchedNodesAreNeighborsAndNoneIsMatchedTwice() {
     let seed = printedSeed()
-    let block = block(nodes: 40, edges: 90, seed)
+    let drawn = block(nodes: 40, edges: 45, seed)
+    let targets = (0..<40).flatMap { target in
+      (drawn.offsets[target]..<drawn.offsets[target + 1]).map { _ in UInt32(target) }
+    }
+    let block = Block(
+      sources: drawn.sources + targets, targets: targets + drawn.sources, sourceCount: 40,
+      targetCount: 40)
     let clusters = graclus(block, weights: Tensor.random([90], in: 0..<1, seed: seed))
     #expect(clusters.rowCount == 40 && clusters.sizes.scalars.allSatisfy { $0 == 1 || $0 == 2 })
     var neighbors = Set<[UInt32]>()
