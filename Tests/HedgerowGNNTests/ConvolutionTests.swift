@@ -65,6 +65,28 @@ import Testing
     }
   }
 
+  /// A step along the gradient raises the sum of squares by its length, as far as single precision shows.
+  @Test(arguments: rows) func gradientsAreTheSlopesOfResults(_ row: GoldenConvolution) throws {
+    let seed = printedSeed()
+    let edges = edges(nodes: 20, RandomStream(seed: seed))
+    for example in row.examples {
+      let drawn = try Case(row, example, seed: seed, edges: edges, nodes: 20, targets: 20)
+      let parameters = [drawn.x] + drawn.layer.parameters
+      let gradients = try drawn.run().gradients
+      func squares(_ x: Tensor) -> Double { x.scalars.reduce(0) { $0 + Double($1) * Double($1) } }
+      let length = gradients.reduce(0) { $0 + squares($1) }.squareRoot()
+      let starts = parameters.map(\.value)
+      func value(after step: Double) throws -> Double {
+        for (index, parameter) in parameters.enumerated() {
+          parameter.value = starts[index] + Float(step / max(length, 1e-9)) * gradients[index]
+        }
+        return squares(try drawn.run().result)
+      }
+      let slope = (try value(after: 4e-3) - (try value(after: -4e-3))) / 8e-3
+      #expect(abs(slope - length) <= 0.02 * length + 1e-3, "\(example.arguments)")
+    }
+  }
+
   static let rows = GoldenOperation.layers
 
   /// Some edges, repeated ones and self-loops among them; the last node has none.

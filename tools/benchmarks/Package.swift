@@ -17,6 +17,8 @@ let package = Package(
     .executableTarget(
       name: "eager", dependencies: [.product(name: "Hedgerow", package: "hedgerow")]),
     .executableTarget(
+      name: "layers", dependencies: [.product(name: "Hedgerow", package: "hedgerow")]),
+    .executableTarget(
       name: "tensors", dependencies: [.product(name: "Hedgerow", package: "hedgerow")]),
     .executableTarget(
       name: "graph", dependencies: [.product(name: "Hedgerow", package: "hedgerow")]),
