@@ -31,7 +31,10 @@ MODELS = {
     "ResGated": lambda: (nn.ResGatedGraphConv(WIDTH, HIDDEN),
                          nn.ResGatedGraphConv(HIDDEN, CLASSES)),
     "RGCN": lambda: (nn.RGCNConv(WIDTH, HIDDEN, 4), nn.RGCNConv(HIDDEN, CLASSES, 4)),
+    "HGT": lambda: (nn.HGTConv(WIDTH, HIDDEN, TYPES, heads=4),
+                    nn.HGTConv(HIDDEN, 48, TYPES, heads=4)),
 }
+TYPES = (["a", "b"], [("a", "to", "b"), ("b", "back", "a"), ("a", "in", "a")])
 
 
 def drawn(sources, targets, edges):
@@ -39,7 +42,7 @@ def drawn(sources, targets, edges):
 
 
 class Step:
-    """One step; GCN, which knows no two sides of a graph, runs over all nodes of the batch, as there."""
+    """One step; GCN and HGT, which know no two sides of a graph, run over all nodes of the batch, as there."""
 
     def __init__(self, name):
         self.name = name
@@ -54,7 +57,21 @@ class Step:
         more = [torch.arange(edges.shape[1]) % 4] if self.name == "RGCN" else []
         return layer((x, x[:targets]), edges, *more)
 
+    def heterogeneous_seconds(self):
+        first, second = ({r: drawn(s // 2, t // 2, e // 3) for r in TYPES[1]}
+                         for s, t, e in (FIRST, SECOND))
+        edges = {r: torch.cat([first[r], second[r]], dim=1) for r in TYPES[1]}
+        x = dict(zip("ab", self.x.split(FIRST[0] // 2)))
+        start = time.perf_counter()
+        y = {k: v.relu() for k, v in self.layers[0](x, edges).items()}
+        z = self.layers[1](y, edges)["a"][:SECOND[1] // 2]
+        loss = torch.nn.functional.cross_entropy(z, self.labels[:SECOND[1] // 2])
+        torch.autograd.grad(loss, self.parameters, allow_unused=True)
+        return time.perf_counter() - start
+
     def seconds(self, count):
+        if self.name == "HGT":
+            return sum(self.heterogeneous_seconds() for _ in range(count))
         seconds = 0
         for _ in range(count):
             first, second = drawn(*FIRST), drawn(*SECOND)

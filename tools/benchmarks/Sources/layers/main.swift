@@ -4,7 +4,8 @@
 //
 // on two threads. A step is the loss of two layers and the gradients of their parameters: 60,000 nodes with
 // 128 features send along 100,000 edges to 10,000, these along 10,000 to 1,000, of 47 classes; 128 wide, four
-// heads where there are heads. Each step has blocks that no other step has seen.
+// heads where there are heads. Each step has blocks that no other step has seen. HGT has half of the nodes of
+// each of two types, and a third of the edges of each of three relations.
 import Glibc
 import Hedgerow
 
@@ -60,11 +61,48 @@ func result(of layer: any Convolution, _ x: Tensor, _ block: Block) -> Tensor {
   return typed(x, block, types: (0..<block.edgeCount).map { UInt32($0 % 4) })
 }
 
+let relations = [EdgeType("a", "to", "b"), EdgeType("b", "back", "a"), EdgeType("a", "in", "a")]
+
+/// A block of these extents, in halves and thirds.
+@MainActor func drawnOfTypes(_ sources: Int, _ targets: Int, _ edges: Int) -> HeteroBlock {
+  var blocks = PerEdge<Block>()
+  for relation in relations { blocks[relation] = drawn(sources / 2, targets / 2, edges / 3) }
+  return HeteroBlock(
+    blocks: blocks, sourceCounts: ["a": sources / 2, "b": sources / 2],
+    targetCounts: ["a": targets / 2, "b": targets / 2])
+}
+
+/// The seconds that a step of HGT takes.
+@MainActor func secondsOfHGT(_ layers: [HGTConv], _ parameters: [Parameter]) -> Double {
+  let blocks = [drawnOfTypes(60_000, 10_000, 100_000), drawnOfTypes(10_000, 1000, 10_000)]
+  let halves = x.split(every: 30_000, along: 0)
+  let features: PerNode<Tensor> = ["a": halves[0], "b": halves[1]]
+  return ContinuousClock().measure {
+    Compute.with(pool) {
+      _ = valueWithGradients(at: parameters) {
+        let y = layers[1](layers[0](features, blocks[0]).mapValues(relu), blocks[1])
+        return crossEntropy(y["a"], Array(labels[..<500]))
+      }
+    }
+  }.seconds
+}
+
 let x = Tensor.random([60_000, width], seed: 1)
 let labels = (0..<1000).map { Int32($0 % classes) }
 let pool = ThreadPool(threadCount: 2)
 while let line = readLine() {
   let words = line.split(separator: " ")
+  if words[0] == "HGT" {
+    let layers = [
+      HGTConv(["a": width, "b": width], to: hidden, relations: relations, heads: 4),
+      HGTConv(["a": hidden, "b": hidden], to: 48, relations: relations, heads: 4),
+    ].map { $0.initialized(seed: 1) }
+    let parameters = layers.flatMap { $0.parameters }
+    let seconds = (0..<Int(words[1])!).map { _ in secondsOfHGT(layers, parameters) }
+    print(seconds.reduce(0, +))
+    fflush(nil)
+    continue
+  }
   let model = layers(String(words[0]))!.enumerated().map { index, layer -> any Convolution in
     layer.initialized(seed: UInt64(index))
   }
