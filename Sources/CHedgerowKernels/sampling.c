@@ -162,6 +162,7 @@ uint32_t hr_read_neighbors(const hr_range *ranges, size_t range_count, const uin
   return largest;
 }
 
+HR_CLONES
 uint32_t hr_read_stretches(const hr_range *ranges, const hr_extent *stretches, size_t count,
                            uint32_t *neighbors) {
   const uint64_t low = ((uint64_t)1 << hr_position_bits) - 1;
