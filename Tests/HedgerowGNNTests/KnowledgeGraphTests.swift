@@ -12,9 +12,15 @@ import Testing
   ]
 
   /// Relation r leads from each node to the one that is r + 1 further.
-  static let triples = Triples(
-    heads: (0..<90).map { UInt32($0 % 30) }, relations: (0..<90).map { UInt32($0 / 30) },
-    tails: (0..<90).map { UInt32(($0 % 30 + $0 / 30 + 1) % 30) })
+  static let triples: Triples = {
+    let numbers: [UInt32] = Array(0..<90)
+    let heads = numbers.map { (number: UInt32) -> UInt32 in number % 30 }
+    let relations = numbers.map { (number: UInt32) -> UInt32 in number / 30 }
+    let tails = zip(heads, relations).map { (head: UInt32, relation: UInt32) -> UInt32 in
+      (head + relation + 1) % 30
+    }
+    return Triples(heads: heads, relations: relations, tails: tails)
+  }()
 
   @Test(arguments: models.indices) func ranksAreThoseOfAllScores(_ index: Int) {
     let model = Self.models[index].initialized(seed: printedSeed())
