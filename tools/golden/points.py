@@ -33,16 +33,19 @@ def point(op, *args, features=True, bipartite=None, **kwargs):
                 lambda: getattr(nn, op)(*copy.deepcopy(args), **copy.deepcopy(kwargs)), inputs, run)
 
 
-def gps(width, local, batch=True, sizes=(0, 1, 2), **kwargs):
+def gps(width, local, batch=True, edges=None, sizes=(0, 1, 2), **kwargs):
     def inputs(draw):
         tensors = {"x": draw.normal(draw.nodes, width), "edge_index": draw.edge_index()}
+        if edges:
+            tensors["edge_attr"] = draw.normal(draw.edges, edges)
         if batch:
             tensors["batch"] = torch.sort(draw.integers(draw.nodes, 3)).values
             tensors["batch"][0] = 0
         return tensors
 
     def run(module, t):
-        return module(t["x"], t["edge_index"], t.get("batch"))
+        named = {"edge_attr": t["edge_attr"]} if edges else {}
+        return module(t["x"], t["edge_index"], t.get("batch"), **named)
 
     return Case("GPSConv", {"args": [width, local], "kwargs": kwargs},
                 lambda: nn.GPSConv(width, copy.deepcopy(local), **kwargs), inputs, run, sizes)
@@ -82,6 +85,7 @@ def cases():
     # Of few nodes it makes large numbers of small differences.
     yield gps(6, nn.GINConv(network(6, 6)), norm="instance_norm", heads=2, sizes=(1,))
     yield gps(6, nn.SAGEConv(6, 6), batch=False)
+    yield gps(6, nn.GINEConv(network(6, 6)), edges=6)
     yield gps(6, nn.GCNConv(6, 6), batch=False, heads=3, act="elu", act_kwargs={"alpha": 0.5})
     yield gps(6, None, heads=2, attn_kwargs={"bias": False})
     yield gps(6, nn.GraphConv(6, 6), norm="layer_norm", norm_kwargs={"mode": "node"})

@@ -5,19 +5,24 @@ from torch_geometric import nn
 from golden.case import Case
 
 
-def selecting(op, width=5, batch=True, layer=None, **kwargs):
+def selecting(op, width=5, batch=True, layer=None, edges=False, **kwargs):
     """A pooling that keeps nodes."""
 
     def inputs(draw):
         tensors = {"x": draw.normal(draw.nodes, width), "edge_index": draw.edge_index()}
         if batch:
             tensors["batch"] = torch.sort(draw.integers(draw.nodes, 3)).values
+        if edges:
+            tensors["edge_attr"] = draw.normal(draw.edges, 3)
+            tensors["attn"] = draw.normal(draw.nodes, width)
         return tensors
 
     def run(module, t):
-        x, edge_index, _, batch, perm, _ = module(t["x"], t["edge_index"], batch=t.get("batch"))
-        outputs = {"x": x, "edge_index": edge_index, "perm": perm}
-        return outputs | ({} if batch is None else {"batch": batch})
+        x, edge_index, edge_attr, batch, perm, score = module(
+            t["x"], t["edge_index"], t.get("edge_attr"), t.get("batch"), t.get("attn"))
+        outputs = {"x": x, "edge_index": edge_index, "edge_attr": edge_attr, "batch": batch,
+                   "perm": perm, "score": score}
+        return {name: value for name, value in outputs.items() if value is not None}
 
     settings = {"args": [width], "kwargs": kwargs | ({"GNN": layer.__name__} if layer else {})}
     given = kwargs | ({"GNN": layer} if layer else {})
@@ -134,6 +139,7 @@ def cases():
             for options in [{}, {"ratio": 0.8}, {"ratio": 3}, {"min_score": 0.2}]:
                 yield selecting(op, batch=batch, **options)
             yield selecting(op, batch=batch, multiplier=2.0, nonlinearity="sigmoid")
+            yield selecting(op, batch=batch, edges=True)
     for layer in [nn.GCNConv, nn.SAGEConv, nn.GATConv, nn.GraphConv]:
         yield selecting("SAGPooling", layer=layer)
     yield selecting("SAGPooling", layer=nn.SAGEConv, aggr="max", min_score=0.3)

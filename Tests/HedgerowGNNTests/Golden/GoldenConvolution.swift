@@ -161,26 +161,30 @@ extension GoldenFile {
     let target = inputs["x"] ?? inputs["x_dst"]!
     let block = try graph(
       block("edge_index", sources: source.shape[0], targets: target.shape[0], flow: flow))
-    func data() -> EdgeData {
-      var data = EdgeData()
-      data.initial = inputs["x0"]?.value
-      data.weights = inputs["edge_weight"]?.value.gathered(rows: block.edges)
-      if let features = inputs["edge_attr"] {
-        let width = features.shape.dropFirst().reduce(1, *)
-        data.features = features.value.reshaped(to: [features.shape[0], width])
-          .gathered(rows: block.edges)
-      }
-      if isGiven("in.edge_type") {
-        let types = integers("in.edge_type")
-        data.types = block.edges.map { UInt32(types[Int($0)]) }
-      }
-      return data
-    }
     // Whatever a layer does not take shows in the first run.
-    _ = try data().result(of: layer, source: source.value, target: target.value, block)
+    _ = try data(of: block, inputs).result(
+      of: layer, source: source.value, target: target.value, block)
     return differences(of: layer, inputs, "y") {
-      try! data().result(of: layer, source: source.value, target: target.value, block)
+      try! data(of: block, inputs).result(
+        of: layer, source: source.value, target: target.value, block)
     }
+  }
+
+  /// What the edges of a block of the file's edges bring along, of inputs and types.
+  func data(of block: Block, _ inputs: [String: Parameter]) -> EdgeData {
+    var data = EdgeData()
+    data.initial = inputs["x0"]?.value
+    data.weights = inputs["edge_weight"]?.value.gathered(rows: block.edges)
+    if let features = inputs["edge_attr"] {
+      let width = features.shape.dropFirst().reduce(1, *)
+      data.features = features.value.reshaped(to: [features.shape[0], width])
+        .gathered(rows: block.edges)
+    }
+    if isGiven("in.edge_type") {
+      let types = integers("in.edge_type")
+      data.types = block.edges.map { UInt32(types[Int($0)]) }
+    }
+    return data
   }
 
   func block(

@@ -84,10 +84,18 @@ extension GoldenOperation {
       let layer = try gps(arguments)
       try arguments.finish()
       try layer.load(file.state)
-      let x = file.input("x")
+      var inputs: [String: Parameter] = [:]
+      for name in ["x", "edge_weight", "edge_attr"] where file.isGiven("in.\(name)") {
+        inputs[name] = file.input(name)
+      }
+      let x = inputs["x"]!
       let block = file.block("edge_index", sources: x.shape[0], targets: x.shape[0])
       let graphs = file.isGiven("in.batch") ? file.groups("in.batch") : nil
-      return file.differences(of: layer, ["x": x], "y") { layer(x.value, block, in: graphs) }
+      return file.differences(of: layer, inputs, "y") {
+        layer(x.value, block, in: graphs) { conv, x, block in
+          try! file.data(of: block, inputs).result(of: conv, source: x, target: x, block)
+        }
+      }
     },
   ]
 

@@ -153,8 +153,10 @@ extension GoldenOperation {
       let (module, select) = try make(arguments)
       try arguments.finish()
       try module.load(file.state)
-      var inputs = ["x": file.input("x")]
-      if file.isGiven("in.attn") { inputs["attn"] = file.input("attn") }
+      var inputs: [String: Parameter] = [:]
+      for name in ["x", "attn", "edge_attr"] where file.isGiven("in.\(name)") {
+        inputs[name] = file.input(name)
+      }
       let count = inputs["x"]!.shape[0]
       let block = file.block("edge_index", sources: count, targets: count)
       let graphs = file.isGiven("in.batch") ? file.groups("in.batch") : nil
@@ -162,7 +164,15 @@ extension GoldenOperation {
         select(inputs["x"]!.value, block, graphs, inputs["attn"]?.value)
       }
       let result = run()
-      return file.differences(of: module, inputs, "x") { run().pooled.x }
+      let edges = result.pooled.block.edges.sorted()
+      return file.differences(of: module, inputs) {
+        let result = run()
+        let outputs = [
+          "x": result.pooled.x, "score": result.scores,
+          "edge_attr": inputs["edge_attr"]?.value.gathered(rows: edges),
+        ]
+        return outputs.compactMapValues { $0 }
+      }
         + file.difference(result.pooled.block)
         + file.difference(result.nodes, from: "out.perm")
         + file.difference(result.pooled.graphs.groups, from: "out.batch")
@@ -196,7 +206,7 @@ extension GoldenFile {
   func differences(
     of module: some Module, _ inputs: [String: Parameter], _ body: () -> [String: Tensor]
   ) -> [String] {
-    let (names, result) = (names(under: "out."), body())
+    let (names, result) = (names(under: "cotangent."), body())
     return names.flatMap { difference(result[$0]!, from: "out.\($0)") }
       + gradientDifferences(of: module, inputs) {
         let result = body()
