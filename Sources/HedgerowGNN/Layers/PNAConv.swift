@@ -103,15 +103,19 @@ public struct PNAConv: EdgeFeaturedConvolution {
           ? x : x.sliced(tower * inputWidth..<(tower + 1) * inputWidth, along: 1)
       }
       let (x, y) = (own(source), own(target))
-      let aggregates =
-        options.layersBefore == 1 && encoded == nil
-        ? aggregates(before[tower].layers[0] as! Linear, x, y, block)
-        : aggregator(
-          EdgeNetwork(before[tower])(
-            source: .init(x, columns: inputWidth), target: .init(y, columns: 0),
-            edge: encoded.map { .init($0, columns: 2 * inputWidth) },
-            width: (encoded == nil ? 2 : 3) * inputWidth, along: block), by: block.usedOffsets)
-      return after[tower](concatenated(y, aggregates))
+      let aggregated: Tensor
+      if encoded == nil, options.layersBefore == 1,
+        let linear = before[tower].layers[0] as? Linear
+      {
+        aggregated = aggregates(linear, x, y, block)
+      } else {
+        let messages = EdgeNetwork(before[tower])(
+          source: .init(x, columns: inputWidth), target: .init(y, columns: 0),
+          edge: encoded.map { .init($0, columns: 2 * inputWidth) },
+          width: (encoded == nil ? 2 : 3) * inputWidth, along: block)
+        aggregated = aggregator(messages, by: block.usedOffsets)
+      }
+      return after[tower](concatenated(y, aggregated))
     }
     return output.terms(concatenated(towers))
   }
