@@ -205,7 +205,8 @@ private let node = BlockStore.node
   func everyModelLearns(model: NodeNetwork.Architecture) async throws {
     let seed = printedSeed()
     let directory = TemporaryDirectory()
-    var blocks = BlockStore(nodes: 500)
+    // What features say alone is little: it takes more nodes to tell it from chance.
+    var blocks = BlockStore(nodes: model == .mlp ? 3000 : 500)
     blocks.hasTags = true
     let store = try blocks.make(at: directory("s"), seed: seed)
     var options = TrainingOptions(model: model, mode: .fullBatch)
