@@ -11,7 +11,8 @@ import Testing
   static let width = 6
 
   /// One of each kind, by its type's name.
-  static let aggregators: [any Aggregator] = {
+  // Made anew for each test: tests run side by side, and each draws its weights.
+  static var aggregators: [any Aggregator] {
     var quantiles = QuantileAggregation.Options()
     quantiles.interpolation = .midpoint
     var softmax = SoftmaxAggregation.Options()
@@ -39,7 +40,7 @@ import Testing
         Aggregation.sum, scalers: DegreeScaler.allCases,
         means: DegreeMeans(histogram: [1, 4, 2])),
     ]
-  }()
+  }
 
   /// Rows of eight groups, one of them empty, in any order.
   func rows(_ count: Int, _ seed: UInt64) -> (x: Tensor, groups: RowGroups) {

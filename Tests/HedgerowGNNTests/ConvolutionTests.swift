@@ -82,8 +82,13 @@ import Testing
         }
         return squares(try drawn.run().result)
       }
-      let slope = (try value(after: 4e-3) - (try value(after: -4e-3))) / 8e-3
-      #expect(abs(slope - length) <= 0.02 * length + 1e-3, "\(example.arguments)")
+      // A kink that lies within one step may lie outside a shorter one.
+      let slopes = try [4e-3, 1e-3].map {
+        (try value(after: $0) - (try value(after: -$0))) / (2 * $0)
+      }
+      #expect(
+        slopes.contains { abs($0 - length) <= 0.02 * length + 1e-3 },
+        "\(example.arguments): \(slopes) and \(length)")
     }
   }
 

@@ -6,10 +6,13 @@ import HedgerowTestSupport
 import Testing
 
 @Suite struct KnowledgeGraphTests {
-  static let models: [any KnowledgeGraphModel] = [
-    TransE(nodes: 30, relations: 3, width: 8), DistMult(nodes: 30, relations: 3, width: 8),
-    ComplEx(nodes: 30, relations: 3, width: 8), RotatE(nodes: 30, relations: 3, width: 8),
-  ]
+  /// Made anew for each test: tests run side by side, and each draws its weights.
+  static var models: [any KnowledgeGraphModel] {
+    [
+      TransE(nodes: 30, relations: 3, width: 8), DistMult(nodes: 30, relations: 3, width: 8),
+      ComplEx(nodes: 30, relations: 3, width: 8), RotatE(nodes: 30, relations: 3, width: 8),
+    ]
+  }
 
   /// Relation r leads from each node to the one that is r + 1 further.
   static let triples: Triples = {
