@@ -108,8 +108,6 @@ struct PinnedChoice {
   /// Rows that a batch is expected to find pinned, and those that it is not.
   private(set) var expectedHits = 0.0
   private(set) var expectedMisses = 0.0
-  /// Pages that a batch is expected to read for those.
-  private(set) var expectedMissedPages = 0.0
   /// Bytes of the pinned rows.
   private(set) var byteCount = 0
 
@@ -117,7 +115,6 @@ struct PinnedChoice {
     var rowCount = 0
     var byteCount = 0
     var probability = 0.0
-    var pages = 0.0
   }
 
   /// By the upper half of the number: in steps of less than a hundredth.
@@ -147,7 +144,6 @@ struct PinnedChoice {
         bins[bin].rowCount += 1
         bins[bin].byteCount += column.layout.byteCount
         bins[bin].probability += Double(probability)
-        bins[bin].pages += Double(probability) * Pages.perRow(byteCount: column.layout.byteCount)
       }
     }
     for (number, bin) in bins.enumerated().reversed() where bin.rowCount > 0 {
@@ -166,7 +162,6 @@ struct PinnedChoice {
       let share = Double(taken) / Double(bin.byteCount)
       expectedHits += share * bin.probability
       expectedMisses += (1 - share) * bin.probability
-      expectedMissedPages += (1 - share) * bin.pages
     }
   }
 

@@ -57,10 +57,16 @@ extension NeighborLoader {
     let needed = choice.expectedHits + choice.expectedMisses
     estimate.pinnedByteCount = choice.byteCount
     estimate.pinnedShare = needed > 0 ? choice.expectedHits / needed : 0
-    estimate.laterEpochByteCount = Pages.byteCount(choice.expectedMissedPages * Double(perEpoch))
-    let filling = choice.nodes(by: probabilities).reduce(0) {
-      $0 + Pages.read($1.nodes, rowByteCount: $1.layout.byteCount)
+    var (filling, missed) = (0, 0.0)
+    for column in choice.nodes(by: probabilities) {
+      filling += Pages.read(column.nodes, rowByteCount: column.layout.byteCount)
+      // Rows of one page are read together, in the batch that needs them.
+      var odds = probabilities.nodes[column.type]
+      column.nodes.forEachPart(of: 4096) { for node in $0 { odds[Int(node)] = 0 } }
+      missed += Pages.distinct(
+        odds, rowByteCount: Double(column.layout.byteCount), batchCount: 1)
     }
+    estimate.laterEpochByteCount = Pages.byteCount(missed * Double(perEpoch))
     estimate.firstEpochByteCount =
       Pages.byteCount(indices + Double(filling)) + estimate.laterEpochByteCount
     return estimate
@@ -72,12 +78,6 @@ enum Pages {
   static let size = 4096.0
 
   static func byteCount(_ pages: Double) -> Int { Int(pages * size) }
-
-  /// Pages that a row touches, on average.
-  static func perRow(byteCount: Int) -> Double {
-    let bytes = Double(byteCount)
-    return size.truncatingRemainder(dividingBy: bytes) == 0 ? 1 : 1 + (bytes - 1) / size
-  }
 
   /// Pages that batches are expected to touch, each counted once, of rows of nodes one after the other.
   static func distinct(_ odds: [Float], rowByteCount: Double, batchCount: Int) -> Double {
