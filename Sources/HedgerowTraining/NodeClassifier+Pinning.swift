@@ -21,12 +21,14 @@ extension NodeClassifier {
       resources.pinnedByteLimit
       ?? Self.pinnedByteLimit(loader, StepEstimate(specification, probabilities), budget)
     guard byteLimit > 0 else { return nil }
-    let share = try budget.reserve(byteLimit, for: "keeping rows of features in memory")
+    let share = try budget.reserve(byteLimit, for: Self.pinningPurpose)
     let pinned = try loader.pinningRows(
       by: probabilities, byteLimit: byteLimit, batchCount: epochs * loader.batchCount(),
       checkInterruption: resources.checkInterruption)
     return (pinned, share)
   }
+
+  static let pinningPurpose = "keeping rows of features in memory"
 
   /// Whether rows are to be kept: whether what is read does not fit into the page cache beside the run,
   /// unless the resources say so.

@@ -54,6 +54,9 @@ extension NodeClassificationTrainer {
           0,
           resources.pinnedByteLimit
             ?? NodeClassifier.pinnedByteLimit(loader, step, resources.budget)) : nil
+      // As the run will.
+      try limit.map { try resources.budget.reserve($0, for: NodeClassifier.pinningPurpose) }?
+        .release()
       plan.reading = try loader.readingEstimate(
         by: probabilities, pinnedByteLimit: limit, batchCount: batchCount)
     }

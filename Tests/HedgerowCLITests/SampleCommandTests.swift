@@ -163,6 +163,11 @@ import Testing
     for name in ["private_bytes", "first_epoch_bytes_read", "seconds_per_epoch", "trial_steps"] {
       #expect((plan[name] ?? 0) > 0, "\(name)")
     }
+    // No batch reads a page twice, and a page holds many of these rows.
+    #expect((plan["later_epoch_bytes_read"] ?? .infinity) <= batches * (plan["stored_bytes"] ?? 0))
+    let beyond = try CommandLineRun(
+      arguments: ["plan", directory("s"), "train", "--target", "node.label", "--pin", "100TiB"])
+    #expect(beyond.status == 64 && beyond.errors.contains("--memory"), "\(beyond.errors)")
     let text = try CommandLineRun(arguments: ["plan", directory("s"), "train"] + options)
     for word in ["memory:", "kept in memory:", "read:", "time:"] {
       #expect(text.output.contains(word), "\(word)")

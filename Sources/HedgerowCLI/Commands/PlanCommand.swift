@@ -66,8 +66,8 @@ struct PlanCommand: AsyncParsableCommand {
       "read: \(ByteSize.format(reading.firstEpochByteCount)) in the first epoch of a store of which "
         + "nothing is in memory, \(ByteSize.format(reading.laterEpochByteCount)) in each later one")
     lines.append(
-      "time: \(plan.secondsPerEpoch.formatted(decimals: 2)) s an epoch without evaluation, by "
-        + "\(plan.trialSteps.counting("step")) that were measured")
+      "time: \(plan.secondsPerEpoch.formatted(decimals: 2)) s an epoch without evaluation, "
+        + "measured on \(plan.trialSteps.counting("step"))")
     return lines.joined(separator: "\n")
   }
 }
