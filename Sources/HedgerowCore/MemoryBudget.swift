@@ -18,6 +18,9 @@ public final class MemoryBudget: Sendable {
   /// The bytes that all shares together may have.
   public var shareable: Int { max(0, total - Self.overhead) }
 
+  /// What the page cache may hold beside the run: the rest of the memory.
+  public var pageCacheByteCount: Int { max(0, ProcessResources.memoryLimit - total) }
+
   /// Bytes that nobody has reserved yet; never negative.
   public var available: Int { max(0, shareable - used.withLock { $0 }) }
 

@@ -1,4 +1,4 @@
-import HedgerowCore
+public import HedgerowCore
 import HedgerowGraph
 public import HedgerowSampling
 
@@ -49,6 +49,11 @@ extension NeighborLoader {
     (options.relations ?? graph.schema.relations()).reduce(0) {
       $0 + 4 * graph.count(of: $1.stored) + 8 * graph.count(of: $1.target)
     }
+  }
+
+  /// Whether what batches are made from does not fit into the page cache beside a run.
+  public func exceedsPageCache(beside budget: MemoryBudget) throws -> Bool {
+    try columnByteCount() + indexByteCount > budget.pageCacheByteCount
   }
 
   var inputColumns: PerNode<[String]> {

@@ -36,12 +36,7 @@ extension NodeClassifier {
     _ loader: NeighborLoader<Snapshot>, _ resources: TrainingResources
   ) throws -> Bool {
     if let limit = resources.pinnedByteLimit { return limit > 0 }
-    return try loader.columnByteCount() + loader.indexByteCount > pageCache(resources.budget)
-  }
-
-  /// What the page cache may hold beside a run.
-  private static func pageCache(_ budget: MemoryBudget) -> Int {
-    max(0, ProcessResources.memoryLimit - budget.total)
+    return try loader.exceedsPageCache(beside: resources.budget)
   }
 
   /// What the budget leaves beside a step of training, the batches that are made ahead, and the
@@ -53,6 +48,6 @@ extension NodeClassifier {
     let left =
       budget.available - ahead - 2 * step.batchByteCount - 3 * step.activationByteCount / 2
       - budget.total / 16
-    return left - min(left / 2, max(0, loader.indexByteCount - pageCache(budget)))
+    return left - min(left / 2, max(0, loader.indexByteCount - budget.pageCacheByteCount))
   }
 }

@@ -65,14 +65,14 @@ import Testing
 
   @Test func pinnedRowsChangeNothingButWhereRowsComeFrom() throws {
     let directory = TemporaryDirectory()
-    let ingest = try CommandLineRun(
+    let dataset = try CommandLineRun(
       "dataset", "rmat", directory("d"), "--scale", "9", "--features", "8")
-    #expect(ingest.status == 0, "\(ingest.errors)")
-    let made = try CommandLineRun(
+    #expect(dataset.status == 0, "\(dataset.errors)")
+    let ingest = try CommandLineRun(
       "ingest", directory("s"), "--nodes", "node=\(directory("d/nodes.tsv"))", "--edges",
       "node:edge:node=\(directory("d/edges.tsv"))", "--features",
       "node.x=\(directory("d/features.npy"))", "--split", "node.split")
-    #expect(made.status == 0, "\(made.errors)")
+    #expect(ingest.status == 0, "\(ingest.errors)")
     func report(_ arguments: String...) throws -> [String: Any] {
       let run = try CommandLineRun(arguments: arguments + ["--json"])
       #expect(run.status == 0, "\(run.errors)")

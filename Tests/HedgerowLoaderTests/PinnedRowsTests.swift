@@ -76,7 +76,18 @@ private typealias G = ReferenceGraph
     ).options.pinnedRows!
     // One batch needs a row again only when it is certain to need it.
     #expect(few.count < all.count)
-    #expect(all.count == probabilities.nodes[G.item].count { $0 > 0 })
+    let odds = probabilities.nodes[G.item]
+    #expect(all.count == odds.count { $0 > 0 })
+    // As likely as the best that a sorted array holds, as far as probabilities are told apart.
+    for count in [1, 10, 50, 200] {
+      let estimate = try loader(graph).readingEstimate(
+        by: probabilities,
+        pinnedByteLimit: NodeRanks.byteCount(bound: odds.count) + 4 * G.width * count,
+        batchCount: 1_000_000)
+      let best = odds.sorted(by: >).prefix(count).reduce(0) { $0 + Double($1) }
+      let share = best / odds.reduce(0) { $0 + Double($1) }
+      #expect(abs(estimate.pinnedShare - share) <= 0.01 * share, "\(count) rows")
+    }
   }
 
   @Test func changedRowsArePinnedAsTheyAreNow() async throws {

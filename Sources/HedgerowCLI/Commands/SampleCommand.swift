@@ -154,16 +154,15 @@ struct SampleCommand: AsyncParsableCommand {
     of loader: inout NeighborLoader<Snapshot>, batchCount: Int, _ budget: MemoryBudget
   ) throws -> MemoryBudget.Reservation? {
     guard features, reading.pin != 0 else { return nil }
-    let cache = max(0, ProcessResources.memoryLimit - budget.total)
-    if reading.pin == nil, try loader.columnByteCount() + loader.indexByteCount <= cache {
-      return nil
-    }
+    if reading.pin == nil, try !loader.exceedsPageCache(beside: budget) { return nil }
     let types = loader.graph.schema.nodes.map(\.type)
     guard InclusionProbabilities.byteCount(loader.graph, types: types) < budget.available else {
       return nil
     }
     // The rest is for batches that are made ahead, and the one in use.
-    let limit = reading.pin ?? budget.available / 2 - max(0, loader.indexByteCount - cache)
+    let limit =
+      reading.pin ?? budget.available / 2
+      - max(0, loader.indexByteCount - budget.pageCacheByteCount)
     guard limit > 0 else { return nil }
     let share = try budget.reserve(limit, for: "keeping rows of features in memory")
     loader = try loader.pinningRows(
