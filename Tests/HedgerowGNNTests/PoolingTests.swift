@@ -1,3 +1,4 @@
+import Glibc
 import HedgerowCore
 import HedgerowGNN
 import HedgerowGraph
@@ -132,5 +133,84 @@ import Testing
       zip(once.weights.scalars, twice.weights.scalars).allSatisfy {
         abs(2 * $0 - $1) <= 1e-5 * (1 + $1)
       })
+  }
+
+  @Test func nodesThatManyPathsLeaveAreKept() {
+    let seed = printedSeed()
+    let (nodeCount, width) = (30, 4)
+    let block = block(nodes: nodeCount, edges: 120, seed)
+    let x = Tensor.random([nodeCount, width], in: -1..<1, seed: seed &+ 1)
+    let weights = Tensor.random([120], in: 0..<1, seed: seed &+ 2)
+    let pooling = PANPooling(width).initialized(seed: seed)
+    for (place, named) in pooling.namedParameters.enumerated() {
+      named.parameter.value = Tensor.random(
+        named.parameter.shape, in: 0.2..<1, seed: seed &+ 3 &+ UInt64(place))
+    }
+    let values = Dictionary(
+      uniqueKeysWithValues: pooling.namedParameters.map { ($0.path, $0.parameter.value.scalars) })
+    let (direction, shares) = (values["p"]!, values["beta"]!)
+    var scores = [Double](repeating: 0, count: nodeCount)
+    for node in 0..<nodeCount {
+      for column in 0..<width {
+        let product = Double(direction[column]) * Double(x.scalars[node * width + column])
+        scores[node] += Double(shares[0]) * product
+      }
+    }
+    for (entry, source) in block.sources.enumerated() {
+      scores[Int(source)] += Double(shares[1]) * Double(weights.scalars[entry])
+    }
+    let kept = (0..<nodeCount).sorted { scores[$0] > scores[$1] }.prefix(nodeCount / 2)
+    let (selected, pooledWeights) = pooling(x, block, weights: weights)
+    #expect(selected.nodes == kept.map { UInt32($0) })
+    for (row, node) in kept.enumerated() {
+      for column in 0..<width {
+        let expected = Double(x.scalars[node * width + column]) * tanh(scores[node])
+        #expect(abs(Double(selected.pooled.x.scalars[row * width + column]) - expected) < 1e-4)
+      }
+    }
+    func ends(_ block: Block, _ weights: Tensor, _ name: (Int) -> Int?) -> [[Float]] {
+      (0..<block.targetCount).flatMap { target in
+        (Int(block.offsets[target])..<Int(block.offsets[target + 1])).compactMap { entry in
+          guard let source = name(Int(block.sources[entry])), let target = name(target) else {
+            return nil
+          }
+          return [Float(source), Float(target), weights.scalars[entry]]
+        }
+      }.sorted { $0.lexicographicallyPrecedes($1) }
+    }
+    let pooled = ends(selected.pooled.block, pooledWeights) { $0 }
+    #expect(pooled == ends(block, weights) { kept.firstIndex(of: $0) } && !pooled.isEmpty)
+  }
+
+  @Test func sharpSharesDivergeFromNoneAndEvenOnesFromTheirSquares() {
+    let seed = printedSeed()
+    let (graphCount, nodeCount, clusterCount) = (3, 7, 4)
+    let drawn = Tensor.random([graphCount, nodeCount, clusterCount], in: 0.1..<1, seed: seed)
+    let shares = drawn / sum(drawn, along: 2, keeping: .one)
+    let s = shares.scalars.map { Double($0) }
+    func share(_ graph: Int, _ node: Int, _ cluster: Int) -> Double {
+      s[(graph * nodeCount + node) * clusterCount + cluster]
+    }
+    var expected = 0.0
+    for graph in 0..<graphCount {
+      for node in 0..<nodeCount {
+        let raw = (0..<clusterCount).map { cluster in
+          let size = (0..<nodeCount).reduce(0) { $0 + share(graph, $1, cluster) }
+          return share(graph, node, cluster) * share(graph, node, cluster) / size
+        }
+        let total = raw.reduce(0, +)
+        for (cluster, value) in raw.enumerated() {
+          let target = value / total
+          expected += target * log(target / share(graph, node, cluster))
+        }
+      }
+    }
+    let divergence = MemPooling.divergence(shares).scalar
+    #expect(abs(Double(divergence) - expected / Double(graphCount)) < 1e-4 * max(1, expected))
+    // Nodes that are wholly of clusters of one size stay where they are.
+    let sharp = Tensor(shape: [1, 2, 2]) { shares in
+      for (place, value) in [Float(1), 0, 0, 1].enumerated() { shares[place] = value }
+    }
+    #expect(abs(MemPooling.divergence(sharp).scalar) < 1e-6)
   }
 }
