@@ -48,6 +48,7 @@ bool hr_rows_are_valid(const uint32_t *offsets, const uint32_t *sources, size_t 
 
 #define T double
 #define NAME(name) name##_f64
+#define FULL NAME
 #include "graph_template.h"
 #include "attention_template.h"
 #include "segments_template.h"
@@ -56,9 +57,11 @@ bool hr_rows_are_valid(const uint32_t *offsets, const uint32_t *sources, size_t 
 #undef UNROLLED
 #undef T
 #undef NAME
+#undef FULL
 
 #define T float
 #define NAME(name) name##_f32
+#define FULL NAME
 #include "graph_template.h"
 #include "attention_template.h"
 #include "segments_template.h"
@@ -66,16 +69,19 @@ bool hr_rows_are_valid(const uint32_t *offsets, const uint32_t *sources, size_t 
 #undef LANES
 #undef UNROLLED
 #undef NAME
+#undef FULL
 #undef ROW
 #undef ELEMENT
 
 #define HALVES
+#define FULL(name) name##_f32
 #define ROW uint16_t
 #define lanes_bf16 lanes_f32
 #define add_lanes_bf16 add_lanes_f32
 #define ELEMENT bfloat_to_float
 #define NAME(name) name##_bf16
 #include "graph_template.h"
+#include "attention_template.h"
 #undef STRETCH
 #undef LANES
 #undef UNROLLED
@@ -87,3 +93,4 @@ bool hr_rows_are_valid(const uint32_t *offsets, const uint32_t *sources, size_t 
 #define ELEMENT half_to_float
 #define NAME(name) name##_f16
 #include "graph_template.h"
+#include "attention_template.h"

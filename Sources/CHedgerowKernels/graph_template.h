@@ -1,6 +1,6 @@
 // The loops of graph.h for one element type: T, with its suffix in NAME. Rows that are only read are
-// of ROW, whose numbers ELEMENT makes those of T: T itself, or halves, of which there are only sums
-// and products.
+// of ROW, whose numbers ELEMENT makes those of T: T itself, or halves, of which there are only sums,
+// products and extremes.
 #ifndef HALVES
 #include "dot_template.h"
 #else
@@ -302,20 +302,8 @@ HR_CLONES void NAME(hr_segment_dot)(T *restrict out, const ROW *restrict x, cons
     }
 }
 
-#ifndef HALVES
-HR_CLONES void NAME(hr_segment_spread)(T *restrict out, const T *restrict y,
-                                       const uint32_t *restrict offsets, bool is_mean,
-                                       size_t begin, size_t end, size_t width) {
-  for (size_t t = begin; t < end; t++) {
-    const T *restrict row = y + t * width;
-    const T share = is_mean ? (T)1 / (T)(offsets[t + 1] - offsets[t]) : 1;
-    for (size_t e = offsets[t]; e < offsets[t + 1]; e++)
-      for (size_t c = 0; c < width; c++) out[e * width + c] = share * row[c];
-  }
-}
-
 HR_CLONES void NAME(hr_segment_extreme)(T *restrict out, uint32_t *restrict places,
-                                        const T *restrict x, const uint32_t *restrict offsets,
+                                        const ROW *restrict x, const uint32_t *restrict offsets,
                                         const uint32_t *restrict sources, int sign, size_t begin,
                                         size_t end, size_t width) {
   const size_t last = offsets[end];
@@ -329,17 +317,30 @@ HR_CLONES void NAME(hr_segment_extreme)(T *restrict out, uint32_t *restrict plac
       memset(place, 0xff, width * sizeof(uint32_t));
       continue;
     }
-    memcpy(row, x + SOURCE(first) * width, width * sizeof(T));
-    for (size_t c = 0; c < width; c++) place[c] = (uint32_t)first;
+    const ROW *begins = x + SOURCE(first) * width;
+    for (size_t c = 0; c < width; c++) row[c] = ELEMENT(begins[c]), place[c] = (uint32_t)first;
     for (size_t e = first + 1; e < stop; e++) {
       if (e + AHEAD < last) NAME(prefetch_row)(x + SOURCE(e + AHEAD) * width, width);
-      const T *a = x + SOURCE(e) * width;
+      const ROW *a = x + SOURCE(e) * width;
       for (size_t c = 0; c < width; c++) {
-        const bool wins = factor * a[c] > factor * row[c] || (a[c] != a[c] && row[c] == row[c]);
-        row[c] = wins ? a[c] : row[c];
+        const T value = ELEMENT(a[c]);
+        const bool wins = factor * value > factor * row[c] || (value != value && row[c] == row[c]);
+        row[c] = wins ? value : row[c];
         place[c] = wins ? (uint32_t)e : place[c];
       }
     }
+  }
+}
+
+#ifndef HALVES
+HR_CLONES void NAME(hr_segment_spread)(T *restrict out, const T *restrict y,
+                                       const uint32_t *restrict offsets, bool is_mean,
+                                       size_t begin, size_t end, size_t width) {
+  for (size_t t = begin; t < end; t++) {
+    const T *restrict row = y + t * width;
+    const T share = is_mean ? (T)1 / (T)(offsets[t + 1] - offsets[t]) : 1;
+    for (size_t e = offsets[t]; e < offsets[t + 1]; e++)
+      for (size_t c = 0; c < width; c++) out[e * width + c] = share * row[c];
   }
 }
 

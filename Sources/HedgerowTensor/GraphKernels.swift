@@ -43,3 +43,26 @@ extension Double {
     logSumExpBackward: hr_segment_log_sum_exp_backward_f64, endSums: hr_segment_add_f64,
     product: hr_spgemm_fill_f64, productBackward: hr_spgemm_backward_f64)
 }
+
+/// The inner loops of attention over sources' rows of one type, whose results are of another.
+struct AttentionKernels<Scalar, Row>: Sendable {
+  typealias Input = UnsafePointer<Scalar>
+  typealias Output = UnsafeMutablePointer<Scalar>
+  typealias Table = UnsafePointer<Row>
+  typealias Rows = UnsafePointer<UInt32>
+
+  let forward:
+    @Sendable (
+      Output?, Output?, Output?, Table?, Input?, Input?, Rows?, Rows?, Scalar, Int, Int, Int, Int
+    ) -> Void
+  let backwardTargets:
+    @Sendable (
+      Output?, Output?, Table?, Input?, Input?, Input?, Input?, Input?, Rows?, Rows?, Scalar, Int,
+      Int, Int, Int
+    ) -> Void
+  let backwardSources:
+    @Sendable (
+      Output?, Output?, Input?, Table?, Input?, Input?, Rows?, Rows?, Rows?, Scalar, Int, Int, Int,
+      Int
+    ) -> Void
+}

@@ -24,19 +24,30 @@ public struct HalfKernels: Sendable {
     @Sendable (Output?, Halves?, Rows?, Rows?, Input?, Rows?, Int, Bool, Int, Int, Int) -> Void
   let segmentDot:
     @Sendable (Output?, Halves?, Input?, Rows?, Rows?, Rows?, Int, Int, Int, Int) -> Void
+  let segmentExtreme:
+    @Sendable (
+      Output?, UnsafeMutablePointer<UInt32>?, Halves?, Rows?, Rows?, Int32, Int, Int, Int
+    ) -> Void
+  let attention: AttentionKernels<Float, UInt16>
 }
 
 extension Float16: HalfElement {
   public static let halves = HalfKernels(
     widen: hr_from_half, narrow: hr_to_half, element: hr_float16,
     segmentSum: hr_segment_sum_f16, segmentWeightedSum: hr_segment_weighted_sum_f16,
-    segmentDot: hr_segment_dot_f16)
+    segmentDot: hr_segment_dot_f16, segmentExtreme: hr_segment_extreme_f16,
+    attention: AttentionKernels(
+      forward: hr_attention_f16, backwardTargets: hr_attention_backward_targets_f16,
+      backwardSources: hr_attention_backward_sources_f16))
 }
 extension BFloat16: HalfElement {
   public static let halves = HalfKernels(
     widen: hr_from_bfloat, narrow: hr_to_bfloat, element: hr_bfloat16,
     segmentSum: hr_segment_sum_bf16, segmentWeightedSum: hr_segment_weighted_sum_bf16,
-    segmentDot: hr_segment_dot_bf16)
+    segmentDot: hr_segment_dot_bf16, segmentExtreme: hr_segment_extreme_bf16,
+    attention: AttentionKernels(
+      forward: hr_attention_bf16, backwardTargets: hr_attention_backward_targets_bf16,
+      backwardSources: hr_attention_backward_sources_bf16))
 }
 
 extension NDArray where Element: HalfElement {

@@ -28,8 +28,9 @@ extension Float: TensorScalar {
     segmentExtremeSpread: hr_segment_extreme_spread_f32,
     segmentSoftmax: hr_segment_softmax_f32,
     segmentSoftmaxBackward: hr_segment_softmax_backward_f32,
-    attention: hr_attention_f32, attentionBackwardTargets: hr_attention_backward_targets_f32,
-    attentionBackwardSources: hr_attention_backward_sources_f32,
+    attention: AttentionKernels(
+      forward: hr_attention_f32, backwardTargets: hr_attention_backward_targets_f32,
+      backwardSources: hr_attention_backward_sources_f32),
     gemm: { cblas_sgemm(CblasRowMajor, $0, $1, $2, $3, $4, 1, $5, $6, $7, $8, $9, $10, $11) })
 }
 
@@ -53,8 +54,9 @@ extension Double: TensorScalar {
     segmentExtremeSpread: hr_segment_extreme_spread_f64,
     segmentSoftmax: hr_segment_softmax_f64,
     segmentSoftmaxBackward: hr_segment_softmax_backward_f64,
-    attention: hr_attention_f64, attentionBackwardTargets: hr_attention_backward_targets_f64,
-    attentionBackwardSources: hr_attention_backward_sources_f64,
+    attention: AttentionKernels(
+      forward: hr_attention_f64, backwardTargets: hr_attention_backward_targets_f64,
+      backwardSources: hr_attention_backward_sources_f64),
     gemm: { cblas_dgemm(CblasRowMajor, $0, $1, $2, $3, $4, 1, $5, $6, $7, $8, $9, $10, $11) })
 }
 
@@ -108,20 +110,7 @@ public struct Kernels<Scalar>: Sendable {
   let segmentExtremeSpread: @Sendable (Output?, Input?, Rows?, Rows?, Int, Int, Int) -> Void
   let segmentSoftmax: @Sendable (Output?, Input?, Rows?, Int, Int, Int) -> Void
   let segmentSoftmaxBackward: @Sendable (Output?, Input?, Input?, Rows?, Int, Int, Int) -> Void
-  let attention:
-    @Sendable (
-      Output?, Output?, Output?, Input?, Input?, Input?, Rows?, Rows?, Scalar, Int, Int, Int, Int
-    ) -> Void
-  let attentionBackwardTargets:
-    @Sendable (
-      Output?, Output?, Input?, Input?, Input?, Input?, Input?, Input?, Input?, Rows?, Rows?,
-      Scalar, Int, Int, Int, Int
-    ) -> Void
-  let attentionBackwardSources:
-    @Sendable (
-      Output?, Output?, Input?, Input?, Input?, Input?, Rows?, Rows?, Rows?, Scalar, Int, Int, Int,
-      Int
-    ) -> Void
+  let attention: AttentionKernels<Scalar, Scalar>
   /// transposed a, transposed b, m, n, k, a, lda, b, ldb, beta, c, ldc.
   typealias Multiply =
     @Sendable (

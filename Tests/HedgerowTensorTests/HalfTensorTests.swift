@@ -3,8 +3,8 @@ import HedgerowTensor
 import HedgerowTestSupport
 import Testing
 
-/// Sums of rows of 16 bits are those of the same numbers in float32, to the last bit, and so are their
-/// gradients.
+/// Sums, extremes and attention over rows of 16 bits are those of the same numbers in float32, to the last
+/// bit, and so are their gradients.
 @Suite struct HalfTensorTests {
   func check<Half: HalfElement>(_: Half.Type, width: Int, heads: Int) {
     var stream = RandomStream(seed: printedSeed())
@@ -40,6 +40,8 @@ import Testing
         segmentMean(x, over: rows.targets, transposed: transposed),
         segmentSum(x, over: rows.targets, weights: weights, transposed: transposed),
         matmul(SparseMatrix(matrix, values: values(weights)), x),
+        segmentMax(x, over: rows.targets, transposed: transposed),
+        segmentMin(x, over: rows.targets, transposed: transposed),
       ]
     }
     for threadCount in [1, 2, 3] {
@@ -51,11 +53,13 @@ import Testing
             segmentMean(x, over: rows.targets, transposed: transposed),
             segmentSum(x, over: rows.targets, weights: weights, transposed: transposed),
             matmul(SparseMatrix(matrix, values: values(weights)), x),
+            segmentMax(x, over: rows.targets, transposed: transposed),
+            segmentMin(x, over: rows.targets, transposed: transposed),
           ]
         }
-        #expect(Array(found[..<5]) == Array(expected[..<5]), "\(threadCount) threads")
+        #expect(Array(found[..<7]) == Array(expected[..<7]), "\(threadCount) threads")
         // Products of rows may add up in another order.
-        let pairs = zip(found[5], expected[5]).map {
+        let pairs = zip(found[7], expected[7]).map {
           (Float(bitPattern: $0), Float(bitPattern: $1))
         }
         #expect(pairs.allSatisfy { abs($0 - $1) < 1e-4 })
@@ -67,6 +71,58 @@ import Testing
   func sumsAndGradientsAreThoseOfFloat32(width: Int, heads: Int) {
     check(Float16.self, width: width, heads: heads)
     check(BFloat16.self, width: width, heads: heads)
+  }
+
+  func checkAttention<Half: HalfElement>(_: Half.Type, width: Int, heads: Int) {
+    var stream = RandomStream(seed: printedSeed())
+    let (sources, targets) = (300, 250)
+    let rows = RandomRows(sources: sources, targets: targets, meanDegree: 9, from: &stream)
+    let exact = Tensor.random([sources, width], in: -3..<3, seed: stream.next())
+    let own = Tensor.random([sources, heads], in: -2..<2, seed: stream.next())
+    let others = Tensor.random([targets, heads], in: -2..<2, seed: stream.next())
+    let factors = Tensor.random([targets, width], seed: stream.next())
+
+    /// The result, and the gradients of x and of both scores.
+    func attention(isHalved: Bool) -> [Tensor] {
+      let x = Parameter(isHalved ? exact : Tensor(NDArray<Half>(exact)))
+      let (p, q) = (Parameter(own), Parameter(others))
+      var result = Tensor(0)
+      let (_, gradients) = valueWithGradients(at: [x, p, q]) {
+        let y =
+          isHalved
+          ? attentionSum(
+            HalfTensor<Half>(rounding: x.value), sourceScores: p.value, targetScores: q.value,
+            slope: 0.2, over: rows.targets
+          ) { rows.transposed }
+          : attentionSum(
+            x.value, sourceScores: p.value, targetScores: q.value, slope: 0.2,
+            over: rows.targets
+          ) { rows.transposed }
+        result = y.detached
+        return sum(y * factors)
+      }
+      return [result, gradients[x]!, gradients[p]!, gradients[q]!]
+    }
+    let expected = attention(isHalved: false)
+    for threadCount in [1, 3] {
+      Compute.with(ThreadPool(threadCount: threadCount)) {
+        let found = attention(isHalved: true)
+        #expect(found[0].scalars == expected[0].scalars)
+        // Products of rows may add up in another order.
+        for (found, expected) in zip(found, expected) {
+          let scale = expected.scalars.map(abs).max()!
+          #expect(
+            zip(found.scalars, expected.scalars).allSatisfy { abs($0 - $1) < 1e-5 * scale },
+            "\(threadCount) threads")
+        }
+      }
+    }
+  }
+
+  @Test(arguments: [(1, 1), (6, 3), (16, 2), (64, 4), (131, 1), (128, 16)])
+  func attentionAndItsGradientsAreThoseOfFloat32(width: Int, heads: Int) {
+    checkAttention(Float16.self, width: width, heads: heads)
+    checkAttention(BFloat16.self, width: width, heads: heads)
   }
 
   @Test func everyNumberOfSixteenBitsIsWidenedExactly() {

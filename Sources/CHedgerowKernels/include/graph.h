@@ -66,36 +66,38 @@ bool hr_indices_rise(const uint32_t *rows, size_t count, uint32_t bound);
   void hr_segment_softmax_backward_##S(T *dx, const T *dy, const T *y, const uint32_t *offsets,   \
                                        size_t begin, size_t end, size_t width);
 
-#define HR_DECLARE_ATTENTION(T, S)                                                                \
-  /* y[t, h] = sum over entries e of t of a[e, h] x[s, h], where a[e, h] is the softmax over the      \
-     entries of t of leaky(source_scores[s, h] + target_scores[t, h]). Heads are as many equal       \
-     stretches of a row, at most hr_most_heads. Keeps each target's largest score and the sum of     \
-     exp(score - largest). */                                                                        \
-  void hr_attention_##S(T *y, T *maxima, T *sums, const T *x, const T *source_scores,                \
-                        const T *target_scores, const uint32_t *offsets, const uint32_t *sources,    \
-                        T slope, size_t heads, size_t begin, size_t end, size_t width);              \
-  /* The gradient with respect to the target scores, and in `targets`, of 4 heads numbers a row,     \
-     what hr_attention_backward_sources needs of them. */                                            \
-  void hr_attention_backward_targets_##S(                                                            \
-      T *gradient, T *targets, const T *x, const T *y, const T *dy, const T *source_scores,          \
-      const T *target_scores, const T *maxima, const T *sums, const uint32_t *offsets,               \
-      const uint32_t *sources, T slope, size_t heads, size_t begin, size_t end, size_t width);       \
-  /* Those with respect to x and to the source scores, over transposed rows: row r is source           \
-     places[r], or r when `places` is null, and `ends` lists targets. */                               \
-  void hr_attention_backward_sources_##S(                                                            \
-      T *dx, T *gradient, const T *targets, const T *x, const T *dy, const T *source_scores,         \
-      const uint32_t *transposed_offsets, const uint32_t *ends, const uint32_t *places, T slope,     \
+#define HR_DECLARE_ATTENTION(T, S, ROW)                                                            \
+  /* y[t, h] = sum over entries e of t of a[e, h] x[s, h], where a[e, h] is the softmax over the    \
+     entries of t of leaky(source_scores[s, h] + target_scores[t, h]). Heads are as many equal     \
+     stretches of a row, at most hr_most_heads. Keeps each target's largest score and the sum of   \
+     exp(score - largest). */                                                                      \
+  void hr_attention_##S(T *y, T *maxima, T *sums, const ROW *x, const T *source_scores,            \
+                        const T *target_scores, const uint32_t *offsets, const uint32_t *sources,  \
+                        T slope, size_t heads, size_t begin, size_t end, size_t width);            \
+  /* The gradient with respect to the target scores, and in `targets`, of 4 heads numbers a row,   \
+     what hr_attention_backward_sources needs of them. */                                          \
+  void hr_attention_backward_targets_##S(                                                          \
+      T *gradient, T *targets, const ROW *x, const T *dy, const T *source_scores,                  \
+      const T *target_scores, const T *maxima, const T *sums, const uint32_t *offsets,             \
+      const uint32_t *sources, T slope, size_t heads, size_t begin, size_t end, size_t width);     \
+  /* Those with respect to x and to the source scores, over transposed rows: row r is source       \
+     places[r], or r when `places` is null, and `ends` lists targets. */                           \
+  void hr_attention_backward_sources_##S(                                                          \
+      T *dx, T *gradient, const T *targets, const ROW *x, const T *dy, const T *source_scores,     \
+      const uint32_t *transposed_offsets, const uint32_t *ends, const uint32_t *places, T slope,   \
       size_t heads, size_t begin, size_t end, size_t width);
 
 enum { hr_most_heads = 16 };
-HR_DECLARE_ATTENTION(float, f32)
-HR_DECLARE_ATTENTION(double, f64)
+HR_DECLARE_ATTENTION(float, f32, float)
+HR_DECLARE_ATTENTION(double, f64, double)
+HR_DECLARE_ATTENTION(float, bf16, uint16_t)
+HR_DECLARE_ATTENTION(float, f16, uint16_t)
 #undef HR_DECLARE_ATTENTION
 HR_DECLARE_GRAPH(float, f32)
 HR_DECLARE_GRAPH(double, f64)
 #undef HR_DECLARE_GRAPH
 
-/// The sums and products of rows of bfloat16 (`_bf16`) and of float16 (`_f16`), in float.
+/// The sums, products and extremes of rows of bfloat16 (`_bf16`) and of float16 (`_f16`), in float.
 #define HR_DECLARE_HALVES(S)                                                                      \
   void hr_segment_sum_##S(float *out, const uint16_t *x, const uint32_t *offsets,                 \
                           const uint32_t *sources, const float *x_factors, const float *factors,  \
@@ -106,7 +108,10 @@ HR_DECLARE_GRAPH(double, f64)
                                    size_t begin, size_t end, size_t width);                       \
   void hr_segment_dot_##S(float *out, const uint16_t *x, const float *y, const uint32_t *offsets, \
                           const uint32_t *sources, const uint32_t *places, size_t heads,          \
-                          size_t begin, size_t end, size_t width);
+                          size_t begin, size_t end, size_t width);                                \
+  void hr_segment_extreme_##S(float *out, uint32_t *places, const uint16_t *x,                    \
+                              const uint32_t *offsets, const uint32_t *sources, int sign,         \
+                              size_t begin, size_t end, size_t width);
 HR_DECLARE_HALVES(bf16)
 HR_DECLARE_HALVES(f16)
 #undef HR_DECLARE_HALVES

@@ -6,8 +6,8 @@ import HedgerowCore
 /// Veličković et al., https://arxiv.org/abs/1710.10903.
 ///
 /// Shapes: x is [sources, width], p [sources, heads], q [targets, heads], y [targets, width]; zero for a
-/// target without entries. Nothing is kept of an edge, forward or on the way back, where weights are
-/// made again from two numbers of each target and head: memory is O(targets (width + heads)), time
+/// target without entries. Nothing is kept of an edge, nor of the result: on the way back weights are made
+/// again from two numbers of each target and head, and so memory is O(targets (width + heads)) once, time
 /// O(entries width). At most 16 heads.
 ///
 /// - Parameters:
@@ -18,50 +18,98 @@ public func attentionSum<Scalar>(
   _ x: NDTensor<Scalar>, sourceScores p: NDTensor<Scalar>, targetScores q: NDTensor<Scalar>,
   slope: Scalar, over targets: CompressedRows, transposed: @escaping () -> CompressedRows
 ) -> NDTensor<Scalar> {
-  let rowCount = targets.rowCount
-  require(
-    x.shape.count == 2 && p.shape.count == 2 && q.shape.count == 2 && p.shape[0] == x.shape[0]
-      && q.shape == [rowCount, p.shape[1]] && (1...attentionHeadLimit).contains(p.shape[1])
-      && x.shape[1].isMultiple(of: p.shape[1]),
-    "attention over shapes \(x.shape), scores \(p.shape) and \(q.shape), \(rowCount) targets")
-  targets.check(bound: x.shape[0], "sources")
-  let (sourceCount, width, heads) = (x.shape[0], x.shape[1], p.shape[1])
-  let y = NDTensor<Scalar>(uninitialized: [rowCount, width])
-  let maxima = NDTensor<Scalar>(uninitialized: [rowCount, heads])
-  let sums = NDTensor<Scalar>(uninitialized: [rowCount, heads])
-  let size = targets.rowsPerPart(width: width)
-  let (inputs, own, others) = (x.detached, p.detached, q.detached)
-  Compute.forEachPart(of: rowCount, size: size) { part in
-    Scalar.kernels.attention(
-      y.storage.base, maxima.storage.base, sums.storage.base, inputs.storage.base,
-      own.storage.base, others.storage.base, targets.offsets, targets.indices, slope, heads,
-      part.lowerBound, part.upperBound, width)
+  let rows = x.detached
+  return GraphAttention(
+    kernels: Scalar.kernels.attention, rows: UnsafePointer(rows.storage.base), owner: rows.storage,
+    sourceScores: p, targetScores: q, slope: slope, targets: targets, shape: x.shape
+  ).sum(of: x, transposed: transposed)
+}
+
+/// The same over rows of 16 bits: sums, scores and gradients are of float32.
+public func attentionSum<Half>(
+  _ x: HalfTensor<Half>, sourceScores p: Tensor, targetScores q: Tensor, slope: Float,
+  over targets: CompressedRows, transposed: @escaping () -> CompressedRows
+) -> Tensor {
+  let rows = x.halves
+  return GraphAttention(
+    kernels: Half.halves.attention, rows: UnsafePointer(rows.storage.bits), owner: rows.storage,
+    sourceScores: p, targetScores: q, slope: slope, targets: targets, shape: x.shape
+  ).sum(of: x.origin, transposed: transposed)
+}
+
+/// Attention over sources' rows, there and back.
+private struct GraphAttention<Scalar: TensorScalar, Row> {
+  private let kernels: AttentionKernels<Scalar, Row>
+  /// Sources' rows; read only, for as long as their owner lives.
+  private let rows: UnsafePointer<Row>
+  private let owner: AnyObject
+  private let (p, q): (NDTensor<Scalar>, NDTensor<Scalar>)
+  private let slope: Scalar
+  private let targets: CompressedRows
+  private let (sourceCount, width, heads): (Int, Int, Int)
+
+  init(
+    kernels: AttentionKernels<Scalar, Row>, rows: UnsafePointer<Row>, owner: AnyObject,
+    sourceScores p: NDTensor<Scalar>, targetScores q: NDTensor<Scalar>, slope: Scalar,
+    targets: CompressedRows, shape: [Int]
+  ) {
+    require(
+      shape.count == 2 && p.shape.count == 2 && q.shape.count == 2 && p.shape[0] == shape[0]
+        && q.shape == [targets.rowCount, p.shape[1]]
+        && (1...attentionHeadLimit).contains(p.shape[1]) && shape[1].isMultiple(of: p.shape[1]),
+      "attention over shapes \(shape), scores \(p.shape) and \(q.shape), "
+        + "\(targets.rowCount) targets")
+    targets.check(bound: shape[0], "sources")
+    (self.kernels, self.rows, self.owner, self.targets) = (kernels, rows, owner, targets)
+    (self.p, self.q, self.slope) = (p, q, slope)
+    (sourceCount, width, heads) = (shape[0], shape[1], p.shape[1])
   }
-  let result = y.detached
-  return y.recordedCotangents(from: [x, p, q]) { dy, isNeeded in
-    let dq = NDTensor<Scalar>(uninitialized: [rowCount, heads])
-    // What sources need to know of a target lies together: one cache line for four heads.
-    let numbers = NDTensor<Scalar>(uninitialized: [rowCount, 4 * heads])
-    Compute.forEachPart(of: rowCount, size: size) { part in
-      Scalar.kernels.attentionBackwardTargets(
-        dq.storage.base, numbers.storage.base, inputs.storage.base, result.storage.base,
-        dy.storage.base, own.storage.base, others.storage.base, maxima.storage.base,
-        sums.storage.base, targets.offsets, targets.indices, slope, heads, part.lowerBound,
-        part.upperBound, width)
-    }
-    guard isNeeded[0] || isNeeded[1] else { return [nil, nil, .dense(dq)] }
-    let sources = targets.transposed(by: transposed, rowCount: sourceCount)
-    let dx = NDTensor<Scalar>(uninitialized: [sources.rowCount, width])
-    let dp = NDTensor<Scalar>(uninitialized: [sources.rowCount, heads])
-    Compute.forEachPart(of: sources.rowCount, size: sources.rowsPerPart(width: width)) { part in
-      sources.withPlaces { places in
-        Scalar.kernels.attentionBackwardSources(
-          dx.storage.base, dp.storage.base, numbers.storage.base, inputs.storage.base,
-          dy.storage.base, own.storage.base, sources.offsets, sources.indices, places, slope,
-          heads, part.lowerBound, part.upperBound, width)
+
+  /// - Parameter x: what the gradient of the rows goes to.
+  func sum(
+    of x: NDTensor<Scalar>, transposed: @escaping () -> CompressedRows
+  ) -> NDTensor<Scalar> {
+    let y = NDTensor<Scalar>(uninitialized: [targets.rowCount, width])
+    let maxima = NDTensor<Scalar>(uninitialized: q.shape)
+    let sums = NDTensor<Scalar>(uninitialized: q.shape)
+    let (own, others) = (p.detached, q.detached)
+    let (targets, kernels, slope, heads, width) = (targets, kernels, slope, heads, width)
+    nonisolated(unsafe) let rows = rows
+    let size = targets.rowsPerPart(width: width)
+    withExtendedLifetime(owner) {
+      Compute.forEachPart(of: targets.rowCount, size: size) { part in
+        kernels.forward(
+          y.storage.base, maxima.storage.base, sums.storage.base, rows, own.storage.base,
+          others.storage.base, targets.offsets, targets.indices, slope, heads, part.lowerBound,
+          part.upperBound, width)
       }
     }
-    return [sources.cotangent(dx), sources.cotangent(dp), .dense(dq)]
+    let (owner, sourceCount) = (owner, sourceCount)
+    return y.recordedCotangents(from: [x, p, q]) { dy, isNeeded in
+      defer { withExtendedLifetime(owner) {} }
+      let dq = NDTensor<Scalar>(uninitialized: others.shape)
+      // What sources need to know of a target lies together: one cache line for four heads.
+      let numbers = NDTensor<Scalar>(uninitialized: [targets.rowCount, 4 * heads])
+      Compute.forEachPart(of: targets.rowCount, size: size) { part in
+        kernels.backwardTargets(
+          dq.storage.base, numbers.storage.base, rows, dy.storage.base, own.storage.base,
+          others.storage.base, maxima.storage.base, sums.storage.base, targets.offsets,
+          targets.indices, slope, heads, part.lowerBound, part.upperBound, width)
+      }
+      guard isNeeded[0] || isNeeded[1] else { return [nil, nil, .dense(dq)] }
+      let sources = targets.transposed(by: transposed, rowCount: sourceCount)
+      let dx = NDTensor<Scalar>(uninitialized: [sources.rowCount, width])
+      let dp = NDTensor<Scalar>(uninitialized: [sources.rowCount, heads])
+      Compute.forEachPart(of: sources.rowCount, size: sources.rowsPerPart(width: width)) { part in
+        sources.withPlaces { places in
+          kernels.backwardSources(
+            dx.storage.base, dp.storage.base, numbers.storage.base, rows, dy.storage.base,
+            own.storage.base, sources.offsets, sources.indices, places, slope, heads,
+            part.lowerBound, part.upperBound, width)
+        }
+      }
+      return [sources.cotangent(dx), sources.cotangent(dp), .dense(dq)]
+    }
   }
 }
 

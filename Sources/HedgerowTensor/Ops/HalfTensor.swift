@@ -1,7 +1,7 @@
 import HedgerowCore
 
-/// A matrix of float32 as numbers of 16 bits, for sums over the rows of a graph: they read each row for
-/// every entry that it is the source of, and so half as many bytes.
+/// A matrix of float32 as numbers of 16 bits, for sums, extremes and attention over the rows of a graph:
+/// they read each row for every entry that it is the source of, and so half as many bytes.
 ///
 /// Sums are made in float32. Gradients are of float32 and flow to the tensor that was rounded as if it had
 /// not been, as those of products do (``Precision``).
@@ -16,7 +16,7 @@ public struct HalfTensor<Half: HalfElement>: Sendable {
   /// [rows, width]
   public let halves: NDArray<Half>
   /// What gradients flow to: it has a place in a recording, and no numbers.
-  fileprivate let origin: Tensor
+  let origin: Tensor
 
   /// A constant.
   public init(_ halves: NDArray<Half>) { self.init(halves, origin: nil) }
@@ -112,6 +112,44 @@ public func segmentSum<Half>(
     }
     return gradient
   }
+}
+
+/// y_t = the largest x_s over the sources s of t, column by column, as
+/// ``segmentMax(_:over:transposed:)``.
+public func segmentMax<Half>(
+  _ x: HalfTensor<Half>, over targets: CompressedRows, transposed: @escaping () -> CompressedRows
+) -> Tensor {
+  segmentExtreme(x, over: targets, sign: 1, transposed: transposed)
+}
+
+/// The smallest, as ``segmentMax(_:over:transposed:)``.
+public func segmentMin<Half>(
+  _ x: HalfTensor<Half>, over targets: CompressedRows, transposed: @escaping () -> CompressedRows
+) -> Tensor {
+  segmentExtreme(x, over: targets, sign: -1, transposed: transposed)
+}
+
+private func segmentExtreme<Half>(
+  _ x: HalfTensor<Half>, over targets: CompressedRows, sign: Int32,
+  transposed: @escaping () -> CompressedRows
+) -> Tensor {
+  let (sourceCount, width) = (x.shape[0], x.shape[1])
+  targets.check(bound: sourceCount, "sources")
+  let y = Tensor(uninitialized: [targets.rowCount, width])
+  let (output, input) = (y.storage.base, x.halves.storage.bits)
+  let places = [UInt32](unsafeUninitializedCapacity: y.count) { places, count in
+    nonisolated(unsafe) let base = places.baseAddress
+    withExtendedLifetime(x) {
+      Compute.forEachPart(of: targets.rowCount, size: targets.rowsPerPart(width: width)) { rows in
+        Half.halves.segmentExtreme(
+          output, base, input, targets.offsets, targets.indices, sign, rows.lowerBound,
+          rows.upperBound, width)
+      }
+    }
+    count = y.count
+  }
+  return y.recordedExtremes(
+    at: places, of: x.origin, rowCount: sourceCount, over: targets, transposed: transposed)
 }
 
 /// The product of a sparse matrix and a dense one of 16 bits, in float32; gradients flow as from

@@ -226,22 +226,34 @@ private func segmentExtreme<Scalar>(
 ) -> NDTensor<Scalar> {
   require(x.shape.count == 2, "shape \(x.shape) is no matrix of features")
   targets.check(bound: x.shape[0], "sources")
-  let (sourceCount, width) = (x.shape[0], x.shape[1])
   let (y, places) = targets.indices.withUnsafeBufferPointer {
     extremes(
-      x, targets.offsets, $0.baseAddress, rowCount: targets.rowCount, width: width, sign: sign)
+      x, targets.offsets, $0.baseAddress, rowCount: targets.rowCount, width: x.shape[1],
+      sign: sign)
   }
-  return y.recordedCotangents(from: [x]) { dy, _ in
-    let sources = targets.transposed(by: transposed, rowCount: sourceCount)
-    sources.checkEntries()
-    let dx = NDTensor<Scalar>(uninitialized: [sources.rowCount, width])
-    let (from, to) = (dy.storage.base, dx.storage.base)
-    Compute.forEachPart(of: sources.rowCount, size: sources.rowsPerPart(width: width)) { rows in
-      Scalar.kernels.segmentExtremeBackward(
-        to, from, places, sources.offsets, sources.indices,
-        sources.entries, rows.lowerBound, rows.upperBound, width)
+  return y.recordedExtremes(
+    at: places, of: x, rowCount: x.shape[0], over: targets, transposed: transposed)
+}
+
+extension NDTensor {
+  /// This, recorded as the extremes of rows of x that it is, which come from the entries `places`.
+  func recordedExtremes(
+    at places: [UInt32], of x: NDTensor, rowCount sourceCount: Int, over targets: CompressedRows,
+    transposed: @escaping () -> CompressedRows
+  ) -> NDTensor {
+    let width = self.width
+    return recordedCotangents(from: [x]) { dy, _ in
+      let sources = targets.transposed(by: transposed, rowCount: sourceCount)
+      sources.checkEntries()
+      let dx = NDTensor<Scalar>(uninitialized: [sources.rowCount, width])
+      let (from, to) = (dy.storage.base, dx.storage.base)
+      Compute.forEachPart(of: sources.rowCount, size: sources.rowsPerPart(width: width)) { rows in
+        Scalar.kernels.segmentExtremeBackward(
+          to, from, places, sources.offsets, sources.indices,
+          sources.entries, rows.lowerBound, rows.upperBound, width)
+      }
+      return [sources.cotangent(dx)]
     }
-    return [sources.cotangent(dx)]
   }
 }
 
