@@ -64,11 +64,40 @@ struct ReadingOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "Whether rows that are not kept are copied into the order of batches: automatic, where that is "
+        + "faster, always or never.",
+      discussion: """
+        The file has no name, is as large as the rows that the next epochs need, and at most half of \
+        what is free.
+        """,
+      valueName: "when"),
+    transform: Packing.parse)
+  var pack = Packing.automatic
+
+  @Option(
+    help: ArgumentHelp(
+      "Where rows are packed: a directory on a fast device; beside the store unless given.",
+      valueName: "directory"))
+  var scratch: String?
+
+  @Option(
+    help: ArgumentHelp(
       "Write when each stage of each batch began and ended, as chrome://tracing shows it.",
       valueName: "file"))
   var trace: String?
 
   func makeTrace() throws -> Trace? { try trace.map { try Trace(path: $0) } }
+}
+
+extension Packing {
+  @Sendable static func parse(_ text: String) throws -> Self {
+    guard let packing = Self(rawValue: text) else {
+      throw ValidationError(
+        "'\(text)' does not say when to pack: there are "
+          + allCases.map(\.rawValue).joined(separator: ", "))
+    }
+    return packing
+  }
 }
 
 private func parseAnySize(_ text: String) throws -> Int {

@@ -38,13 +38,16 @@ extension StageTable {
 }
 
 /// What was read and held, in one line.
-func storageLine(_ rows: RowCounts, pinnedByteCount: Int, storageByteCount: Int) -> String {
+func storageLine(
+  _ rows: RowCounts, pinnedByteCount: Int, packedByteCount: Int, storageByteCount: Int
+) -> String {
   var parts = ["\((rows.pinned + rows.read).counting("row")) of features"]
   if pinnedByteCount > 0 {
     let share = 100 * Double(rows.pinned) / Double(max(1, rows.pinned + rows.read))
     parts.append(
       "\(share.formatted(decimals: 1)) % from \(ByteSize.format(pinnedByteCount)) kept in memory")
   }
+  if packedByteCount > 0 { parts.append("\(ByteSize.format(packedByteCount)) packed") }
   parts.append("\(ByteSize.format(storageByteCount)) read from storage")
   parts.append("peak \(ByteSize.format(ProcessResources.peakResidentByteCount))")
   return parts.joined(separator: ", ")

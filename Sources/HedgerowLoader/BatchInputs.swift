@@ -14,7 +14,7 @@ struct BatchInputs<Graph: Topology & FeatureSource>: Sendable {
     self.graph = graph
     self.options = options
     columns = try Self.columns(of: graph, options)
-    reader = FeatureReader(graph, pinned: options.pinnedRows)
+    reader = FeatureReader(graph, pinned: options.pinnedRows, packed: options.packedRows)
   }
 
   static func columns(

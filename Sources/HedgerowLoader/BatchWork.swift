@@ -45,11 +45,13 @@ struct BatchWork {
 
   var seconds = StageSeconds()
   var rows = RowCounts()
+  let epoch: Int
   let batch: Int
   /// Where its stages are written down, if anywhere.
   let trace: Trace?
 
-  init(batch: Int, trace: Trace?) {
+  init(epoch: Int, batch: Int, trace: Trace?) {
+    self.epoch = epoch
     self.batch = batch
     self.trace = trace
   }

@@ -5,19 +5,21 @@ import Synchronization
 
 /// Reads the rows that batches take in: pinned ones from memory, the others from where they are kept.
 ///
-/// Of a column with pinned rows, the others are cold: they are read by one batch at a time, in the
-/// order in which they lie, with many requests under way, so that the device has one deep queue
-/// instead of several that wait for each other.
+/// Of a column with pinned rows, the others are cold: they are read by one batch at a time, as they were
+/// packed, or in the order in which they lie, with many requests under way, so that the device has one
+/// deep queue instead of several that wait for each other.
 final class FeatureReader<Source: FeatureSource>: Sendable {
   private let source: Source
   private let pinned: PinnedRows?
+  private let packed: PackedRows?
   private let device = Mutex(())
   /// Rows that are asked for at once, so that no page leaves again before it is looked at.
   private static var partSize: Int { 1024 }
 
-  init(_ source: Source, pinned: PinnedRows?) {
+  init(_ source: Source, pinned: PinnedRows?, packed: PackedRows?) {
     self.source = source
     self.pinned = pinned
+    self.packed = packed
   }
 
   /// Starts reading what ``rows(of:_:_:_:)`` will need, but for columns with pinned rows.
@@ -51,8 +53,13 @@ final class FeatureReader<Source: FeatureSource>: Sendable {
     require(rows.count == nodes.count * pinned.layout.width, "places for other rows")
     let split = work.measure(.gather) { pinned.split(nodes) }
     if !split.otherNodes.isEmpty {
+      let (epoch, batch) = (work.epoch, work.batch)
       try work.measure(.read, holding: device) {
-        try readOthers(split, pinned, into: rows)
+        if let packed, let out = rows.baseAddress, packed.holds(epoch: epoch, batch: batch) {
+          try packed.read(pinned, epoch: epoch, batch: batch, places: split.otherPlaces, into: out)
+        } else {
+          try readOthers(split, pinned, into: rows)
+        }
       }
     }
     work.measure(.gather) {

@@ -33,7 +33,7 @@ struct InducedBatches<Graph: Topology & FeatureSource>: Sendable {
     _ index: Int, of nodes: PerNode<[UInt32]>, workspace: SamplingWorkspace,
     adjust: (inout SampledSubgraph) throws -> Void = { _ in }
   ) throws -> Batch {
-    var work = BatchWork(batch: index, trace: options.trace)
+    var work = BatchWork(epoch: epoch, batch: index, trace: options.trace)
     let sampled = try work.measure(.sample) {
       var subgraph = try sampler.sample(
         SamplingSeeds(nodes), epoch: epoch, batch: index, workspace: workspace)

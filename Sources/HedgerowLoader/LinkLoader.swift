@@ -147,7 +147,7 @@ private struct LinkPlan<Graph: Topology & FeatureSource>: Sendable {
   let timeColumn: String?
 
   @Sendable func batch(_ index: Int, workspace: SamplingWorkspace) throws -> LinkBatch {
-    var work = BatchWork(batch: index, trace: loader.options.trace)
+    var work = BatchWork(epoch: epoch, batch: index, trace: loader.options.trace)
     let edges = order.batch(index).map(seeds.place(atRank:))
     let links = try work.measure(.sample) {
       try sampler.sample(

@@ -38,6 +38,9 @@ public struct LoaderOptions: Sendable {
   public var batchByteLimit = Int.max
   /// Rows of features that are kept in memory; see ``NeighborLoader/pinningRows(by:byteLimit:batchCount:checkInterruption:)``.
   public var pinnedRows: PinnedRows?
+  /// Rows beside these, in the order of batches; see
+  /// ``NeighborLoader/packingRows(of:from:in:byteLimit:packing:checkInterruption:)``.
+  public internal(set) var packedRows: PackedRows?
   /// Where the stages of batches are written down.
   public var trace: Trace?
 

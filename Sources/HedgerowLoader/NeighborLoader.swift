@@ -39,8 +39,30 @@ public struct NeighborLoader<Graph: Topology & FeatureSource>: BatchLoader {
   }
 
   public func plan(epoch: Int) throws -> EpochPlan<Batch> {
+    let plan = try neighborPlan(epoch: epoch)
+    return EpochPlan(
+      batchCount: plan.order.batchCount, byteCount: { $0.byteCount }, make: plan.batch)
+  }
+
+  /// Of each batch of an epoch, the nodes whose rows are not pinned, for each column, by rising node.
+  func coldNodes(
+    _ columns: [PinnedRows.Column], epoch: Int, from firstBatch: Int
+  ) -> Epoch<[[UInt32]]> {
+    Epoch(options: options, firstBatch: firstBatch) {
+      let plan = try neighborPlan(epoch: epoch)
+      return EpochPlan(
+        batchCount: plan.order.batchCount,
+        byteCount: { nodes in nodes.reduce(0) { $0 + MemoryLayout<UInt32>.size * $1.count } },
+        make: { index, workspace in
+          let nodes = try plan.sample(plan.seeds(of: index), index, workspace).nodes
+          return columns.map { $0.split(nodes[optional: $0.type] ?? []).otherNodes }
+        })
+    }
+  }
+
+  private func neighborPlan(epoch: Int) throws -> NeighborPlan<Graph> {
     let resolved = try resolvedSeeds()
-    let plan = NeighborPlan(
+    return NeighborPlan(
       loader: self, epoch: epoch, seeds: resolved,
       order: EpochOrder(
         count: resolved.count, batchSize: batchSize, seed: seed, epoch: epoch, options),
@@ -50,8 +72,6 @@ public struct NeighborLoader<Graph: Topology & FeatureSource>: BatchLoader {
           seed: seed)
       },
       inputs: try BatchInputs(graph, options))
-    return EpochPlan(
-      batchCount: plan.order.batchCount, byteCount: { $0.byteCount }, make: plan.batch)
   }
 }
 
@@ -64,13 +84,21 @@ private struct NeighborPlan<Graph: Topology & FeatureSource>: Sendable {
   let sampler: NeighborSampler<Graph>
   let inputs: BatchInputs<Graph>
 
+  func seeds(of index: Int) -> [UInt32] {
+    seeds.nodes(of: index, order, seed: loader.seed, epoch: epoch)
+  }
+
+  func sample(
+    _ seeds: [UInt32], _ index: Int, _ workspace: SamplingWorkspace
+  ) throws -> SampledSubgraph {
+    try sampler.sample(
+      seeds: seeds, of: loader.seeds.type, epoch: epoch, batch: index, workspace: workspace)
+  }
+
   @Sendable func batch(_ index: Int, workspace: SamplingWorkspace) throws -> Batch {
-    var work = BatchWork(batch: index, trace: loader.options.trace)
-    let nodes = seeds.nodes(of: index, order, seed: loader.seed, epoch: epoch)
-    let sampled = try work.measure(.sample) {
-      try sampler.sample(
-        seeds: nodes, of: loader.seeds.type, epoch: epoch, batch: index, workspace: workspace)
-    }
+    var work = BatchWork(epoch: epoch, batch: index, trace: loader.options.trace)
+    let nodes = seeds(of: index)
+    let sampled = try work.measure(.sample) { try sample(nodes, index, workspace) }
     let features = try inputs.rows(of: sampled.nodes, in: "\(nodes.count) seeds", &work)
     let labels = try inputs.labels(of: nodes, loader.seeds.type, &work)
     return Batch(

@@ -28,6 +28,7 @@ public final class PinnedRows: Sendable {
 
     deinit { rows.deallocate() }
 
+    var place: FeatureColumn { FeatureColumn(type: type, name: name, layout: layout) }
     var count: Int { nodes.count }
 
     /// Reads all rows, by rising node; the next are on their way while some are copied.
@@ -96,6 +97,13 @@ public final class PinnedRows: Sendable {
   public var count: Int { columns.reduce(0) { $0 + $1.count } }
   /// Bytes that they take.
   public var byteCount: Int { columns.reduce(0) { $0 + $1.count * $1.layout.byteCount } }
+}
+
+/// A column of features, and how its rows are kept.
+struct FeatureColumn: Sendable {
+  let type: NodeType
+  let name: String
+  let layout: RowLayout
 }
 
 /// Which rows are worth their bytes: those with the highest probability for each byte.

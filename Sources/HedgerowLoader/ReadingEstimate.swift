@@ -13,8 +13,12 @@ public struct ReadingEstimate: Sendable {
   public internal(set) var pinnedShare = 0.0
   /// Bytes from the device in the first epoch, when nothing is in memory before.
   public internal(set) var firstEpochByteCount = 0
-  /// Bytes from the device in an epoch after it.
+  /// Bytes from the device in an epoch after it, on average.
   public internal(set) var laterEpochByteCount = 0
+  /// Epochs whose other rows would be packed at once; 0 where that does not pay.
+  public internal(set) var packedEpochCount = 0
+  /// Where they are packed, the seconds that the device takes for a later epoch, what is written included.
+  public internal(set) var packedEpochSeconds = 0.0
 
   public init() {}
 }
@@ -26,8 +30,10 @@ extension NeighborLoader {
   ///   - probabilities: those of ``inclusionProbabilities(checkInterruption:)``.
   ///   - pinnedByteLimit: of the rows that are kept; `nil` where all that is read stays in memory.
   ///   - batchCount: batches of all epochs.
+  ///   - packing: whether other rows are packed, and in how much memory.
   public func readingEstimate(
-    by probabilities: InclusionProbabilities, pinnedByteLimit: Int?, batchCount: Int
+    by probabilities: InclusionProbabilities, pinnedByteLimit: Int?, batchCount: Int,
+    packing: (when: Packing, byteLimit: Int) = (.never, 0)
   ) throws -> ReadingEstimate {
     var estimate = ReadingEstimate()
     let perEpoch = try plan(epoch: 0).batchCount
@@ -58,6 +64,7 @@ extension NeighborLoader {
     estimate.pinnedByteCount = choice.byteCount
     estimate.pinnedShare = needed > 0 ? choice.expectedHits / needed : 0
     var (filling, missed) = (0, 0.0)
+    var others: [(column: FeatureColumn, rowCount: Int, odds: [Float])] = []
     for column in choice.nodes(by: probabilities) {
       filling += Pages.read(column.nodes, rowByteCount: column.layout.byteCount)
       // Rows of one page are read together, in the batch that needs them.
@@ -65,6 +72,37 @@ extension NeighborLoader {
       column.nodes.forEachPart(of: 4096) { for node in $0 { odds[Int(node)] = 0 } }
       missed += Pages.distinct(
         odds, rowByteCount: Double(column.layout.byteCount), batchCount: 1)
+      let rows = odds.reduce(0) { $0 + Double($1) } * Double(perEpoch)
+      others.append(
+        (
+          FeatureColumn(type: column.type, name: column.name, layout: column.layout), Int(rows),
+          odds
+        ))
+    }
+    let epochs = max(1, batchCount / max(1, perEpoch))
+    let rows = others.reduce(0) { $0 + $1.rowCount }
+    let packed = min(
+      epochs, Self.mostPackedEpochs,
+      packing.byteLimit / 2 / MemoryLayout<UInt64>.size / max(1, rows + rows / 16))
+    if packing.when != .never, packed > 0, rows > 0 {
+      let (pays, secondsPerByte) = try packingPays(
+        others.map { ($0.column, $0.rowCount) }, epochCount: epochs)
+      if pays || packing.when == .always {
+        var (pass, needed) = (0.0, 0.0)
+        for (column, rowCount, odds) in others {
+          pass += Pages.distinct(
+            odds, rowByteCount: Double(column.layout.byteCount), batchCount: packed * perEpoch)
+          needed += Double(rowCount * column.layout.byteCount) / Pages.size + Double(perEpoch) / 2
+        }
+        let laterPasses = Double((epochs + packed - 1) / packed - 1)
+        let later = needed + pass * laterPasses / Double(max(1, epochs - 1))
+        estimate.packedEpochCount = packed
+        estimate.laterEpochByteCount = Pages.byteCount(later)
+        estimate.firstEpochByteCount = Pages.byteCount(indices + Double(filling) + pass + needed)
+        estimate.packedEpochSeconds =
+          secondsPerByte * Double(estimate.laterEpochByteCount + Pages.byteCount(needed))
+        return estimate
+      }
     }
     estimate.laterEpochByteCount = Pages.byteCount(missed * Double(perEpoch))
     estimate.firstEpochByteCount =

@@ -48,6 +48,13 @@ public enum FileSystem {
     return Int(info.st_size)
   }
 
+  /// Bytes that there is room for on the device of a directory.
+  public static func freeByteCount(in path: String) throws -> Int {
+    var status = statvfs()
+    guard statvfs(path, &status) == 0 else { throw failure("look into", path) }
+    return Int(status.f_bavail) * Int(status.f_frsize)
+  }
+
   public static func makeDirectory(_ path: String) throws {
     guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
       throw failure("make the directory", path)

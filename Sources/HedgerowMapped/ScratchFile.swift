@@ -2,7 +2,8 @@ import CHedgerowSystem
 import Glibc
 import HedgerowCore
 
-/// A file for intermediate data: appended to, then read at any place.
+/// A file for intermediate data: appended to, or written at places that were made room for, then read at
+/// any place.
 ///
 /// Pages are handed to the disk while the writing goes on, so that a control group with little
 /// memory never fills with dirty pages. It has no name, and when it is let go, nothing stays behind;
@@ -97,6 +98,48 @@ package final class ScratchFile: @unchecked Sendable {
     guard end - startedWriteback >= Self.window else { return }
     hr_start_writeback(descriptor, Int64(startedWriteback), Int64(end - startedWriteback))
     startedWriteback = end
+  }
+
+  /// Makes room for bytes that ``write(_:into:)`` will bring, behind all others.
+  ///
+  /// - Returns: where it begins.
+  package func makeRoom(for count: Int) throws -> Int {
+    try flush()
+    let offset = byteCount
+    guard ftruncate(descriptor, off_t(offset + count)) == 0 else {
+      throw FileSystem.failure("write a scratch file in", directory)
+    }
+    byteCount += count
+    return offset
+  }
+
+  /// Writes at a place in such room, in any order.
+  package func write(_ bytes: UnsafeRawBufferPointer, into offset: Int) throws {
+    require(
+      offset >= 0 && offset + bytes.count <= byteCount,
+      "\(bytes.count) bytes at \(offset) are not among \(byteCount)")
+    startedWriteback = .max / 2
+    try write(bytes, at: offset)
+    hr_start_writeback(descriptor, Int64(offset), Int64(bytes.count))
+  }
+
+  /// Waits until the disk has everything, which then leaves memory.
+  package func settle() throws {
+    try flush()
+    guard fdatasync(descriptor) == 0 else {
+      throw FileSystem.failure("write a scratch file in", directory)
+    }
+    release(0..<byteCount)
+  }
+
+  /// Starts reading some bytes.
+  package func prefetch(_ bytes: Range<Int>) {
+    posix_fadvise(descriptor, off_t(bytes.lowerBound), off_t(bytes.count), POSIX_FADV_WILLNEED)
+  }
+
+  /// Gives back what memory holds of some bytes: they will not be needed again.
+  package func release(_ bytes: Range<Int>) {
+    posix_fadvise(descriptor, off_t(bytes.lowerBound), off_t(bytes.count), POSIX_FADV_DONTNEED)
   }
 
   /// Fills the buffer with the bytes at `offset`.

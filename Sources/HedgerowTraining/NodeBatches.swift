@@ -2,6 +2,7 @@ import HedgerowCore
 import HedgerowGNN
 import HedgerowGraph
 import HedgerowLoader
+import HedgerowMapped
 import HedgerowStore
 import HedgerowTensor
 
@@ -33,7 +34,11 @@ struct NodeBatches {
   private let resources: TrainingResources
   private let whole: WholeNodes?
   /// Of training from samples. One for all epochs, so that it looks for its seeds once.
-  let loader: NeighborLoader<Snapshot>?
+  private(set) var loader: NeighborLoader<Snapshot>?
+  /// The epochs before this one are packed, as far as it pays.
+  private var packedEpochEnd = 0
+  private(set) var secondsOfPacking = 0.0
+  private(set) var packedByteCount = 0
   /// Held for the rows of features that are kept in memory.
   private let pinnedShare: MemoryBudget.Reservation?
   let secondsOfPinning: Double
@@ -71,6 +76,30 @@ struct NodeBatches {
     let start = clock.now
     (loader, pinnedShare) = try model.pinningRows(plain, trainingEpochs, resources) ?? (plain, nil)
     secondsOfPinning = (clock.now - start).seconds
+  }
+
+  /// Packs rows of an epoch and of those behind it, up to `lastEpoch`, where it pays and is not done yet.
+  mutating func pack(epoch: Int, from firstBatch: Int, upTo lastEpoch: Int) async throws {
+    guard epoch >= packedEpochEnd, let loader, loader.options.pinnedRows != nil else { return }
+    let clock = ContinuousClock()
+    let start = clock.now
+    // Nothing is made ahead meanwhile.
+    let byteLimit = Self.packingByteLimit(resources)
+    let share = try resources.budget.reserve(byteLimit, for: "packing rows of features")
+    defer { share.release() }
+    self.loader = try await loader.packingRows(
+      of: epoch..<lastEpoch, from: firstBatch,
+      in: resources.scratchDirectory ?? FileSystem.parent(of: graph.path), byteLimit: byteLimit,
+      packing: resources.packing, checkInterruption: resources.checkInterruption)
+    let packed = self.loader?.options.packedRows
+    packedEpochEnd = packed?.epochs.upperBound ?? lastEpoch
+    packedByteCount += packed?.byteCount ?? 0
+    secondsOfPacking += (clock.now - start).seconds
+  }
+
+  /// Memory to pack rows in, where so many bytes more are taken.
+  static func packingByteLimit(_ resources: TrainingResources, beside taken: Int = 0) -> Int {
+    max(0, min((resources.budget.available - taken) / 2, 256 << 20))
   }
 
   private var target: NodeType { NodeType(model.specification.targetType) }

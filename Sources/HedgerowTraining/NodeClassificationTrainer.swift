@@ -89,7 +89,7 @@ public struct NodeClassificationTrainer: Sendable {
 private final class TrainingRun {
   private let trainer: NodeClassificationTrainer
   private let model: NodeClassifier
-  private let source: NodeBatches
+  private var source: NodeBatches
   private let validation: String?
   private var optimizer: Adam
   private var progress = Checkpoint.Progress()
@@ -189,6 +189,8 @@ private final class TrainingRun {
     report.bestEpoch = progress.best?.epoch ?? progress.epoch
     report.loss = progress.loss
     report.steps = progress.steps
+    report.seconds.pack = source.secondsOfPacking
+    report.packedByteCount = source.packedByteCount
     report.seconds.total = (clock.now - start).seconds
     report.storageByteCount = ProcessResources.storageByteCountRead - storageByteCountBefore
     return (model, report)
@@ -202,6 +204,8 @@ private final class TrainingRun {
   private func epoch(
     onEpoch: (Int, Double, ClassificationMetrics?) -> Void
   ) async throws {
+    try await source.pack(
+      epoch: progress.epoch, from: progress.batch, upTo: options.epochs)
     var batches = source.training(epoch: progress.epoch, from: progress.batch)
     let begin = clock.now
     let stagesBefore = report.seconds.stages.total

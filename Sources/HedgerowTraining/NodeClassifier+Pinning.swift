@@ -40,14 +40,17 @@ extension NodeClassifier {
   }
 
   /// What the budget leaves beside a step of training, the batches that are made ahead, and the
-  /// indices, of which every batch touches pages all over; these have half of it at most.
+  /// indices, of which every batch touches pages all over; these have three quarters of it at most: a page
+  /// of theirs is worth more than one of features, as their rows are looked up in every hop.
   static func pinnedByteLimit(
     _ loader: NeighborLoader<Snapshot>, _ step: StepEstimate, _ budget: MemoryBudget
   ) -> Int {
     let ahead = min(budget.available / 6, 2 * step.batchByteCount)
     let left =
       budget.available - ahead - 2 * step.batchByteCount - 3 * step.activationByteCount / 2
-      - budget.total / 16
-    return left - min(left / 2, max(0, loader.indexByteCount - budget.pageCacheByteCount))
+      - budget.total / 10
+    // Some pages that nobody asked for come along.
+    let indices = loader.indexByteCount + loader.indexByteCount / 8
+    return left - min(3 * left / 4, max(0, indices - budget.pageCacheByteCount))
   }
 }

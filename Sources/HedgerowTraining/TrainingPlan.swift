@@ -58,7 +58,8 @@ extension NodeClassificationTrainer {
       try limit.map { try resources.budget.reserve($0, for: NodeClassifier.pinningPurpose) }?
         .release()
       plan.reading = try loader.readingEstimate(
-        by: probabilities, pinnedByteLimit: limit, batchCount: batchCount)
+        by: probabilities, pinnedByteLimit: limit, batchCount: batchCount,
+        packing: (resources.packing, NodeBatches.packingByteLimit(resources, beside: limit ?? 0)))
     }
     let trial = try await self.trial(model, source, steps: trialSteps)
     plan.trialSteps = trial.steps
@@ -66,7 +67,9 @@ extension NodeClassificationTrainer {
     // What is made ahead and what is computed go on beside each other, and so does what is read.
     plan.secondsPerEpoch = max(
       trial.secondsPerStep * Double(plan.batchesPerEpoch),
-      Double(plan.reading.laterEpochByteCount) / trial.storageBytesPerSecond)
+      plan.reading.packedEpochCount > 0
+        ? plan.reading.packedEpochSeconds
+        : Double(plan.reading.laterEpochByteCount) / trial.storageBytesPerSecond)
     return plan
   }
 

@@ -16,6 +16,8 @@ public struct TrainingReport: Sendable {
   public var rows = RowCounts()
   /// Bytes of features that were kept in memory.
   public var pinnedByteCount = 0
+  /// Bytes of features that were packed into the order of batches, over the whole run.
+  public var packedByteCount = 0
   /// Bytes that this process read from storage.
   public var storageByteCount = 0
 
@@ -24,6 +26,8 @@ public struct TrainingReport: Sendable {
     public var total = 0.0
     /// Looking for the rows to keep in memory, and reading them.
     public var prepare = 0.0
+    /// Packing the other rows.
+    public var pack = 0.0
     public var compute = 0.0
     /// Waiting for the next batch.
     public var wait = 0.0
@@ -32,7 +36,7 @@ public struct TrainingReport: Sendable {
     /// Writing checkpoints.
     public var save = 0.0
     /// What is none of these.
-    public var rest: Double { total - prepare - compute - wait - evaluate - save }
+    public var rest: Double { total - prepare - pack - compute - wait - evaluate - save }
     /// On the loader's threads, while others computed.
     public var stages = StageSeconds()
     /// Seconds of the loader's threads in which they had nothing to make: they were ahead.

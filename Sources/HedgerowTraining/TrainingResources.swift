@@ -1,4 +1,5 @@
 public import HedgerowCore
+public import HedgerowLoader
 
 /// What a run may use.
 public struct TrainingResources: Sendable {
@@ -8,6 +9,10 @@ public struct TrainingResources: Sendable {
   public var checkInterruption: @Sendable () throws -> Void
   /// Most bytes of features to keep in memory of what does not fit there; `nil` for what the budget leaves.
   public var pinnedByteLimit: Int?
+  /// Whether rows that are not kept in memory are packed into the order of batches.
+  public var packing = Packing.automatic
+  /// Where they are packed; `nil` beside the store.
+  public var scratchDirectory: String?
   /// Where stages are written down.
   public var trace: Trace?
 

@@ -100,7 +100,7 @@ import Testing
     #expect(cold["loss"] as? Double == warm["loss"] as? Double)
     #expect((warm["rows_pinned"] as? Int ?? 0) > 0)
     let seconds = try #require(warm["seconds"] as? [String: Double])
-    let stages = ["prepare", "compute", "wait", "evaluate", "save", "rest"]
+    let stages = ["prepare", "pack", "compute", "wait", "evaluate", "save", "rest"]
     let sum = stages.reduce(0) { $0 + (seconds[$1] ?? .nan) }
     #expect(abs(sum - (seconds["total"] ?? 0)) < 1e-6)
     let trace = try Data(contentsOf: URL(filePath: directory("trace.json")))

@@ -26,6 +26,7 @@ struct PlanCommand: AsyncParsableCommand {
     let (_, graph) = try training.store.snapshot()
     var resources = try training.global.trainingResources()
     resources.pinnedByteLimit = training.reading.pin
+    resources.packing = training.reading.pack
     let trainer = try training.trainer(over: graph, resources: resources)
     let plan = try await Compute.with(training.global.makePool()) { try await trainer.plan() }
     print(training.global.json ? json(plan) : text(plan, epochs: trainer.options.epochs))
@@ -42,6 +43,7 @@ struct PlanCommand: AsyncParsableCommand {
       .init(key: "stored_bytes", value: .int(plan.reading.storedByteCount)),
       .init(key: "first_epoch_bytes_read", value: .int(plan.reading.firstEpochByteCount)),
       .init(key: "later_epoch_bytes_read", value: .int(plan.reading.laterEpochByteCount)),
+      .init(key: "packed_epochs", value: .int(plan.reading.packedEpochCount)),
       .init(key: "seconds_per_epoch", value: .double(plan.secondsPerEpoch)),
       .init(key: "trial_steps", value: .int(plan.trialSteps)),
     ]).description
@@ -61,6 +63,11 @@ struct PlanCommand: AsyncParsableCommand {
       lines.append(
         "kept in memory: \(ByteSize.format(reading.pinnedByteCount)) of features, \(share) % of the "
           + "rows that a batch needs")
+    }
+    if reading.packedEpochCount > 0 {
+      lines.append(
+        "packed into the order of batches: the other rows, "
+          + "\(reading.packedEpochCount.counting("epoch")) at once")
     }
     lines.append(
       "read: \(ByteSize.format(reading.firstEpochByteCount)) in the first epoch of a store of which "

@@ -77,6 +77,7 @@ struct SampleCommand: AsyncParsableCommand {
     let clock = ContinuousClock()
     let begin = clock.now
     let share = try pinRows(of: &loader, batchCount: total, budget)
+    if try total == loader.batchCount() { try await packRows(of: &loader, budget) }
     let progress = ProgressBar("sampling", total: total, unit: .items("batches"))
     let start = clock.now
     var counts = (batches: 0, nodes: 0, edges: 0)
@@ -108,6 +109,7 @@ struct SampleCommand: AsyncParsableCommand {
     let seconds = (clock.now - start).seconds
     let prepare = (start - begin).seconds
     let pinned = loader.options.pinnedRows?.byteCount ?? 0
+    let packed = loader.options.packedRows?.byteCount ?? 0
     share?.release()
     let bytes = ProcessResources.storageByteCountRead - read
     if global.json {
@@ -128,6 +130,7 @@ struct SampleCommand: AsyncParsableCommand {
           .init(key: "rows_pinned", value: .int(rows.pinned)),
           .init(key: "rows_read", value: .int(rows.read)),
           .init(key: "pinned_bytes", value: .int(pinned)),
+          .init(key: "packed_bytes", value: .int(packed)),
           .init(key: "digest", value: digest ? .string(hash.description) : .null),
           .init(key: "peak_resident_bytes", value: .int(ProcessResources.peakResidentByteCount)),
         ]))
@@ -145,8 +148,24 @@ struct SampleCommand: AsyncParsableCommand {
         loaderThreads: options.threads, stages,
         idle: Double(options.threads) * seconds - stages.total
       ).text)
-    print(storageLine(rows, pinnedByteCount: pinned, storageByteCount: bytes))
+    print(
+      storageLine(
+        rows, pinnedByteCount: pinned, packedByteCount: packed, storageByteCount: bytes))
     if digest { print("digest \(hash)") }
+  }
+
+  /// Packs the other rows of the epoch, where that pays.
+  private func packRows(
+    of loader: inout NeighborLoader<Snapshot>, _ budget: MemoryBudget
+  ) async throws {
+    let byteLimit = min(budget.available / 2, 256 << 20)
+    let share = try budget.reserve(byteLimit, for: "packing rows of features")
+    defer { share.release() }
+    loader = try await loader.packingRows(
+      of: epoch..<epoch + 1,
+      in: reading.scratch ?? FileSystem.parent(of: loader.graph.path), byteLimit: byteLimit,
+      packing: reading.pack
+    ) { try Interruption.check() }
   }
 
   /// Keeps rows in memory where they do not fit into the page cache, or where that is asked for.

@@ -129,6 +129,8 @@ struct TrainCommand: AsyncParsableCommand {
     let name = save ?? resume
     var resources = try global.trainingResources()
     resources.pinnedByteLimit = reading.pin
+    resources.packing = reading.pack
+    resources.scratchDirectory = reading.scratch
     resources.trace = try reading.makeTrace()
     let store = try GraphStore.open(at: store.path, name == nil ? .readOnly : .readWrite)
     let graph = try store.snapshot()
@@ -235,6 +237,7 @@ struct TrainCommand: AsyncParsableCommand {
       .init(key: "rows_pinned", value: .int(report.rows.pinned)),
       .init(key: "rows_read", value: .int(report.rows.read)),
       .init(key: "pinned_bytes", value: .int(report.pinnedByteCount)),
+      .init(key: "packed_bytes", value: .int(report.packedByteCount)),
       .init(key: "bytes_read", value: .int(report.storageByteCount)),
       .init(key: "peak_resident_bytes", value: .int(ProcessResources.peakResidentByteCount)),
       .init(key: "version", value: .int(Int(graph.version))),
@@ -258,6 +261,7 @@ struct TrainCommand: AsyncParsableCommand {
       lines.append(
         storageLine(
           report.rows, pinnedByteCount: report.pinnedByteCount,
+          packedByteCount: report.packedByteCount,
           storageByteCount: report.storageByteCount))
     } else {
       lines.append("peak \(ByteSize.format(ProcessResources.peakResidentByteCount))")
@@ -275,8 +279,8 @@ extension TrainingReport.Seconds {
   /// The main thread's stages; they add up to the total.
   var table: [(stage: String, seconds: Double)] {
     [
-      ("prepare", prepare), ("compute", compute), ("wait", wait), ("evaluate", evaluate),
-      ("save", save), ("rest", rest),
+      ("prepare", prepare), ("pack", pack), ("compute", compute), ("wait", wait),
+      ("evaluate", evaluate), ("save", save), ("rest", rest),
     ]
   }
 }

@@ -1,0 +1,134 @@
+import Glibc
+import HedgerowCore
+import HedgerowGraph
+import HedgerowMapped
+
+/// Whether rows that are not pinned are packed.
+public enum Packing: String, Sendable, CaseIterable {
+  /// Where the device gives packed rows sooner, by how fast it gives some of either kind.
+  case automatic
+  case always
+  case never
+}
+
+extension NeighborLoader {
+  /// This loader with the rows that coming epochs need and memory does not hold packed into the order of
+  /// their batches; itself where that does not pay, or there is no room for one epoch.
+  ///
+  /// Batches are the same bits. Nodes are sampled once more, as they will be; each column is then read by
+  /// one pass for as many epochs as there is room for.
+  ///
+  /// - Parameters:
+  ///   - epochs: those to come, of which the first ones are packed.
+  ///   - firstBatch: of the first epoch.
+  ///   - directory: where the file is to be, on a device with room; its rows are read from there.
+  ///   - byteLimit: memory to use meanwhile.
+  ///   - checkInterruption: called now and then; throws to stop.
+  /// - Throws: what sampling, reading and writing throw.
+  public func packingRows(
+    of epochs: Range<Int>, from firstBatch: Int = 0, in directory: String, byteLimit: Int,
+    packing: Packing = .automatic, checkInterruption: () throws -> Void = {}
+  ) async throws -> NeighborLoader {
+    var loader = self
+    loader.options.packedRows = nil
+    guard packing != .never, let columns = options.pinnedRows?.columns, !columns.isEmpty,
+      !epochs.isEmpty, packing == .always || access(directory, W_OK) == 0
+    else { return loader }
+    let room = try FileSystem.freeByteCount(in: directory) / 2
+    // A row takes a place in a list; the other half is for rows on their way into the file.
+    let mostRows = byteLimit / 2 / MemoryLayout<UInt64>.size
+    var needs = PackedRows.Needs(columns)
+    var packed = epochs.lowerBound..<epochs.lowerBound
+    let batchesPerEpoch = try batchCount(epoch: epochs.lowerBound)
+    for epoch in epochs.prefix(Self.mostPackedEpochs) {
+      let before = (rows: needs.rowCount, bytes: needs.byteCount)
+      let first = epoch == epochs.lowerBound ? firstBatch : 0
+      for try await nodes in coldNodes(columns, epoch: epoch, from: first) {
+        try checkInterruption()
+        needs.add(nodes)
+        guard needs.rowCount <= mostRows, needs.byteCount <= room else { return loader }
+      }
+      packed = packed.lowerBound..<epoch + 1
+      if packing == .automatic, epoch == epochs.lowerBound,
+        try !packingPays(
+          zip(columns, needs.rowCounts).map { ($0.place, $1) }, epochCount: epochs.count
+        ).pays
+      {
+        return loader
+      }
+      // The next one will need about as many.
+      let (rows, bytes) = (needs.rowCount - before.rows, needs.byteCount - before.bytes)
+      guard needs.rowCount + rows + rows / 16 <= mostRows,
+        needs.byteCount + bytes + bytes / 16 <= room
+      else { break }
+    }
+    guard needs.rowCount > 0 else { return loader }
+    do {
+      loader.options.packedRows = try PackedRows(
+        needs, epochs: packed, from: firstBatch, batchesPerEpoch: batchesPerEpoch, of: graph,
+        in: directory, bufferByteLimit: byteLimit / 2, checkInterruption: checkInterruption)
+    } catch let error as HedgerowError where packing == .automatic && error.code == .io {
+      // There was less room than it seemed; what is wrong with the rows themselves batches will say.
+    }
+    return loader
+  }
+
+  /// Epochs that are packed at once: training may end before them.
+  static var mostPackedEpochs: Int { 8 }
+
+  /// Whether packing an epoch's rows, so many of each column, is worth it where the device is as fast as it
+  /// is now, and the seconds that a byte takes then.
+  func packingPays(
+    _ columns: [(column: FeatureColumn, rowCount: Int)], epochCount: Int
+  ) throws -> (pays: Bool, secondsPerByte: Double) {
+    var (scattered, together, bytes) = (0.0, 0.0, 0.0)
+    for (column, rowCount) in columns where rowCount > 0 {
+      let total = graph.count(of: column.type)
+      let width = column.layout.byteCount
+      let probe = min(total, Self.probedRows)
+      let run = min(total, max(1, Self.probedBytes / width))
+      let first = UInt32((total - run) / 2)
+      let secondsScattered = try seconds(
+        of: (0..<probe).map { UInt32($0 * total / probe) }, column)
+      let secondsTogether = try seconds(of: (0..<UInt32(run)).map { first + $0 }, column)
+      scattered += secondsScattered / Double(probe) * Double(rowCount)
+      // The pass over the column, and each row written and read.
+      let moved =
+        Double(total * width) / Double(min(epochCount, Self.mostPackedEpochs))
+        + 2 * Double(rowCount * width)
+      together += secondsTogether / Double(run * width) * moved
+      bytes += moved
+    }
+    return (together < 0.75 * scattered, bytes > 0 ? together / bytes : 0)
+  }
+
+  private static var probedRows: Int { 2048 }
+  private static var probedBytes: Int { 32 << 20 }
+
+  /// Reads some rows as packing would, and says how long it took.
+  private func seconds(of nodes: [UInt32], _ column: FeatureColumn) throws -> Double {
+    let size = 1024
+    let width = column.layout.byteCount
+    let clock = ContinuousClock()
+    let start = clock.now
+    try withUnsafeTemporaryAllocation(byteCount: size * width, alignment: 64) { buffer in
+      func part(_ first: Int) -> Range<Int> {
+        min(first, nodes.count)..<min(nodes.count, first + size)
+      }
+      func ask(_ first: Int) {
+        graph.prefetch(
+          nodes.span.extracting(part(first)), of: column.type, column: column.name)
+      }
+      ask(0)
+      for first in stride(from: 0, to: nodes.count, by: size) {
+        ask(first + size)
+        let part = part(first)
+        try graph.copy(
+          nodes.span.extracting(part), of: column.type, column: column.name,
+          into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<(part.count * width)]))
+        graph.release(nodes.span.extracting(part), of: column.type, column: column.name)
+      }
+    }
+    return (clock.now - start).seconds
+  }
+}

@@ -1,0 +1,133 @@
+import HedgerowCore
+import HedgerowGraph
+import HedgerowLoader
+import HedgerowMapped
+import HedgerowSampling
+import HedgerowStore
+import HedgerowTensor
+import HedgerowTestSupport
+import Testing
+
+private typealias G = ReferenceGraph
+
+@Suite struct PackedRowsTests {
+  /// Pins rows of so many bytes, of columns of these types.
+  private func pinned<Graph>(
+    _ loader: NeighborLoader<Graph>, _ byteCount: Int, of types: [NodeType] = [G.item]
+  ) throws -> NeighborLoader<Graph> {
+    let ranks = types.reduce(0) {
+      $0 + NodeRanks.byteCount(bound: loader.graph.count(of: $1))
+    }
+    return try loader.pinningRows(
+      by: loader.inclusionProbabilities(), byteLimit: ranks + byteCount, batchCount: 1 << 30)
+  }
+
+  private func digest<Graph>(
+    _ loader: NeighborLoader<Graph>, epoch: Int, from first: Int = 0
+  ) async throws -> String {
+    var digest = BatchDigest()
+    for try await batch in loader.epoch(epoch, from: first) {
+      batch.subgraph.fold(into: &digest)
+      for features in batch.features.values {
+        features.withUnsafeBufferPointer { digest.fold(UnsafeRawBufferPointer($0)) }
+      }
+    }
+    return "\(digest)"
+  }
+
+  @Test func batchesAreTheSameBitsHoweverTheirRowsAreRead() async throws {
+    let reference = G(seed: printedSeed())
+    let directory = TemporaryDirectory()
+    let graph = try reference.makeStore(at: directory("s")).snapshot()
+    func loader(threads: Int) -> NeighborLoader<Snapshot> {
+      var options = LoaderOptions()
+      options.threads = threads
+      return NeighborLoader(
+        graph, seeds: .nodes(G.item, in: "train"), fanouts: [4, 3], batchSize: 16, seed: 9,
+        options: options)
+    }
+    let plain = loader(threads: 2)
+    var expected: [String] = []
+    for epoch in 0..<6 { expected.append(try await digest(plain, epoch: epoch)) }
+    let tail = try await digest(plain, epoch: 3, from: 2)
+    // Buffers of a single row where there is room for one epoch, and of many.
+    for (threads, rowCount, byteLimit) in [(1, 0, 1 << 22), (3, 5, 1 << 16), (3, 40, 1 << 22)] {
+      let packed = try await pinned(loader(threads: threads), rowCount * 4 * G.width).packingRows(
+        of: 2..<5, from: 1, in: directory.path, byteLimit: byteLimit, packing: .always)
+      let rows = try #require(packed.options.packedRows)
+      #expect(rows.epochs.lowerBound == 2 && rows.byteCount > 0)
+      if byteLimit == 1 << 22 { #expect(rows.epochs == 2..<5) }
+      for epoch in 0..<6 {
+        #expect(try await digest(packed, epoch: epoch) == expected[epoch])
+      }
+      // Batches may be read again, and from the middle.
+      #expect(try await digest(packed, epoch: 3, from: 2) == tail)
+    }
+    #expect(try FileSystem.names(in: directory.path) == ["s"])
+  }
+
+  @Test func columnsOfSeveralTypesAndChangesSinceArePacked() async throws {
+    let directory = TemporaryDirectory()
+    var random = try RandomStore(at: directory("s"), seed: printedSeed())
+    for _ in 0..<20 { try random.change(30) }
+    let graph = try random.store.snapshot()
+    var options = LoaderOptions()
+    options.inputs = [RandomStore.item: ["x"], RandomStore.user: ["age"]]
+    let plain = NeighborLoader(
+      graph, seeds: .nodes(RandomStore.user), fanouts: [5, 5], batchSize: 20, options: options)
+    let packed = try await pinned(
+      plain, 40, of: [RandomStore.item, RandomStore.user]
+    ).packingRows(
+      of: 0..<2, in: directory.path, byteLimit: 1 << 20, packing: .always)
+    #expect(packed.options.packedRows?.epochs == 0..<2)
+    for epoch in 0..<2 {
+      #expect(try await digest(packed, epoch: epoch) == digest(plain, epoch: epoch))
+    }
+  }
+
+  @Test func asManyEpochsArePackedAsThereIsRoomFor() async throws {
+    let graph = G(seed: printedSeed()).memoryGraph
+    let directory = TemporaryDirectory()
+    let plain = NeighborLoader(
+      graph, seeds: .nodes(G.item, in: "train"), fanouts: [4, 3], batchSize: 16, seed: 9)
+    let loader = try pinned(plain, 0)
+    var rowCount = 0
+    for try await batch in loader.epoch(0) { rowCount += batch.rows.read }
+    func epochs(rows: Int) async throws -> Range<Int>? {
+      try await loader.packingRows(
+        of: 0..<20, in: directory.path, byteLimit: 16 * rows, packing: .always
+      ).options.packedRows?.epochs
+    }
+    #expect(try await epochs(rows: rowCount / 2) == nil)
+    #expect(try await epochs(rows: rowCount + rowCount / 2) == 0..<1)
+    #expect(try await epochs(rows: 3 * rowCount + rowCount / 2) == 0..<3)
+    #expect(try await epochs(rows: 1000 * rowCount) == 0..<8)
+  }
+
+  @Test func withoutReasonOrPlaceNothingIsPacked() async throws {
+    let graph = G(seed: printedSeed()).memoryGraph
+    let directory = TemporaryDirectory()
+    let plain = NeighborLoader(
+      graph, seeds: .nodes(G.item, in: "train"), fanouts: [4, 3], batchSize: 16, seed: 9)
+    let loader = try pinned(plain, 12 * G.width)
+    func rows(
+      _ loader: NeighborLoader<MemoryGraph>, in place: String, _ packing: Packing
+    ) async throws -> PackedRows? {
+      try await loader.packingRows(
+        of: 0..<2, in: place, byteLimit: 1 << 20, packing: packing
+      ).options.packedRows
+    }
+    #expect(try await rows(loader, in: directory.path, .never) == nil)
+    // Nothing is pinned, and so nothing is beside it.
+    #expect(try await rows(plain, in: directory.path, .always) == nil)
+    #expect(try await rows(loader, in: directory("none"), .automatic) == nil)
+    await #expect(throws: HedgerowError.self) {
+      _ = try await rows(loader, in: directory("none"), .always)
+    }
+    await #expect(throws: HedgerowError.self) {
+      _ = try await loader.packingRows(
+        of: 0..<2, in: directory.path, byteLimit: 1 << 20, packing: .always,
+        checkInterruption: { throw HedgerowError(.interrupted, "stop") })
+    }
+  }
+}
