@@ -1,4 +1,3 @@
-import Glibc
 import HedgerowCore
 public import HedgerowGraph
 public import HedgerowNN
@@ -83,15 +82,12 @@ public struct DegreeMeans: Module {
 
   /// - Parameter histogram: how many nodes have each degree, from 0 on.
   public init(histogram: [Int], learning: Learning = .fixed) {
-    let count = Double(max(1, histogram.reduce(0, +)))
-    func mean(_ value: (Double) -> Double) -> Float {
-      let total = histogram.enumerated().reduce(0) { sum, degree in
-        sum + value(Double(degree.offset)) * Double(degree.element)
-      }
-      return Float(total / count)
-    }
-    linear = Value(mean { $0 }, learning)
-    logarithmic = Value(mean { log($0 + 1) }, learning)
+    self.init(MeanDegrees(histogram: histogram), learning: learning)
+  }
+
+  public init(_ degrees: MeanDegrees, learning: Learning = .fixed) {
+    linear = Value(degrees.linear, learning)
+    logarithmic = Value(degrees.logarithmic, learning)
   }
 
   /// What sets of so many rows are multiplied by, [segments, 1]; `nil` for the identity.

@@ -56,6 +56,11 @@ public struct PNAConv: EdgeFeaturedConvolution {
 
   /// - Parameter degrees: how many nodes of the graph have each degree, from 0 on.
   public init(_ width: Int, _ outputWidth: Int, degrees: [Int], options: Options = .init()) {
+    self.init(width, outputWidth, degrees: MeanDegrees(histogram: degrees), options: options)
+  }
+
+  /// - Parameter degrees: those of the graph's nodes.
+  public init(_ width: Int, _ outputWidth: Int, degrees: MeanDegrees, options: Options = .init()) {
     require(
       options.towers > 0 && outputWidth.isMultiple(of: options.towers)
         && (options.towerInput == .all || width.isMultiple(of: options.towers)),
@@ -67,7 +72,7 @@ public struct PNAConv: EdgeFeaturedConvolution {
     let outer = outputWidth / options.towers
     aggregator = DegreeScalerAggregation(
       MultiAggregation(options.aggregations), scalers: options.scalers,
-      means: DegreeMeans(histogram: degrees, learning: options.meanLearning))
+      means: DegreeMeans(degrees, learning: options.meanLearning))
     func network(_ input: Int, _ output: Int, layers: Int) -> Sequential {
       let first: [any Layer] = [Linear(input, output)]
       return Sequential(
