@@ -1,6 +1,6 @@
 import FoundationEssentials
 import HedgerowCore
-import HedgerowGNN
+public import HedgerowGNN
 
 /// All that it takes to build a trained model again and to run it over a store.
 public struct ModelSpecification: Codable, Hashable, Sendable {
@@ -25,6 +25,10 @@ public struct ModelSpecification: Codable, Hashable, Sendable {
   public var inputs: [Input]
   /// Triples as models know them, backward readings as `rev_...`.
   public var relations: [String]
+  /// Chains of these, along which `han` learns.
+  public var metapaths: [String]?
+  /// Of each relation, for `pna`.
+  public var meanDegrees: [MeanDegrees]?
   /// How it was trained: the architecture is among it.
   public var options: TrainingOptions
   /// The store's version that it was trained on.
@@ -47,16 +51,48 @@ extension ModelSpecification {
     self = decoded
   }
 
+  /// The relations that the network has weights for: metapaths, or those of the graph.
+  var networkRelations: [EdgeType] {
+    get throws {
+      try metapaths?.enumerated().map { try Metapath(validating: $1).edgeType(number: $0) }
+        ?? relations.map { try EdgeType(validating: $0) }
+    }
+  }
+
+  /// What the network is made with.
+  var network: NodeNetwork.Options {
+    get throws {
+      var network = options.network
+      for (relation, degrees) in zip(relations, meanDegrees ?? []) {
+        network.meanDegrees[try EdgeType(validating: relation)] = degrees
+      }
+      return network
+    }
+  }
+
   /// Whether a network can be built: whoever wrote the bytes, they must not end the program.
   private var isSound: Bool {
-    let triples = relations.map { try? EdgeType(validating: $0) }
-    guard options.isSound, !triples.contains(nil), !classes.isEmpty,
+    guard options.isSound, !classes.isEmpty, let networkRelations = try? networkRelations,
+      (metapaths == nil) != (options.model == .han), hasSoundMetapaths,
+      options.model != .pna || meanDegrees?.count == relations.count,
       inputs.allSatisfy({ $0.width >= 0 && $0.count >= 0 && !$0.type.isEmpty }),
-      options.mode == .fullBatch || options.fanouts.count == options.layerCount
+      options.mode != .sampled || options.fanouts.count == options.layerCount
     else { return false }
     let reached = NodeNetwork.reach(
-      of: NodeType(targetType), along: triples.compactMap { $0 }, options: options.network)
+      of: NodeType(targetType), along: networkRelations, options: options.network)
     return Set(reached.types.map(\.name)).isSubset(of: inputs.map(\.type))
+      && (options.mode != .graphs || !reached.types.isEmpty)
+  }
+
+  /// Whether each metapath is one of the target's type, along the relations that are read.
+  private var hasSoundMetapaths: Bool {
+    guard let metapaths else { return true }
+    return !metapaths.isEmpty
+      && metapaths.allSatisfy { text in
+        guard let metapath = try? Metapath(validating: text) else { return false }
+        return metapath.type.name == targetType
+          && metapath.relations.allSatisfy { relations.contains("\($0)") }
+      }
   }
 }
 
@@ -69,6 +105,10 @@ extension TrainingOptions {
     network.dropout = dropout
     network.inputDropout = inputDropout
     network.precision = precision ?? .float32
+    network.bases = bases
+    network.readout = readout
+    network.normalization = mode == .graphs ? .batch : .none
+    if activation == .elu { network.activation = .elu() }
     return network
   }
 }

@@ -26,7 +26,7 @@ struct NodeBatch {
   }
 }
 
-/// Where a model's batches come from: sampled off the store, or the whole graph, read once.
+/// Where a model's batches come from: sampled off the store, of whole graphs, or the whole graph, read once.
 struct NodeBatches {
   private let model: NodeClassifier
   private let graph: Snapshot
@@ -35,6 +35,8 @@ struct NodeBatches {
   private let whole: WholeNodes?
   /// Of training from samples. One for all epochs, so that it looks for its seeds once.
   private(set) var loader: NeighborLoader<Snapshot>?
+  /// Of training from graphs.
+  private let graphLoader: GraphLoader<Snapshot>?
   /// The epochs before this one are packed, as far as it pays.
   private var packedEpochEnd = 0
   private(set) var secondsOfPacking = 0.0
@@ -44,7 +46,7 @@ struct NodeBatches {
   let secondsOfPinning: Double
   var pinnedByteCount: Int { loader?.options.pinnedRows?.byteCount ?? 0 }
   /// Threads that make training's batches.
-  var loaderThreads: Int { loader?.options.threads ?? 0 }
+  var loaderThreads: Int { (loader?.options ?? graphLoader?.options)?.threads ?? 0 }
 
   /// - Parameter trainingEpochs: of the training that is to come; `nil` where none is.
   init(
@@ -61,7 +63,7 @@ struct NodeBatches {
     let target = NodeType(model.specification.targetType)
     let filter = try model.specification.options.seedFilter
     guard whole == nil, let trainingEpochs else {
-      (loader, pinnedShare, secondsOfPinning) = (nil, nil, 0)
+      (loader, graphLoader, pinnedShare, secondsOfPinning) = (nil, nil, nil, 0)
       return
     }
     var seeds =
@@ -69,6 +71,14 @@ struct NodeBatches {
     if let weights = model.specification.options.classWeights {
       seeds = seeds.weighted(by: model.specification.targetColumn, weights)
     }
+    if model.specification.options.mode == .graphs {
+      graphLoader = model.graphLoader(
+        graph, graphs: seeds, batchSize: batchSize, order: .shuffled, resources: resources,
+        labels: model.specification.targetColumn)
+      (loader, pinnedShare, secondsOfPinning) = (nil, nil, 0)
+      return
+    }
+    graphLoader = nil
     let plain = model.loader(
       graph, seeds: seeds, batchSize: batchSize, order: .shuffled, resources: resources,
       labels: model.specification.targetColumn)
@@ -109,7 +119,10 @@ struct NodeBatches {
     if let whole {
       return Iterator(.whole(whole, epoch: epoch, isDone: firstBatch > 0))
     }
-    return Iterator(.sampled(loader!.epoch(epoch, from: firstBatch).makeAsyncIterator(), model))
+    let batches =
+      graphLoader.map { $0.epoch(epoch, from: firstBatch) }
+      ?? loader!.epoch(epoch, from: firstBatch)
+    return Iterator(.sampled(batches.makeAsyncIterator(), model))
   }
 
   struct Iterator {
@@ -148,11 +161,19 @@ struct NodeBatches {
         members, logits,
         try labels.map { try graph.labels(members.span, of: target, column: $0) } ?? [])
     }
-    let loader = model.loader(
-      graph, seeds: filter.map { .nodes(target, in: set, where: $0) } ?? .nodes(target, in: set),
-      batchSize: batchSize, order: .ascending, resources: resources, labels: labels,
-      pinnedRows: self.loader?.options.pinnedRows)
-    for try await batch in loader.epoch(0) {
+    let seeds: Seeds =
+      filter.map { .nodes(target, in: set, where: $0) } ?? .nodes(target, in: set)
+    let batches =
+      model.specification.options.mode == .graphs
+      ? model.graphLoader(
+        graph, graphs: seeds, batchSize: batchSize, order: .ascending, resources: resources,
+        labels: labels
+      ).epoch(0)
+      : model.loader(
+        graph, seeds: seeds, batchSize: batchSize, order: .ascending, resources: resources,
+        labels: labels, pinnedRows: loader?.options.pinnedRows
+      ).epoch(0)
+    for try await batch in batches {
       try resources.checkInterruption()
       let nodes = Array(batch.subgraph.nodes[target].prefix(batch.seedCount))
       let logits = NodeBatch(batch, of: model).logits(model.network)
@@ -204,10 +225,13 @@ extension NodeBatch {
 /// The whole graph as one batch, within the budget.
 final class WholeNodes: Sendable {
   private let whole: WholeGraph
+  /// The edges that layers see: the graph's, or those along metapaths.
+  private let block: HeteroBlock
   private let graph: Snapshot
   private let specification: ModelSpecification
   private let train: (nodes: [UInt32], labels: [Int32])
   private let share: MemoryBudget.Reservation
+  private let shareOfMetapaths: [MemoryBudget.Reservation]
 
   init(_ model: NodeClassifier, _ graph: Snapshot, _ resources: TrainingResources) throws {
     self.graph = graph
@@ -229,14 +253,21 @@ final class WholeNodes: Sendable {
       case .bfloat16, .float16: data / 2 + data
       }
     share = try resources.budget.reserve(
-      data + perInput + rounded + nodeCount * 4 * 6 * width,
-      for: "training on the whole graph (leave out --full-batch to train from samples)")
+      data + perInput + rounded + nodeCount * 4 * 6 * width
+        + StepEstimate.wholeGraphByteCount(specification, graph, relations),
+      for: "training on the whole graph"
+        + (options.model == .han ? "" : " (leave out --full-batch to train from samples)"))
     var whole = try WholeGraph(
       graph, types: types, relations: relations, inputs: inputs,
       checkInterruption: resources.checkInterruption)
     whole.features = model.scaled(whole.features)
     self.whole = whole
     let target = NodeType(specification.targetType)
+    if let metapaths = specification.metapaths {
+      (block, shareOfMetapaths) = try Self.edges(along: metapaths, of: whole, options, resources)
+    } else {
+      (block, shareOfMetapaths) = (whole.block, [])
+    }
     var nodes = try graph.set(named: "train", of: target).map { Array($0) } ?? []
     if let filter = try options.seedFilter, !nodes.isEmpty {
       nodes = try graph.members(of: "train", of: target, where: filter).map { Array($0) } ?? nodes
@@ -246,13 +277,34 @@ final class WholeNodes: Sendable {
     )
   }
 
+  private static func edges(
+    along metapaths: [String], of whole: WholeGraph, _ options: TrainingOptions,
+    _ resources: TrainingResources
+  ) throws -> (HeteroBlock, [MemoryBudget.Reservation]) {
+    var blocks = PerEdge<Block>()
+    var shares: [MemoryBudget.Reservation] = []
+    let bytesPerEdge = StepEstimate.byteCountPerEdge(options)
+    for (number, text) in metapaths.enumerated() {
+      try resources.checkInterruption()
+      let metapath = try Metapath(validating: text)
+      let block = try metapath.block(
+        in: whole.block, limit: resources.budget.available / bytesPerEdge)
+      shares.append(
+        try resources.budget.reserve(
+          block.edgeCount * bytesPerEdge, for: "the edges along the metapath \(metapath)"))
+      blocks[metapath.edgeType(number: number)] = block
+    }
+    let counts = whole.nodes.mapValues(\.count)
+    return (HeteroBlock(blocks: blocks, sourceCounts: counts, targetCounts: counts), shares)
+  }
+
   /// Some nodes of the target's type, with all that reaches them.
   func batch(
     of nodes: [UInt32], labels: [Int32] = [], randomness: RandomStream = RandomStream(seed: 0)
   ) -> NodeBatch {
     NodeBatch(
       features: whole.features,
-      blocks: [HeteroBlock](repeating: whole.block, count: specification.options.layerCount),
+      blocks: [HeteroBlock](repeating: block, count: specification.options.layerCount),
       nodes: whole.nodes, places: nodes, labels: labels, randomness: randomness)
   }
 

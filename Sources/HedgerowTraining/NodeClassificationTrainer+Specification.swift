@@ -11,15 +11,27 @@ extension NodeClassificationTrainer {
     guard options.layerCount > 0 else {
       throw HedgerowError(.usage, "a model needs at least one layer")
     }
-    guard options.mode == .fullBatch || options.fanouts.count == options.layerCount else {
+    guard options.model != .han || options.mode != .sampled else {
+      throw HedgerowError(
+        .usage, "han learns along metapaths of the whole graph: add --full-batch")
+    }
+    guard options.mode != .sampled || options.fanouts.count == options.layerCount else {
       throw HedgerowError(
         .usage, "\(options.fanouts.count) hops of fanouts for \(options.layerCount) layers")
     }
-    if options.mode == .fullBatch { options.fanouts = [] }
+    if options.mode != .sampled { options.fanouts = [] }
+    if options.mode != .graphs { options.readout = nil }
     let heads = options.network.heads
-    guard options.model != .gat || options.hiddenWidth.isMultiple(of: heads) else {
+    guard !options.model.hasHeads || options.hiddenWidth.isMultiple(of: heads) else {
       throw HedgerowError(
-        .usage, "gat has \(heads) heads: a width of \(options.hiddenWidth) is no multiple")
+        .usage,
+        "\(options.model) has \(heads) heads: a width of \(options.hiddenWidth) is no multiple")
+    }
+    guard options.bases == nil || options.model == .rgcn else {
+      throw HedgerowError(.usage, "--bases is of --model rgcn, not of \(options.model)")
+    }
+    guard options.metapaths == nil || options.model == .han else {
+      throw HedgerowError(.usage, "--metapaths is of --model han, not of \(options.model)")
     }
     guard let schema = graph.schema.node(target.type) else {
       let types = graph.schema.nodes.map(\.type.name).joined(separator: ", ")
@@ -34,13 +46,30 @@ extension NodeClassificationTrainer {
     }
     let classes = try classes(property)
     let all = graph.schema.relations(includingReverse: options.usesReverseRelations)
+    if options.mode == .graphs { try checkGraphs(along: all.map(\.name)) }
+    let metapaths = options.model == .han ? try metapaths(along: all.map(\.name)) : nil
     let reached = NodeNetwork.reach(
-      of: target.type, along: all.map(\.name), options: options.network)
-    let specification = ModelSpecification(
+      of: target.type,
+      along: metapaths?.enumerated().map { $1.edgeType(number: $0) } ?? all.map(\.name),
+      options: options.network)
+    let used = Set(metapaths?.flatMap(\.relations) ?? reached.relations)
+    let relations = all.filter { used.contains($0.name) }
+    var specification = ModelSpecification(
       targetType: target.type.name, targetColumn: target.column, classes: classes,
       hasIntegerClasses: property.kind != .categorical, inputs: try inputs(of: reached.types),
-      relations: reached.relations.map { "\($0)" }, options: options,
-      dataVersion: graph.version)
+      relations: relations.map { "\($0.name)" }, options: options, dataVersion: graph.version)
+    specification.metapaths = metapaths?.map { "\($0)" }
+    if options.model == .pna {
+      specification.meanDegrees = try relations.map { try meanDegrees(along: $0) }
+    }
+    if options.mode == .graphs,
+      let bare = specification.inputs.first(where: { $0.columns.isEmpty })
+    {
+      throw HedgerowError(
+        .usage,
+        "graphs are told apart by their nodes' features, and '\(bare.type)' has none: name some with "
+          + "--inputs")
+    }
     if options.model == .mlp, specification.inputs.allSatisfy(\.columns.isEmpty) {
       throw HedgerowError(
         .usage,

@@ -7,7 +7,8 @@ import HedgerowNN
 public import HedgerowStore
 import HedgerowTensor
 
-/// Trains a ``NodeClassifier`` from batches sampled off a store, or from the whole graph at once, and
+/// Trains a ``NodeClassifier`` from batches sampled off a store, from the whole graph at once or, where nodes are
+/// graphs to which others belong, from batches of graphs, and
 /// keeps the weights of the best epoch by accuracy on the validation set.
 ///
 /// Everything random is a function of the seed; sums have one order: the result is the same bits
@@ -63,6 +64,8 @@ public struct NodeClassificationTrainer: Sendable {
     let parts: [(option: String, isChanged: Bool)] = [
       ("--target", before.targetColumn != now.targetColumn || before.targetType != now.targetType),
       ("--model", a.model != b.model), ("--full-batch", a.mode != b.mode),
+      ("--activation", a.activation != b.activation), ("--readout", a.readout != b.readout),
+      ("--bases", a.bases != b.bases), ("--metapaths", a.metapaths != b.metapaths),
       ("--fanouts", a.fanouts != b.fanouts), ("--batch-size", a.batchSize != b.batchSize),
       ("--layers", a.layerCount != b.layerCount), ("--hidden", a.hiddenWidth != b.hiddenWidth),
       ("--learning-rate", a.learningRate != b.learningRate), ("--dropout", a.dropout != b.dropout),

@@ -30,9 +30,9 @@ public struct NodeClassifier: Sendable {
         ? .embedding(count: input.count, width: input.width) : .features(input.width)
     }
     network = NodeNetwork(
-      inputs: inputs, relations: try specification.relations.map { try EdgeType(validating: $0) },
+      inputs: inputs, relations: try specification.networkRelations,
       target: NodeType(specification.targetType), outputs: specification.classes.count,
-      options: specification.options.network)
+      options: try specification.network)
   }
 
   /// A model that a store keeps.
@@ -133,9 +133,30 @@ public struct NodeClassifier: Sendable {
     _ graph: Snapshot, seeds: Seeds, batchSize: Int, order: LoaderOptions.Order,
     resources: TrainingResources, labels: String?, pinnedRows: PinnedRows? = nil
   ) -> NeighborLoader<Snapshot> {
+    var options = loaderOptions(graph, order: order, resources: resources, labels: labels)
+    options.pinnedRows = pinnedRows
+    options.sampling = specification.options.sampling ?? SamplingOptions()
+    return NeighborLoader(
+      graph, seeds: seeds, fanouts: Fanouts(specification.options.fanouts), batchSize: batchSize,
+      seed: specification.options.seed, options: options)
+  }
+
+  /// A loader of batches of graphs.
+  func graphLoader(
+    _ graph: Snapshot, graphs: Seeds, batchSize: Int, order: LoaderOptions.Order,
+    resources: TrainingResources, labels: String?
+  ) -> GraphLoader<Snapshot> {
+    GraphLoader(
+      graph, graphs: graphs, size: .graphs(batchSize), layers: specification.options.layerCount,
+      seed: specification.options.seed,
+      options: loaderOptions(graph, order: order, resources: resources, labels: labels))
+  }
+
+  private func loaderOptions(
+    _ graph: Snapshot, order: LoaderOptions.Order, resources: TrainingResources, labels: String?
+  ) -> LoaderOptions {
     var options = LoaderOptions()
     options.order = order
-    options.pinnedRows = pinnedRows
     options.trace = resources.trace
     options.labels = labels
     options.threads = resources.threads
@@ -143,10 +164,7 @@ public struct NodeClassifier: Sendable {
     options.prefetchByteLimit = resources.budget.available / 6
     options.batchByteLimit = resources.budget.available / 4
     options.relations = relations(of: graph)
-    options.sampling = specification.options.sampling ?? SamplingOptions()
     options.inputs = inputColumns
-    return NeighborLoader(
-      graph, seeds: seeds, fanouts: Fanouts(specification.options.fanouts), batchSize: batchSize,
-      seed: specification.options.seed, options: options)
+    return options
   }
 }

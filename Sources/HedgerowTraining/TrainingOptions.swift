@@ -12,6 +12,13 @@ public struct TrainingOptions: Codable, Hashable, Sendable {
     case sampled
     /// All nodes and edges, held in memory: one step an epoch.
     case fullBatch
+    /// Batches of whole graphs, which are the nodes of the target's type.
+    case graphs
+  }
+
+  /// What follows each layer but the last.
+  public enum Activation: String, Codable, Hashable, Sendable, CaseIterable {
+    case relu, elu
   }
 
   /// What is done to the inputs before a model sees them.
@@ -28,6 +35,7 @@ public struct TrainingOptions: Codable, Hashable, Sendable {
   public var mode: Mode
   /// Neighbors to sample at each hop, one hop a layer; unused in full-batch training.
   public var fanouts = [15, 10]
+  /// Seeds in a batch, or graphs.
   public var batchSize = 1024
   /// Which neighbors are taken; `nil`, as in models of older versions, takes all alike.
   public var sampling: SamplingOptions?
@@ -39,10 +47,19 @@ public struct TrainingOptions: Codable, Hashable, Sendable {
   public var epochs = 200
   public var learningRate: Float = 0.01
   public var dropout = 0.5
+  /// `nil`, as in models of older versions, is ``Activation/relu``.
+  public var activation: Activation?
+  /// What a graph has of its nodes' features, of ``Mode/graphs``.
+  public var readout: NodeNetwork.Readout?
   public var inputScaling = InputScaling.automatic
   /// Rate of dropout of the inputs.
   public var inputDropout = 0.0
   public var weightDecay: Float = 5e-4
+  /// Matrices that the relations of `rgcn` share; `nil` gives each relation one of its own.
+  public var bases: Int?
+  /// Of `han`, as `paper:has:author:rev_has:paper`; `nil` takes all of two relations that begin and end at the
+  /// target's type.
+  public var metapaths: [String]?
   /// Epochs without a better validation accuracy after which training stops.
   public var patience = 50
   /// Feature columns by node type; `nil` takes every column of vectors named `x`.
@@ -60,11 +77,23 @@ public struct TrainingOptions: Codable, Hashable, Sendable {
   public init(model: NodeNetwork.Architecture = .sage, mode: Mode = .sampled) {
     self.model = model
     self.mode = mode
-    if mode == .fullBatch {
+    switch mode {
+    case .sampled: break
+    case .fullBatch:
       inputDropout = 0.5
       epochs = 300
       patience = 100
+    case .graphs:
+      readout = .sum
+      fanouts = []
+      batchSize = 32
+      layerCount = 3
+      learningRate = 0.001
+      weightDecay = 0
+      inputScaling = .none
+      patience = 100
     }
+    if model == .han { layerCount = 1 }
   }
 
   /// - Throws: `usage` when ``filter`` is none.
@@ -74,7 +103,8 @@ public struct TrainingOptions: Codable, Hashable, Sendable {
   var isSound: Bool {
     (1...64).contains(layerCount) && (1...65536).contains(hiddenWidth)
       && (0..<1).contains(dropout) && (0..<1).contains(inputDropout)
-      && (model != .gat || hiddenWidth.isMultiple(of: network.heads))
-      && fanouts.allSatisfy { $0 >= -1 }
+      && (!model.hasHeads || hiddenWidth.isMultiple(of: network.heads))
+      && (bases.map { (1...65536).contains($0) } ?? true)
+      && fanouts.allSatisfy { $0 >= -1 } && (readout != nil) == (mode == .graphs)
   }
 }

@@ -32,7 +32,10 @@ extension NodeClassificationTrainer {
   public func plan(trialSteps: Int = 16) async throws -> TrainingPlan {
     guard options.mode == .sampled else {
       throw HedgerowError(
-        .usage, "a training on the whole graph has no batches to plan: leave out --full-batch")
+        .usage,
+        options.mode == .graphs
+          ? "batches of graphs are as large as these: there is nothing to plan"
+          : "a training on the whole graph has no batches to plan: leave out --full-batch")
     }
     let specification = try specification()
     let model = try NodeClassifier(withoutWeights: specification)

@@ -58,7 +58,7 @@ struct BlockStore {
       edges.append((a, b))
       if a != b { edges.append((b, a)) }
     }
-    try write(edges, as: EdgeSchema(Self.links, isUndirected: true), build)
+    try build.write(edges, as: EdgeSchema(Self.links, isUndirected: true))
     if hasTags {
       let tags = 10 * options.classCount
       try build.declare(NodeSchema(Self.tag), count: tags)
@@ -70,7 +70,7 @@ struct BlockStore {
           UInt32(Int(random.next(below: 10)) * options.classCount + graph.label(of: node))
         )
       }
-      try write(ties, as: EdgeSchema(Self.has), build)
+      try build.write(ties, as: EdgeSchema(Self.has))
     }
     try build.publish()
     return store
@@ -115,13 +115,14 @@ struct BlockStore {
     try scores.withUnsafeBytes { try score.append(fixed: $0, count: count) }
     try score.finish()
   }
+}
 
-  private func write(
-    _ edges: [(UInt32, UInt32)], as schema: EdgeSchema, _ build: GenerationBuilder
-  ) throws {
-    try build.declare(schema)
+extension GenerationBuilder {
+  /// Declares an edge type and writes its edges.
+  func write(_ edges: [(UInt32, UInt32)], as schema: EdgeSchema) throws {
+    try declare(schema)
     for index in AdjacencyIndex.allCases {
-      let writer = try build.adjacencyWriter(of: schema.type, index)
+      let writer = try adjacencyWriter(of: schema.type, index)
       let pairs = edges.map { index == .out ? $0 : ($0.1, $0.0) }.sorted { $0 < $1 }
       let rows = pairs.map(\.0)
       let neighbors = pairs.map(\.1)
@@ -130,5 +131,56 @@ struct BlockStore {
       }
       try writer.finish()
     }
+  }
+}
+
+/// A store of small graphs: a wheel's rim (0) or a star (1), of 5 to 12 nodes, whose features say nothing.
+struct GraphsStore {
+  var count = 120
+  static let graph: NodeType = "graph"
+  static let node: NodeType = "node"
+
+  func make(at path: String, seed: UInt64) throws -> GraphStore {
+    var random = RandomStream(seed: seed).derive("graphs")
+    var (edges, members): ([(UInt32, UInt32)], [(UInt32, UInt32)]) = ([], [])
+    var labels: [Int64] = []
+    for graph in 0..<count {
+      let first = UInt32(members.count)
+      let size = 5 + UInt32(random.next(below: 8))
+      let isStar = random.next(below: 2) == 1
+      labels.append(isStar ? 1 : 0)
+      for node in 0..<size {
+        members.append((first + node, UInt32(graph)))
+        if isStar && node == 0 { continue }
+        let other = isStar ? first : first + (node + 1) % size
+        edges += [(first + node, other), (other, first + node)]
+      }
+    }
+    let store = try GraphStore.create(at: path, rangeBits: 8)
+    let build = try store.beginBuild()
+    try build.declare(
+      NodeSchema(Self.node, properties: [PropertySchema("one", .float32)]), count: members.count)
+    try build.keyWriter(of: Self.node, .identity).finish()
+    let one = try build.columnWriter(of: Self.node, "one")
+    let ones = [Float](repeating: 1, count: members.count)
+    try ones.withUnsafeBytes { try one.append(fixed: $0, count: members.count) }
+    try one.finish()
+    try build.declare(
+      NodeSchema(Self.graph, properties: [PropertySchema("label", .int64)]), count: count)
+    try build.keyWriter(of: Self.graph, .identity).finish()
+    let label = try build.columnWriter(of: Self.graph, "label")
+    try labels.withUnsafeBytes { try label.append(fixed: $0, count: count) }
+    try label.finish()
+    for (place, set) in ["train", "train", "valid", "test"].enumerated() where place != 1 {
+      let places = set == "train" ? [0, 1] : [place]
+      try build.setMembers(
+        set, of: Self.graph,
+        RoaringBitmap((0..<count).filter { places.contains($0 % 4) }.map { UInt32($0) }))
+    }
+    try build.write(
+      edges, as: EdgeSchema(EdgeType(Self.node, "edge", Self.node), isUndirected: true))
+    try build.write(members, as: EdgeSchema(EdgeType(Self.node, "in", Self.graph)))
+    try build.publish()
+    return store
   }
 }

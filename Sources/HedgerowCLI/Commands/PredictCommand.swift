@@ -36,10 +36,10 @@ struct EvaluateCommand: AsyncParsableCommand {
         over: graph, in: set == "all" ? nil : set, where: filter.filter, batchSize: model.batchSize,
         resources: resources)
     }
-    guard global.json else { return print("\(set): \(metrics.text)") }
+    guard global.json else { return print("\(set): \(metrics.text(of: classifier.specification))") }
     print(
       JSON.object([
-        .init(key: "task", value: "node-classification"),
+        .init(key: "task", value: .string(classifier.specification.task)),
         .init(key: "model", value: .string(model.model)),
         .init(key: "parameters", value: .int(classifier.parameterCount)),
         .init(key: "epochs", value: 0),

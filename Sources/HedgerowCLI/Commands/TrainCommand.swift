@@ -5,7 +5,8 @@ import Hedgerow
 struct TrainCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "train",
-    abstract: "Train a graph neural network to classify nodes, from batches sampled off the store.",
+    abstract:
+      "Train a graph neural network to classify nodes or graphs, from batches off the store.",
     discussion: """
       Trains on the set named train, keeps the weights of the best epoch by accuracy on the set \
       named valid, and prints the metrics on valid and test. The same --seed gives the same result \
@@ -41,10 +42,29 @@ struct TrainCommand: AsyncParsableCommand {
   var classWeights: ClassWeights?
   @Option(help: ArgumentHelp("Width of the layers but the last.", valueName: "width"))
   var hidden: Int?
+  @Option(
+    help: ArgumentHelp(
+      "Matrices that the relations of rgcn share; else each has its own.", valueName: "count"))
+  var bases: Int?
+  @Option(
+    help: ArgumentHelp(
+      "Of han: chains of relations from the target's type back to it; else all of two relations.",
+      valueName: "type:relation:type:relation:type,..."))
+  var metapaths: String?
   @Option(help: ArgumentHelp("Most epochs to run.", valueName: "count"))
   var epochs: Int?
   @Option(help: ArgumentHelp("Adam's step size.", valueName: "rate"))
   var learningRate: Float?
+  @Option(
+    help: ArgumentHelp("What follows each layer but the last: relu or elu.", valueName: "name"),
+    transform: TrainingOptions.Activation.parse)
+  var activation: TrainingOptions.Activation?
+  @Option(
+    help: ArgumentHelp(
+      "The target's nodes are graphs: what one has of the nodes that belong to it, sum, mean or max.",
+      valueName: "name"),
+    transform: NodeNetwork.Readout.parse)
+  var readout: NodeNetwork.Readout?
   @Option(help: ArgumentHelp("Rate of dropout between layers.", valueName: "rate"))
   var dropout: Double?
   @Option(
@@ -100,6 +120,7 @@ struct TrainCommand: AsyncParsableCommand {
       if isRight == false { throw ValidationError(what) }
     }
     try check(batchSize.map { $0 > 0 }, "--batch-size must be at least 1")
+    try check(bases.map { (1...65536).contains($0) }, "--bases is between 1 and 65536")
     try check(hidden.map { (1...65536).contains($0) }, "--hidden is between 1 and 65536")
     try check(epochs.map { $0 > 0 }, "--epochs must be at least 1")
     try check(patience.map { $0 > 0 }, "--patience must be at least 1")
@@ -116,6 +137,9 @@ struct TrainCommand: AsyncParsableCommand {
         || (fanouts == nil && batchSize == nil && classWeights == nil && !sampling.isGiven),
       "--full-batch takes every node at once: --fanouts, --batch-size, --class-weights and what says "
         + "which neighbors are taken are of sampled training")
+    try check(
+      !fullBatch || readout == nil,
+      "--full-batch is of nodes, --readout of graphs: take one of them")
     try check(layers.map { (1...16).contains($0) }, "--layers is between 1 and 16")
     if let layers, let fanouts {
       try check(
@@ -170,7 +194,7 @@ struct TrainCommand: AsyncParsableCommand {
   ) throws -> TrainingOptions {
     var options =
       before
-      ?? TrainingOptions(model: model ?? .sage, mode: fullBatch ? .fullBatch : .sampled)
+      ?? defaults(schema)
     if let model { options.model = model }
     if fullBatch { options.mode = .fullBatch }
     if let count = layers ?? fanouts?.count {
@@ -183,9 +207,13 @@ struct TrainCommand: AsyncParsableCommand {
     set(\.fanouts, fanouts)
     set(\.batchSize, batchSize)
     set(\.hiddenWidth, hidden)
+    if let bases { options.bases = bases }
+    if let metapaths { options.metapaths = metapaths.split(separator: ",").map { String($0) } }
     set(\.epochs, epochs)
     set(\.learningRate, learningRate)
     set(\.dropout, dropout)
+    if let activation { options.activation = activation }
+    if let readout { options.readout = readout }
     set(\.inputDropout, inputDropout)
     set(\.inputScaling, inputScaling)
     set(\.weightDecay, weightDecay)
@@ -207,81 +235,18 @@ struct TrainCommand: AsyncParsableCommand {
     return options
   }
 
+  private func defaults(_ schema: GraphSchema) -> TrainingOptions {
+    let type = NodeType(target.split(separator: ".").first.map { String($0) } ?? "")
+    if fullBatch { return TrainingOptions(model: model ?? .sage, mode: .fullBatch) }
+    if readout != nil || schema.isOfGraphs(type) {
+      return TrainingOptions(model: model ?? .gin, mode: .graphs)
+    }
+    return TrainingOptions(model: model ?? .sage)
+  }
+
   /// 15 neighbors of each seed, 10 of each node after, 5 from the third hop on.
   static func defaultFanouts(_ layers: Int) -> [Int] {
     (0..<layers).map { $0 == 0 ? 15 : $0 == 1 ? 10 : 5 }
-  }
-
-  private func json(
-    _ model: NodeClassifier, _ report: TrainingReport, _ graph: Snapshot
-  ) -> String {
-    let seconds = report.seconds
-    return JSON.object([
-      .init(key: "task", value: "node-classification"),
-      .init(key: "model", value: .string(model.specification.options.model.rawValue)),
-      .init(key: "mode", value: .string(model.specification.options.mode.rawValue)),
-      .init(key: "parameters", value: .int(model.parameterCount)),
-      .init(key: "epochs", value: .int(report.epochs)),
-      .init(key: "best_epoch", value: .int(report.bestEpoch)),
-      .init(key: "steps", value: .int(report.steps)),
-      .init(
-        key: "metrics",
-        value: .object(report.metrics.map { .init(key: $0.set, value: $0.metrics.json) })),
-      .init(key: "loss", value: .double(report.loss)),
-      .init(
-        key: "seconds",
-        value: .object(
-          seconds.table.map { .init(key: $0.stage, value: .double($0.seconds)) }
-            + [.init(key: "total", value: .double(seconds.total))]
-            + seconds.stages.json + [.init(key: "idle", value: .double(seconds.idle))])),
-      .init(key: "rows_pinned", value: .int(report.rows.pinned)),
-      .init(key: "rows_read", value: .int(report.rows.read)),
-      .init(key: "pinned_bytes", value: .int(report.pinnedByteCount)),
-      .init(key: "packed_bytes", value: .int(report.packedByteCount)),
-      .init(key: "bytes_read", value: .int(report.storageByteCount)),
-      .init(key: "peak_resident_bytes", value: .int(ProcessResources.peakResidentByteCount)),
-      .init(key: "version", value: .int(Int(graph.version))),
-    ]).description
-  }
-
-  private func text(
-    _ model: NodeClassifier, _ report: TrainingReport, savedAs name: String?
-  ) -> String {
-    let seconds = report.seconds
-    var lines = [
-      "\(model.specification.options.model), \(model.parameterCount.grouped) parameters: \(report.epochs) epochs, best "
-        + "\(report.bestEpoch), last training loss \(report.loss.formatted(decimals: 4))"
-    ]
-    for (set, metrics) in report.metrics { lines.append("\(set): \(metrics.text)") }
-    lines.append(StageTable(title: "seconds:", rows: seconds.table).text)
-    if model.specification.options.mode == .sampled {
-      let threads = global.threads ?? ProcessResources.processorCount
-      lines.append(
-        StageTable(loaderThreads: threads, seconds.stages, idle: seconds.idle).text)
-      lines.append(
-        storageLine(
-          report.rows, pinnedByteCount: report.pinnedByteCount,
-          packedByteCount: report.packedByteCount,
-          storageByteCount: report.storageByteCount))
-    } else {
-      lines.append("peak \(ByteSize.format(ProcessResources.peakResidentByteCount))")
-    }
-    if let name {
-      lines.append(
-        "saved as \(name): hedgerow predict STORE --from \(name) --write \(target.split(separator: ".")[0]).predicted"
-      )
-    }
-    return lines.joined(separator: "\n")
-  }
-}
-
-extension TrainingReport.Seconds {
-  /// The main thread's stages; they add up to the total.
-  var table: [(stage: String, seconds: Double)] {
-    [
-      ("prepare", prepare), ("pack", pack), ("compute", compute), ("wait", wait),
-      ("evaluate", evaluate), ("save", save), ("rest", rest),
-    ]
   }
 }
 
@@ -293,6 +258,33 @@ extension NodeNetwork.Architecture {
       throw ValidationError("unknown model '\(text)': there are \(names)")
     }
     return architecture
+  }
+}
+
+extension NodeNetwork.Readout {
+  @Sendable static func parse(_ text: String) throws -> Self {
+    guard let readout = Self(rawValue: text) else {
+      throw ValidationError("unknown readout '\(text)': there are sum, mean and max")
+    }
+    return readout
+  }
+}
+
+extension TrainingOptions.Activation {
+  @Sendable static func parse(_ text: String) throws -> Self {
+    guard let activation = Self(rawValue: text) else {
+      throw ValidationError("unknown activation '\(text)': there are relu and elu")
+    }
+    return activation
+  }
+}
+
+extension GraphSchema {
+  /// Whether a type's nodes are graphs to which others belong: it has edges, and all are `TYPE:in:` it.
+  func isOfGraphs(_ type: NodeType) -> Bool {
+    let touching = edges.map(\.type).filter { $0.source == type || $0.target == type }
+    return !touching.isEmpty
+      && touching.allSatisfy { $0.relation == "in" && $0.target == type && $0.source != type }
   }
 }
 
@@ -325,20 +317,6 @@ extension TrainingOptions.InputScaling {
         "'\(text)' is no scaling of inputs: there are none, length and automatic")
     }
     return scaling
-  }
-}
-
-extension ClassificationMetrics {
-  var json: JSON {
-    [
-      "accuracy": .double(accuracy), "macro_f1": .double(macroF1), "loss": .double(loss),
-      "majority": .double(majorityShare), "count": .int(count),
-    ]
-  }
-
-  var text: String {
-    "accuracy \(accuracy.formatted(decimals: 4)), macro-F1 \(macroF1.formatted(decimals: 4)) over "
-      + "\(count.grouped) nodes (majority class \(majorityShare.formatted(decimals: 4)))"
   }
 }
 

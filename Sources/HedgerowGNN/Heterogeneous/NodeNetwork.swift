@@ -3,10 +3,10 @@ public import HedgerowGraph
 public import HedgerowNN
 public import HedgerowTensor
 
-/// A network that gives each node of one type a row of outputs: layers of ``HeteroConv``, with relu
+/// A network that gives each node of one type a row of outputs: layers over all relations, with relu
 /// and dropout between.
 ///
-/// It holds convolutions only where their results reach the outputs: the last layer those into
+/// It holds weights only where their results reach the outputs: the last layer those into
 /// the target type, the one before those into the types that the last one reads, and so on. A node
 /// type that a layer must pass on, and whose own features no convolution into it would use, has a
 /// `Linear` of its own beside them.
@@ -16,6 +16,9 @@ public import HedgerowTensor
 ///   relations: [cites, writes, cites.reversed], target: "paper", outputs: 40)
 /// let logits = model(batch.features, batch.blocks)
 /// ```
+/// With a ``Readout`` the target's nodes are graphs, to which edges lead from the nodes that belong to them: layers
+/// are of these nodes, and a graph's outputs are a linear map of what is read out of each layer, all side by side
+/// (jumping knowledge, as in GIN).
 public struct NodeNetwork: Module {
   /// What a node type brings into the first layer.
   public enum Input: Sendable {
@@ -31,7 +34,7 @@ public struct NodeNetwork: Module {
     }
   }
 
-  /// The convolution along each relation.
+  /// What a layer is made of: a convolution along each relation, or one that sees all relations at once.
   public enum Architecture: String, Sendable, Codable, CaseIterable {
     /// ``SAGEConv``
     case sage
@@ -39,17 +42,51 @@ public struct NodeNetwork: Module {
     case gcn
     /// ``GATConv``, with self-loops within a type
     case gat
+    /// ``GATv2Conv``, with self-loops within a type
+    case gatv2
+    /// ``GraphConv``
+    case graph
+    /// ``TransformerConv``
+    case transformer
+    /// ``GINConv`` with a network of two layers
+    case gin
+    /// ``PNAConv``
+    case pna
+    /// ``EdgeConv`` with a network of two layers, beside a linear map of the targets
+    case edge
+    /// ``HeteroRGCNConv``, beside a linear map of each type's targets
+    case rgcn
+    /// ``HGTConv``, and a linear map of its results
+    case hgt
+    /// ``HANConv``, and a linear map of its results; its relations are metapaths
+    case han
     /// None: each node by its own features, to compare with.
     case mlp
   }
 
+  /// What a graph has of its nodes' features.
+  public enum Readout: String, Sendable, Codable, CaseIterable {
+    case sum, mean, max
+
+    var aggregation: Aggregation {
+      switch self {
+      case .sum: .sum
+      case .mean: .mean
+      case .max: .max
+      }
+    }
+  }
+
   public struct Options: Sendable {
     public var architecture = Architecture.sage
-    /// Width of the layers but the last; of `gat` all heads together.
+    /// Width of the layers but the last; where there are heads, of all together.
     public var hiddenWidth = 256
     /// Layers, at least one; each needs a block.
     public var layerCount = 2
-    /// Rate of dropout after each layer but the last.
+    /// Of each layer but the last.
+    public var activation = Activation.relu
+    /// Rate of dropout after each layer but the last, and of the attention of `gat`, `gatv2` and `transformer`; with
+    /// a readout of what is read out instead.
     public var dropout = 0.5
     /// Rate of dropout of what goes into the first layer.
     public var inputDropout = 0.0
@@ -57,24 +94,38 @@ public struct NodeNetwork: Module {
     public var aggregation = Aggregation.mean
     /// What factors of matrix products are rounded to, on the way there and back.
     public var precision = Precision.float32
-    /// Heads of `gat`, in each layer but the last, which has one; they divide the hidden width.
+    /// Heads of attention, which divide the hidden width. A layer that gives the outputs has one.
     public var heads = 8
+    /// Matrices that the relations of `rgcn` share; `nil` gives each relation one of its own.
+    public var bases: Int?
+    /// Between the two layers of `gin`'s networks.
+    public var normalization = MLP.Normalization.none
+    /// Makes the target's nodes graphs.
+    public var readout: Readout?
+    /// How many sources targets have along each relation, which `pna` compares degrees with.
+    public var meanDegrees = PerEdge<MeanDegrees>()
 
     public init() {}
   }
 
-  /// One convolution a relation, and one linear map for each type that needs one.
+  /// A convolution over the relations, and a linear map for each type that needs one.
   struct Layer: Module {
-    let convolution: HeteroConv
+    let convolution: any HeteroConvolution
     let roots: PerNode<Linear>
 
     static let pathNames = ["convolution": "conv", "roots": "lin"]
   }
 
   let embeddings: PerNode<Embedding>
+  /// To one width, of the types whose inputs have another.
+  let projections: PerNode<Linear>
   let layers: [Layer]
+  /// Of what the last layer gives, where that is not the outputs.
+  let head: Linear?
   /// The node type whose nodes get outputs.
   public let target: NodeType
+  /// With a readout, those that lead from nodes to the graphs that they belong to.
+  private let members: [EdgeType]
   private let options: Options
 
   /// What one layer of a network holds.
@@ -89,13 +140,20 @@ public struct NodeNetwork: Module {
   ) -> (layers: [LayerPlan], inputs: [NodeType]) {
     var layers: [LayerPlan] = []
     var needed = [target]
-    let relations = options.architecture == .mlp ? [] : relations
+    if options.readout != nil {
+      needed = []
+      for member in members(of: target, relations) where !needed.contains(member.source) {
+        needed.append(member.source)
+      }
+    }
+    let relations = relations.filter {
+      options.architecture != .mlp
+        && (options.readout == nil || ($0.source != target && $0.target != target))
+    }
     for _ in 0..<options.layerCount {
       let used = relations.filter { needed.contains($0.target) }
       let roots = needed.filter { type in
-        !used.contains {
-          $0.target == type && (options.architecture == .sage || $0.source == type)
-        }
+        !used.contains { $0.target == type && options.architecture.usesTargets(along: $0) }
       }
       layers.append(LayerPlan(relations: used, roots: roots))
       for relation in used where !needed.contains(relation.source) {
@@ -105,12 +163,20 @@ public struct NodeNetwork: Module {
     return (layers.reversed(), needed)
   }
 
+  /// The relations from nodes to the graphs that they belong to.
+  private static func members(of target: NodeType, _ relations: [EdgeType]) -> [EdgeType] {
+    relations.filter { $0.target == target && $0.source != target }
+  }
+
   /// The node types whose inputs reach the outputs, and the relations along which they do.
   public static func reach(
     of target: NodeType, along relations: [EdgeType], options: Options = .init()
   ) -> (types: [NodeType], relations: [EdgeType]) {
     let (layers, inputs) = plan(relations, target: target, options)
-    return (inputs, relations.filter { layers[0].relations.contains($0) })
+    let members = options.readout == nil ? [] : members(of: target, relations)
+    return (
+      inputs, relations.filter { layers[0].relations.contains($0) || members.contains($0) }
+    )
   }
 
   /// - Parameters:
@@ -133,50 +199,31 @@ public struct NodeNetwork: Module {
         embeddings[type] = Embedding(count, width)
       }
     }
+    var projections = PerNode<Linear>()
+    for type in options.architecture.projected(widths, hidden: options.hiddenWidth) {
+      projections[type] = Linear(widths[type], options.hiddenWidth)
+      widths[type] = options.hiddenWidth
+    }
+    members = options.readout == nil ? [] : Self.members(of: target, relations)
+    require(
+      options.readout == nil || !members.isEmpty, "no relation leads to '\(target)', of graphs")
+    let hasHead = options.architecture.hasHead || options.readout != nil
     layers = plan.enumerated().map { index, layer in
-      let isLast = index == plan.count - 1
-      let output = isLast ? outputs : options.hiddenWidth
-      var convolutions = PerEdge<any Convolution>()
-      for relation in layer.relations {
-        convolutions[relation] = Self.convolution(
-          relation, widths[relation.source], widths[relation.target], to: output, isLast: isLast,
-          options)
-      }
+      let isOutput = index == plan.count - 1 && !hasHead
+      let output = isOutput ? outputs : options.hiddenWidth
+      let convolution = options.convolution(
+        along: layer.relations, from: widths, to: output, isOutput: isOutput)
       var roots = PerNode<Linear>()
       for type in layer.roots { roots[type] = Linear(widths[type], output) }
       widths = widths.mapValues { _ in output }
-      return Layer(convolution: HeteroConv(convolutions), roots: roots)
+      return Layer(convolution: convolution, roots: roots)
     }
+    let headWidth = options.hiddenWidth * max(1, members.count * options.layerCount)
+    head = hasHead ? Linear(headWidth, outputs) : nil
     self.embeddings = embeddings
+    self.projections = projections
     self.target = target
     self.options = options
-  }
-
-  private static func convolution(
-    _ relation: EdgeType, _ source: Int, _ target: Int, to output: Int, isLast: Bool,
-    _ options: Options
-  ) -> any Convolution {
-    let isWithinType = relation.source == relation.target
-    switch options.architecture {
-    case .sage, .mlp:
-      var sage = SAGEConv.Options()
-      sage.aggregation = options.aggregation
-      return SAGEConv(source: source, target: target, to: output, options: sage)
-    case .gcn:
-      var gcn = GCNConv.Options()
-      gcn.selfLoops = isWithinType
-      return GCNConv(source, output, options: gcn)
-    case .gat:
-      var gat = GATConv.Options()
-      gat.heads = isLast ? 1 : options.heads
-      gat.dropout = options.dropout
-      require(
-        output.isMultiple(of: gat.heads), "\(gat.heads) heads do not divide a width of \(output)")
-      let width = output / gat.heads
-      return isWithinType
-        ? GATConv(source, width, options: gat)
-        : GATConv(source: source, target: target, to: width, options: gat)
-    }
   }
 
   public var layerCount: Int { layers.count }
@@ -196,12 +243,27 @@ public struct NodeNetwork: Module {
       blocks.count == layers.count, "\(blocks.count) blocks for \(layers.count) layers")
     return withPrecision(options.precision) {
       var x = input(features, nodes: nodes)
-      for index in layers.indices { x = apply(layer: index, x, blocks[index]) }
-      return x[target]
+      var parts: [Tensor] = []
+      for index in layers.indices {
+        let block = blocks[index]
+        x = apply(layer: index, x, block)
+        guard let readout = options.readout else { continue }
+        for member in members {
+          parts.append(
+            aggregate(
+              HeteroConv.input(of: member.source, from: x, for: member),
+              along: HeteroConv.edges(of: member, in: block), by: readout.aggregation))
+        }
+      }
+      if options.readout != nil {
+        return head!(HedgerowTensor.dropout(concatenated(parts), rate: options.dropout))
+      }
+      return head.map { $0(x[target]) } ?? x[target]
     }
   }
 
-  /// What goes into the first layer: features, and embedded rows of the types that have none.
+  /// What goes into the first layer: features, and embedded rows of the types that have none, all of one width
+  /// where the layer needs that.
   public func input(
     _ features: PerNode<Tensor>, nodes: PerNode<[UInt32]> = [:]
   ) -> PerNode<Tensor> {
@@ -212,11 +274,19 @@ public struct NodeNetwork: Module {
       }
       x[type] = embedding(nodes)
     }
-    return options.inputDropout == 0
-      ? x : x.mapValues { HedgerowTensor.dropout($0, rate: options.inputDropout) }
+    if options.inputDropout > 0 {
+      x = x.mapValues { HedgerowTensor.dropout($0, rate: options.inputDropout) }
+    }
+    for (type, projection) in projections {
+      guard let features = x[optional: type] else {
+        fatalError("the model needs features of '\(type)'; there are those of \(x.keys)")
+      }
+      x[type] = projection.terms(features).evaluated(activation: .relu)
+    }
+    return x
   }
 
-  /// One layer, with relu and dropout unless it is the last: for inference layer by layer.
+  /// One layer, with activation and dropout unless it gives the outputs: for inference layer by layer.
   public func apply(
     layer index: Int, _ x: PerNode<Tensor>, _ block: HeteroBlock
   ) -> PerNode<Tensor> {
@@ -228,10 +298,12 @@ public struct NodeNetwork: Module {
       let terms = linear.terms(features.prefix(rows: block.targetCounts[optional: type] ?? 0))
       sums[type] = sums[optional: type].map { $0 + terms } ?? terms
     }
-    let isLast = index == layers.count - 1
+    let isOutput = index == layers.count - 1 && head == nil
     return sums.mapValues {
-      isLast
-        ? $0.evaluated() : $0.evaluated(activation: .relu, dropout: options.dropout)
+      isOutput
+        ? $0.evaluated()
+        : $0.evaluated(
+          activation: options.activation, dropout: options.readout == nil ? options.dropout : 0)
     }
   }
 }

@@ -1,0 +1,69 @@
+import FoundationEssentials
+import Glibc
+import HedgerowCore
+import HedgerowGNN
+import HedgerowGraph
+import HedgerowStore
+
+/// What models need to know of relations beside their names.
+extension NodeClassificationTrainer {
+  /// The metapaths of `han`: those that are asked for, or all of two relations.
+  ///
+  /// - Throws: `usage` for one that does not begin at the target's type, or whose relations are not there.
+  func metapaths(along relations: [EdgeType]) throws -> [Metapath] {
+    guard let given = options.metapaths else {
+      let metapaths = Metapath.ofLengthTwo(from: target.type, along: relations)
+      guard !metapaths.isEmpty else {
+        throw HedgerowError(
+          .usage,
+          "no two relations lead from '\(target.type)' and back: say longer metapaths with --metapaths"
+        )
+      }
+      return metapaths
+    }
+    return try given.map { text in
+      let metapath = try Metapath(validating: text)
+      guard metapath.type == target.type else {
+        throw HedgerowError(
+          .usage, "the metapath \(metapath) is none of '\(target.type)', whose classes are learned")
+      }
+      for relation in metapath.relations where !relations.contains(relation) {
+        throw HedgerowError(
+          .usage,
+          "no relation \(relation), of the metapath \(metapath): there are "
+            + relations.map { "\($0)" }.joined(separator: ", "))
+      }
+      return metapath
+    }
+  }
+
+  /// - Throws: `usage` where no nodes belong to the target's, or the model is none of graphs.
+  func checkGraphs(along relations: [EdgeType]) throws {
+    guard relations.contains(where: { $0.target == target.type && $0.source != target.type }) else {
+      throw HedgerowError(
+        .usage,
+        "no edge type leads to '\(target.type)': its nodes are no graphs to which others belong")
+    }
+    guard options.model != .han else {
+      throw HedgerowError(.usage, "han classifies nodes of a whole graph: take another --model")
+    }
+  }
+
+  /// How many sources the targets of a relation have. Time O(targets).
+  func meanDegrees(along relation: Relation) throws -> MeanDegrees {
+    let count = graph.count(of: relation.target)
+    var (sum, sumOfLogarithms) = (0.0, 0.0)
+    for begin in stride(from: 0, to: count, by: 1 << 16) {
+      try resources.checkInterruption()
+      let rows = (UInt32(begin)..<UInt32(min(count, begin + 1 << 16))).map { $0 }
+      for extent in try graph.extents(of: rows.span, along: relation) {
+        sum += Double(extent.count)
+        sumOfLogarithms += log(Double(extent.count) + 1)
+      }
+    }
+    // Degrees are divided by these: without edges there is nothing to divide.
+    guard sum > 0 else { return MeanDegrees(linear: 1, logarithmic: 1) }
+    return MeanDegrees(
+      linear: Float(sum / Double(count)), logarithmic: Float(sumOfLogarithms / Double(count)))
+  }
+}
