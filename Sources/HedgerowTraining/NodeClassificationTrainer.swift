@@ -9,7 +9,7 @@ import HedgerowTensor
 
 /// Trains a ``NodeClassifier`` from batches sampled off a store, from the whole graph at once or, where nodes are
 /// graphs to which others belong, from batches of graphs, and
-/// keeps the weights of the best epoch by accuracy on the validation set.
+/// keeps the weights of the best epoch by accuracy, or loss, on the validation set.
 ///
 /// Everything random is a function of the seed; sums have one order: the result is the same bits
 /// for any number of threads and any memory budget, and when a run is stopped at any batch and
@@ -64,6 +64,7 @@ public struct NodeClassificationTrainer: Sendable {
     let parts: [(option: String, isChanged: Bool)] = [
       ("--target", before.targetColumn != now.targetColumn || before.targetType != now.targetType),
       ("--model", a.model != b.model), ("--full-batch", a.mode != b.mode),
+      ("--best", a.criterion != b.criterion),
       ("--activation", a.activation != b.activation), ("--readout", a.readout != b.readout),
       ("--bases", a.bases != b.bases), ("--metapaths", a.metapaths != b.metapaths),
       ("--fanouts", a.fanouts != b.fanouts), ("--batch-size", a.batchSize != b.batchSize),
@@ -244,17 +245,21 @@ private final class TrainingRun {
     progress.loss = progress.lossSum / Double(progress.labelledCount)
     (progress.batch, progress.lossSum, progress.labelledCount) = (0, 0, 0)
     if let metrics {
-      let isBetter =
-        progress.best.map {
-          (metrics.accuracy, -metrics.loss) > ($0.accuracy, -$0.loss)
-        } ?? true
-      if isBetter {
+      if isBetter(metrics) {
         progress.best = Checkpoint.Progress.Best(
           epoch: progress.epoch, accuracy: metrics.accuracy, loss: metrics.loss)
         best = model.network.state
       }
     }
     onEpoch(progress.epoch, progress.loss, metrics)
+  }
+
+  private func isBetter(_ metrics: ClassificationMetrics) -> Bool {
+    guard let best = progress.best else { return true }
+    return switch options.criterion ?? .accuracy {
+    case .accuracy: (metrics.accuracy, -metrics.loss) > (best.accuracy, -best.loss)
+    case .loss: metrics.loss < best.loss
+    }
   }
 
   private func step(_ batch: NodeBatch) throws {

@@ -16,6 +16,13 @@ public struct TrainingOptions: Codable, Hashable, Sendable {
     case graphs
   }
 
+  /// Which epoch's weights are kept, by metrics on the validation set.
+  public enum Criterion: String, Codable, Hashable, Sendable, CaseIterable {
+    /// The highest accuracy, then the lowest loss.
+    case accuracy
+    case loss
+  }
+
   /// What follows each layer but the last.
   public enum Activation: String, Codable, Hashable, Sendable, CaseIterable {
     case relu, elu
@@ -60,7 +67,9 @@ public struct TrainingOptions: Codable, Hashable, Sendable {
   /// Of `han`, as `paper:has:author:rev_has:paper`; `nil` takes all of two relations that begin and end at the
   /// target's type.
   public var metapaths: [String]?
-  /// Epochs without a better validation accuracy after which training stops.
+  /// Which epoch's weights are kept; `nil`, as in models of older versions, is ``Criterion/accuracy``.
+  public var criterion: Criterion?
+  /// Epochs without a better one after which training stops.
   public var patience = 50
   /// Feature columns by node type; `nil` takes every column of vectors named `x`.
   public var inputs: PerNode<[String]>?

@@ -8,7 +8,7 @@ struct TrainCommand: AsyncParsableCommand {
     abstract:
       "Train a graph neural network to classify nodes or graphs, from batches off the store.",
     discussion: """
-      Trains on the set named train, keeps the weights of the best epoch by accuracy on the set \
+      Trains on the set named train, keeps the weights of the epoch that is best on the set \
       named valid, and prints the metrics on valid and test. The same --seed gives the same result \
       to the last bit, for any --threads and --memory, and when a run is stopped and resumed. The \
       defaults were chosen on validation sets alone.
@@ -85,7 +85,12 @@ struct TrainCommand: AsyncParsableCommand {
   var weightDecay: Float?
   @Option(
     help: ArgumentHelp(
-      "Epochs without a better validation accuracy to stop after.", valueName: "count"))
+      "Which epoch's weights are kept: that of the best accuracy or loss on the set valid.",
+      valueName: "metric"),
+    transform: TrainingOptions.Criterion.parse)
+  var best: TrainingOptions.Criterion?
+  @Option(
+    help: ArgumentHelp("Epochs without a better one to stop after.", valueName: "count"))
   var patience: Int?
   @Option(
     help: ArgumentHelp(
@@ -218,6 +223,7 @@ struct TrainCommand: AsyncParsableCommand {
     set(\.inputScaling, inputScaling)
     set(\.weightDecay, weightDecay)
     if let precision { options.precision = precision == .float32 ? nil : precision }
+    if let best { options.criterion = best }
     set(\.patience, patience)
     set(\.seed, global.givenSeed)
     if let classWeights { options.classWeights = classWeights }
@@ -267,6 +273,15 @@ extension NodeNetwork.Readout {
       throw ValidationError("unknown readout '\(text)': there are sum, mean and max")
     }
     return readout
+  }
+}
+
+extension TrainingOptions.Criterion {
+  @Sendable static func parse(_ text: String) throws -> Self {
+    guard let criterion = Self(rawValue: text) else {
+      throw ValidationError("'\(text)' does not say which epoch is best: accuracy or loss do")
+    }
+    return criterion
   }
 }
 
