@@ -131,6 +131,22 @@ import Testing
       last(x), silu(LayerNorm(3).initialized(seed: 1)(last.layers[0](x))).scalars.map(Double.init))
   }
 
+  @Test func perceptronsTakeNormalizationsInTheirPlace() {
+    var options = MLP.Options()
+    options.activation = .tanh
+    options.normalization = .made { LayerNorm($0, epsilon: Float($0)) }
+    let x = Tensor.random([7, 4], seed: 4)
+    for place in [ActivationPlace.afterNormalization, .beforeNormalization] {
+      options.activationPlace = place
+      let model = MLP([4, 6, 2], options: options).initialized(seed: 3)
+      let norm = LayerNorm(6, epsilon: 6).initialized(seed: 1)
+      let first = model.layers[0](x)
+      let between = place == .afterNormalization ? tanh(norm(first)) : norm(tanh(first))
+      isClose(model(x), model.layers[1](between).scalars.map(Double.init))
+      #expect(model.norms.count == 1)
+    }
+  }
+
   @Test(arguments: [[6, 5], [1, 1], [3, 200], [2, 4, 17], [0, 3], [1500, 33]])
   func layerNormIsItsEquation(shape: [Int]) {
     let seed = printedSeed()
@@ -266,6 +282,36 @@ import Testing
     isClose(outputs, steps.flatMap { $0.scalars.map(Double.init) })
     checkGradients(of: gru, sequence) { gru($0).outputs }
     #expect(gru(.zeros([0, 4, 3])).outputs.shape == [0, 4, 2])
+  }
+
+  @Test func bothWaysAreOneMemoryOfEachOrder() throws {
+    let both = BidirectionalLSTM(3, 2).initialized(seed: 5)
+    let x = Tensor.random([4, 5, 3], seed: 6)
+    let y = both(x)
+    #expect(y.shape == [4, 5, 4])
+    func half(_ reversed: Bool) throws -> LSTM {
+      let lstm = LSTM(3, 2)
+      let suffix = "_reverse"
+      let own = both.state.tensors.filter { $0.name.hasSuffix(suffix) == reversed }
+      try lstm.load(
+        ModelState(
+          tensors: own.map {
+            (reversed ? String($0.name.dropLast(suffix.count)) : $0.name, $0.value)
+          }
+        ))
+      return lstm
+    }
+    let backwards = stacked((0..<4).reversed().map { x.sliced($0..<$0 + 1, along: 0).squeezed(0) })
+    let back = try half(true)(backwards).outputs
+    let forth = try half(false)(x).outputs
+    for step in 0..<4 {
+      for row in 0..<5 {
+        for column in 0..<2 {
+          #expect(abs(y[step, row, column] - forth[step, row, column]) < 1e-6)
+          #expect(abs(y[step, row, 2 + column] - back[3 - step, row, column]) < 1e-6)
+        }
+      }
+    }
   }
 
   @Test func longShortTermMemoriesAreTheirEquations() {

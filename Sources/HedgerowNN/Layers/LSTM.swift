@@ -50,16 +50,48 @@ public struct LSTM: Module {
     var (hidden, cells): ([Tensor], [Tensor]) = ([], [])
     let outputs = weights.run(x) { index, weights, steps in
       let zeros = Tensor.zeros([x.shape[1], weights.hiddenWidth])
-      var state = start.map { ($0.hidden[index], $0.cell[index]) } ?? (zeros, zeros)
-      let outputs = steps.map { step in
-        let gates = (AffineSum(step) + weights.ofHidden(state.0)).evaluated()
-        state = weights.memoryStep(gates, cell: state.1)
-        return state.0
-      }
-      hidden.append(state.0)
-      cells.append(state.1)
+      var state = (hidden: start?.hidden[index] ?? zeros, cell: start?.cell[index] ?? zeros)
+      let outputs = weights.memorySteps(steps, from: &state)
+      hidden.append(state.hidden)
+      cells.append(state.cell)
       return outputs
     }
     return (outputs, stacked(hidden), stacked(cells))
+  }
+}
+
+/// Two long short-term memories over sequences, one of which reads from the end; see ``LSTMCell``.
+///
+/// Shapes: x [steps, rows, input], result [steps, rows, 2 hidden]: what each step gave on the way forth and on
+/// the way back. Names are those of `torch.nn.LSTM` with `bidirectional=True` and one layer.
+public struct BidirectionalLSTM: Module {
+  let weights: BothWays
+  public static let pathNames = ["weights": ""]
+
+  struct BothWays: NamedValues, Sendable {
+    let forth: RecurrentStack
+    let back: RecurrentStack
+
+    var namedValues: [(name: String, value: Any)] {
+      forth.namedValues + back.namedValues.map { ("\($0.name)_reverse", $0.value) }
+    }
+  }
+
+  public init(_ inputWidth: Int, _ hiddenWidth: Int, bias: Linear.Bias = .learned) {
+    func stack() -> RecurrentStack {
+      RecurrentStack(inputWidth, hiddenWidth, layers: 1, gates: 4, bias: bias)
+    }
+    weights = BothWays(forth: stack(), back: stack())
+  }
+
+  public func callAsFunction(_ x: Tensor) -> Tensor {
+    func run(_ stack: RecurrentStack, _ order: ([Tensor]) -> [Tensor]) -> Tensor {
+      stack.run(x) { _, weights, steps in
+        let zeros = Tensor.zeros([x.shape[1], weights.hiddenWidth])
+        var state = (hidden: zeros, cell: zeros)
+        return order(weights.memorySteps(order(steps), from: &state))
+      }
+    }
+    return concatenated(run(weights.forth) { $0 }, run(weights.back) { $0.reversed() })
   }
 }

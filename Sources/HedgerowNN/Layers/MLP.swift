@@ -10,12 +10,16 @@ public struct MLP: Layer {
     case none
     case batch
     case layer
+    /// By what is made for rows of a width.
+    case made(by: @Sendable (_ width: Int) -> any Layer)
   }
 
   public struct Options: Sendable {
     public var activation = Activation.relu
     public var dropout = 0.0
     public var normalization = Normalization.none
+    /// Where the activation stands when there is a normalization.
+    public var activationPlace = ActivationPlace.afterNormalization
     public var bias = Linear.Bias.learned
     /// Whether the last layer is linear alone.
     public var plainLast = true
@@ -39,6 +43,7 @@ public struct MLP: Layer {
       case .none: nil
       case .batch: Wrapped(module: BatchNorm(width))
       case .layer: LayerNorm(width)
+      case .made(let make): make(width)
       }
     }
   }
@@ -50,7 +55,9 @@ public struct MLP: Layer {
       if norms.isEmpty {
         x = layer.terms(x).evaluated(activation: options.activation, dropout: options.dropout)
       } else {
-        x = dropout(options.activation(norms[index](layer(x))), rate: options.dropout)
+        x = options.activationPlace.normalized(
+          layer.terms(x), by: norms[index].callAsFunction, options.activation,
+          dropout: options.dropout)
       }
     }
     return x
@@ -60,5 +67,24 @@ public struct MLP: Layer {
   private struct Wrapped: Layer {
     let module: BatchNorm
     func callAsFunction(_ x: Tensor) -> Tensor { module(x) }
+  }
+}
+
+/// Which of the two comes first behind a layer that is followed by a normalization and an activation.
+public enum ActivationPlace: Sendable {
+  case afterNormalization
+  case beforeNormalization
+
+  /// A layer's terms through both, in their order, and then dropout.
+  public func normalized(
+    _ terms: AffineSum<Float>, by norm: (Tensor) -> Tensor, _ activation: Activation,
+    dropout rate: Double
+  ) -> Tensor {
+    let result =
+      switch self {
+      case .afterNormalization: activation(norm(terms.evaluated()))
+      case .beforeNormalization: norm(terms.evaluated(activation: activation))
+      }
+    return dropout(result, rate: rate)
   }
 }

@@ -64,6 +64,17 @@ extension RecurrentWeights {
     let next = kept + sigmoid(gate(0, of: gates)) * tanh(gate(2, of: gates))
     return (sigmoid(gate(3, of: gates)) * tanh(next), next)
   }
+
+  /// What each step of a long short-term memory gives, of the inputs' gates; the state is that after the last.
+  func memorySteps(
+    _ steps: [Tensor], from state: inout (hidden: Tensor, cell: Tensor)
+  ) -> [Tensor] {
+    steps.map { step in
+      let gates = (AffineSum(step) + ofHidden(state.hidden)).evaluated()
+      state = memoryStep(gates, cell: state.cell)
+      return state.hidden
+    }
+  }
 }
 
 /// The weights of a cell by itself.
