@@ -27,10 +27,15 @@ public struct ComplEx: KnowledgeGraphModel {
 
   public var nodeCount: Int { nodes.weight.shape[0] }
 
-  public func score(_ triples: Triples) -> Tensor {
-    let (a, b) = (nodes(triples.heads), imaginaryNodes(triples.heads))
-    let (p, q) = (relations(triples.relations), imaginaryRelations(triples.relations))
-    let (c, d) = (nodes(triples.tails), imaginaryNodes(triples.tails))
+  public var nodeWidth: Int { 2 * nodes.weight.shape[1] }
+
+  public func rows(of nodes: [UInt32]) -> Tensor {
+    concatenated(self.nodes(nodes), imaginaryNodes(nodes))
+  }
+
+  public func score(heads: Tensor, relations: [UInt32], tails: Tensor) -> Tensor {
+    let ((a, b), (c, d)) = (heads.complexParts, tails.complexParts)
+    let (p, q) = (self.relations(relations), imaginaryRelations(relations))
     return sum((a * p - b * q) * c + (b * p + a * q) * d, along: 1)
   }
 

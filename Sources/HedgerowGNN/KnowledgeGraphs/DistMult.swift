@@ -22,8 +22,12 @@ public struct DistMult: KnowledgeGraphModel {
 
   public var nodeCount: Int { nodes.weight.shape[0] }
 
-  public func score(_ triples: Triples) -> Tensor {
-    sum(nodes(triples.heads) * relations(triples.relations) * nodes(triples.tails), along: 1)
+  public var nodeWidth: Int { nodes.weight.shape[1] }
+
+  public func rows(of nodes: [UInt32]) -> Tensor { self.nodes(nodes) }
+
+  public func score(heads: Tensor, relations: [UInt32], tails: Tensor) -> Tensor {
+    sum(heads * self.relations(relations) * tails, along: 1)
   }
 
   public func loss(_ scores: Tensor, against falseScores: Tensor) -> Tensor {

@@ -29,13 +29,26 @@ public struct Triples: Sendable {
 /// ```
 public protocol KnowledgeGraphModel: Module {
   var nodeCount: Int { get }
-  /// How likely each triple is: the higher the more. Shape: [triples].
-  func score(_ triples: Triples) -> Tensor
+  /// How wide the rows of nodes are, real and imaginary parts together where there are both.
+  var nodeWidth: Int { get }
+  /// What is learned of nodes: [nodes, ``nodeWidth``].
+  func rows(of nodes: [UInt32]) -> Tensor
+  /// How likely each triple is, of rows of its nodes: the higher the more.
+  ///
+  /// Shapes: heads and tails [triples, ``nodeWidth``], result [triples].
+  func score(heads: Tensor, relations: [UInt32], tails: Tensor) -> Tensor
   /// The loss of scores of true triples and of as many false ones.
   func loss(_ scores: Tensor, against falseScores: Tensor) -> Tensor
 }
 
 extension KnowledgeGraphModel {
+  /// How likely each triple is: the higher the more. Shape: [triples].
+  public func score(_ triples: Triples) -> Tensor {
+    score(
+      heads: rows(of: triples.heads), relations: triples.relations,
+      tails: rows(of: triples.tails))
+  }
+
   /// The loss of true triples and of false ones.
   public func loss(of triples: Triples, against others: Triples) -> Tensor {
     loss(score(triples), against: score(others))
@@ -92,5 +105,16 @@ struct EmbeddingTable: Module {
     weight = Parameter(shape: [count, width], from: distribution)
   }
 
+  /// A table that begins as these rows.
+  init(_ start: Tensor) { weight = Parameter(start) }
+
   func callAsFunction(_ rows: [UInt32]) -> Tensor { weight.value.gathered(rows: rows) }
+}
+
+extension Tensor {
+  /// The real and the imaginary parts of rows that have both, side by side.
+  var complexParts: (real: Tensor, imaginary: Tensor) {
+    let half = shape[1] / 2
+    return (sliced(0..<half, along: 1), sliced(half..<2 * half, along: 1))
+  }
 }

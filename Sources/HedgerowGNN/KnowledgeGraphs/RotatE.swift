@@ -27,12 +27,17 @@ public struct RotatE: KnowledgeGraphModel {
 
   public var nodeCount: Int { nodes.weight.shape[0] }
 
-  public func score(_ triples: Triples) -> Tensor {
-    let (a, b) = (nodes(triples.heads), imaginaryNodes(triples.heads))
-    let angles = relations(triples.relations)
+  public var nodeWidth: Int { 2 * nodes.weight.shape[1] }
+
+  public func rows(of nodes: [UInt32]) -> Tensor {
+    concatenated(self.nodes(nodes), imaginaryNodes(nodes))
+  }
+
+  public func score(heads: Tensor, relations: [UInt32], tails: Tensor) -> Tensor {
+    let ((a, b), (c, d)) = (heads.complexParts, tails.complexParts)
+    let angles = self.relations(relations)
     let (p, q) = (cos(angles), sin(angles))
-    let real = p * a - q * b - nodes(triples.tails)
-    let imaginary = p * b + q * a - imaginaryNodes(triples.tails)
+    let (real, imaginary) = (p * a - q * b - c, p * b + q * a - d)
     return margin - root(sum(square(real) + square(imaginary), along: 1))
   }
 

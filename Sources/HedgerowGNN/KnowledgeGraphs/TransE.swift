@@ -30,10 +30,14 @@ public struct TransE: KnowledgeGraphModel {
 
   public var nodeCount: Int { nodes.weight.shape[0] }
 
-  public func score(_ triples: Triples) -> Tensor {
-    let heads = normalizedRows(nodes(triples.heads), p: options.p)
-    let tails = normalizedRows(nodes(triples.tails), p: options.p)
-    return -rowNorms(heads + relations(triples.relations) - tails, p: options.p)
+  public var nodeWidth: Int { nodes.weight.shape[1] }
+
+  public func rows(of nodes: [UInt32]) -> Tensor { self.nodes(nodes) }
+
+  public func score(heads: Tensor, relations: [UInt32], tails: Tensor) -> Tensor {
+    let heads = normalizedRows(heads, p: options.p)
+    let tails = normalizedRows(tails, p: options.p)
+    return -rowNorms(heads + self.relations(relations) - tails, p: options.p)
   }
 
   public func loss(_ scores: Tensor, against falseScores: Tensor) -> Tensor {
