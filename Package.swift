@@ -140,7 +140,9 @@ let testImports = [
 ]
 
 /// What lies in such folders and is no source.
-let testFiles = ["HedgerowColumnar": ["Files"], "HedgerowIngest": ["Files"]]
+let testFiles = [
+  "HedgerowColumnar": ["Files"], "HedgerowIngest": ["Files"], "HedgerowGNN": ["Files"],
+]
 
 let strict: [SwiftSetting] = [
   .treatAllWarnings(as: .error),

@@ -18,15 +18,20 @@ public struct GoldenFile: CustomStringConvertible, Sendable {
   public static let folder = getenv("HEDGEROW_GOLDEN").map { String(cString: $0) }
 
   /// The names of the files of the folder; none when it is not set.
-  public static let names: [String] = {
-    guard let folder, let names = try? FileManager.default.contentsOfDirectory(atPath: folder)
-    else { return [] }
-    return names.filter { $0.hasSuffix(".safetensors") }.sorted()
-  }()
+  public static let names = folder.map(names(in:)) ?? []
+
+  /// The names of the files of another folder.
+  public static func names(in folder: String) -> [String] {
+    let names = try? FileManager.default.contentsOfDirectory(atPath: folder)
+    return (names ?? []).filter { $0.hasSuffix(".safetensors") }.sorted()
+  }
 
   /// Reads a file of the folder.
-  public init(named name: String) throws {
-    let bytes = try Data(contentsOf: URL(filePath: "\(Self.folder!)/\(name)"))
+  public init(named name: String) throws { try self.init(named: name, in: Self.folder!) }
+
+  /// Reads a file of another folder.
+  public init(named name: String, in folder: String) throws {
+    let bytes = try Data(contentsOf: URL(filePath: "\(folder)/\(name)"))
     self.name = name
     file = try Safetensors(decoding: [UInt8](bytes))
     op = file.metadata["op"] ?? ""

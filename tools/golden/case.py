@@ -65,7 +65,8 @@ def randomized(module, seed):
                 buffer.copy_(torch.randn(buffer.shape, generator=generator))
             if name.endswith("running_var"):
                 buffer.copy_(torch.rand(buffer.shape, generator=generator) + 0.5)
-    return module.eval()
+    module.eval()
+    return module
 
 
 def write(case, folder, number):
@@ -82,7 +83,9 @@ def write(case, folder, number):
         generator = torch.Generator().manual_seed(seed + 2)
         learning = {k: v for k, v in outputs.items() if v.dtype == torch.float32}
         cotangents = {k: torch.randn(v.shape, generator=generator) for k, v in learning.items()}
-        sum((v * cotangents[k]).sum() for k, v in learning.items()).backward()
+        total = sum((v * cotangents[k]).sum() for k, v in learning.items())
+        if total.requires_grad:
+            total.backward()
         tensors = {f"in.{k}": v for k, v in inputs.items()}
         tensors |= {f"param.{k}": v for k, v in module.state_dict().items()}
         tensors |= {f"out.{k}": v for k, v in outputs.items()}

@@ -1,5 +1,5 @@
 public import HedgerowGraph
-public import HedgerowNN
+import HedgerowNN
 public import HedgerowTensor
 
 /// A layer over one relation: new features of targets, from their own and their sources'.
@@ -10,7 +10,7 @@ public import HedgerowTensor
 ///
 /// Shapes: source [sources of the block, source width], target [targets of the block, target
 /// width], result [targets of the block, output width].
-public protocol Convolution: Module {
+public protocol Convolution: NodeEncoder {
   func terms(source: Tensor, target: Tensor, along block: Block) -> AffineSum<Float>
 }
 
