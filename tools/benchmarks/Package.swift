@@ -25,6 +25,8 @@ let package = Package(
     .executableTarget(
       name: "sparse", dependencies: [.product(name: "Hedgerow", package: "hedgerow")]),
     .executableTarget(
+      name: "points", dependencies: [.product(name: "Hedgerow", package: "hedgerow")]),
+    .executableTarget(
       name: "products", dependencies: [.product(name: "Hedgerow", package: "hedgerow")]),
     .executableTarget(
       name: "steps",

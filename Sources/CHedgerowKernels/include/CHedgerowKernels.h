@@ -12,6 +12,7 @@
 #include "loss.h"            // losses of pairs of numbers
 #include "norm.h"            // normalization of rows and columns
 #include "optimizer.h"       // steps of optimizers
+#include "points.h"          // nearest and farthest points
 #include "processor.h"       // what kernels run here
 #include "sampling.h"        // extents, picks, neighbor reads, relabelling
 #include "segments.h"        // statistics of segments

@@ -3,7 +3,7 @@ public import HedgerowTensor
 /// Features of points from those of the nearest points that have some, weighed by 1 / squared distance.
 ///
 /// Shapes: x [sources, width], positions [sources, dimensions] and [targets, dimensions], result [targets, width]. No
-/// gradient goes to positions. Time as of ``nearestNeighbors(of:among:count:in:)``.
+/// gradient goes to positions. Time as of ``nearestNeighbors(of:among:count:in:metric:)``.
 ///
 /// - Parameters:
 ///   - count: how many points give each its features.
