@@ -54,7 +54,9 @@ struct AttentionHeads: Sendable {
 
   /// The shares that a target's edges have of it: softmax of their scores, [edges, heads].
   func shares(of scores: Tensor, along block: Block) -> Tensor {
-    HedgerowTensor.dropout(edgeSoftmax(scores, along: block), rate: dropout)
+    let shares = edgeSoftmax(scores, along: block)
+    AttentionRecord.note(shares, along: block)
+    return HedgerowTensor.dropout(shares, rate: dropout)
   }
 
   /// Each target's sum of values by its edges' scores. Shapes: values [sources, heads x width], scores
@@ -64,14 +66,17 @@ struct AttentionHeads: Sendable {
       aggregate(values, scaledBy: shares(of: scores, along: block), along: block, by: .sum))
   }
 
-  /// The same, of scores leakyRelu(a source's + a target's): in one pass where no attention is dropped.
+  /// The same, of scores leakyRelu(a source's + a target's): in one pass where no attention is dropped or
+  /// recorded.
   ///
   /// Shapes: values [sources, heads x width], scores [sources, heads] and [targets, heads].
   func attend(
     _ values: Tensor, sourceScores: Tensor, targetScores: Tensor, slope: Float,
     along block: Block
   ) -> Tensor {
-    guard count <= attentionHeadLimit, dropout == 0 || !Training.isActive else {
+    guard count <= attentionHeadLimit, dropout == 0 || !Training.isActive,
+      !AttentionRecord.isActive
+    else {
       let scores = edgeSum(sourceScores, targetScores, along: block)
       return attend(values, scores: leakyRelu(scores, slope: slope), along: block)
     }
