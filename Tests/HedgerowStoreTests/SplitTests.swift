@@ -137,6 +137,11 @@ import Testing
     }
   }
 
+  /// The ends of an edge, in either direction within a type.
+  private func pair(_ source: UInt32, _ target: UInt32, of type: EdgeType) -> [UInt32] {
+    type.source == type.target ? [source, target].sorted() : [source, target]
+  }
+
   private func check(_ random: RandomStore, _ type: EdgeType, _ method: Split.Method) throws {
     let graph = try random.store.snapshot()
     let list = random.model.edges[type]!
@@ -148,8 +153,7 @@ import Testing
     for (place, edge) in order.enumerated() {
       let part = try graph.value(of: "part", of: type, at: UInt64(place))
       values[part, default: 0] += 1
-      let ends = [list[edge].source, list[edge].target]
-      let pair = type.source == type.target ? ends.sorted() : ends
+      let pair = pair(list[edge].source, list[edge].target, of: type)
       if method == .byTime(), case .int(let time)? = list[edge].values["at"] {
         times[part, default: []].append(time)
       } else if method != .byTime() {
@@ -161,7 +165,18 @@ import Testing
       }
     }
     #expect(Set(values.keys).isSubset(of: [.text("a"), .text("b"), nil]))
-    if order.count > 100 { #expect(values[.text("a")]! > values[.text("b")]!) }
+    if method != .byTime() {
+      // Edges between the same ends go together, so that parts scatter by their squares.
+      var counts: [[UInt32]: Double] = [:]
+      for edge in order {
+        counts[pair(list[edge].source, list[edge].target, of: type), default: 0] += 1
+      }
+      let deviation = counts.values.reduce(0) { $0 + $1 * $1 / 4 }.squareRoot()
+      for (part, share) in [("a", 0.5), ("b", 0.3)] {
+        let count = Double(values[.text(part)] ?? 0)
+        #expect(abs(count - share * Double(order.count)) <= 6 * deviation + 1, "\(method)")
+      }
+    }
     if method == .byTime(), let a = times[.text("a")], let b = times[.text("b")] {
       #expect(a.max()! < b.min()!)
     }

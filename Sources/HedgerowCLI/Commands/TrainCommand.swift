@@ -138,13 +138,13 @@ struct TrainCommand: AsyncParsableCommand {
       weightDecay.map { $0 >= 0 && $0.isFinite }, "--weight-decay must not be negative")
     try check(checkpointEvery >= 0, "--checkpoint-every must not be negative")
     try check(
+      !fullBatch || readout == nil,
+      "--full-batch is of nodes, --readout of graphs: take one of them")
+    try check(
       !fullBatch
         || (fanouts == nil && batchSize == nil && classWeights == nil && !sampling.isGiven),
       "--full-batch takes every node at once: --fanouts, --batch-size, --class-weights and what says "
         + "which neighbors are taken are of sampled training")
-    try check(
-      !fullBatch || readout == nil,
-      "--full-batch is of nodes, --readout of graphs: take one of them")
     try check(layers.map { (1...16).contains($0) }, "--layers is between 1 and 16")
     if let layers, let fanouts {
       try check(
