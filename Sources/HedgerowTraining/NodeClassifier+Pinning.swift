@@ -46,9 +46,11 @@ extension NodeClassifier {
     _ loader: NeighborLoader<Snapshot>, _ step: StepEstimate, _ budget: MemoryBudget
   ) -> Int {
     let ahead = min(budget.available / 6, 2 * step.batchByteCount)
+    // Two batches are being made and one is in use; the fixed part is what libraries keep for their
+    // threads beyond the budget's overhead.
     let left =
-      budget.available - ahead - 2 * step.batchByteCount - 3 * step.activationByteCount / 2
-      - budget.total / 10
+      budget.available - ahead - 3 * step.batchByteCount - 2 * step.activationByteCount
+      - budget.total / 10 - min(32 << 20, budget.total / 16)
     // Some pages that nobody asked for come along.
     let indices = loader.indexByteCount + loader.indexByteCount / 8
     return left - min(3 * left / 4, max(0, indices - budget.pageCacheByteCount))

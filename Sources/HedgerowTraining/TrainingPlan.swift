@@ -106,6 +106,16 @@ extension NodeClassificationTrainer {
     var trial = Trial()
     var seconds: [Double] = []
     var batches = source.training(epoch: 0, from: 0)
+    // Steps need most in their midst.
+    let peak = Task.detached {
+      var peak = 0
+      while !Task.isCancelled {
+        peak = max(peak, ProcessResources.privateByteCount)
+        try? await Task.sleep(for: .milliseconds(2))
+      }
+      return peak
+    }
+    defer { peak.cancel() }
     let clock = ContinuousClock()
     let (start, read) = (clock.now, ProcessResources.storageByteCountRead)
     while seconds.count < steps + Self.warmingSteps, let batch = try await batches.next() {
@@ -116,13 +126,14 @@ extension NodeClassificationTrainer {
       }
       optimizer.update(model.network, along: gradients)
       seconds.append((clock.now - before).seconds)
-      trial.privateByteCount = max(trial.privateByteCount, ProcessResources.privateByteCount)
       if (clock.now - start).seconds > Self.mostSeconds { break }
     }
     let bytes = ProcessResources.storageByteCountRead - read
     if bytes > 1 << 24 {
       trial.storageBytesPerSecond = Double(bytes) / (clock.now - start).seconds
     }
+    peak.cancel()
+    trial.privateByteCount = await peak.value
     withExtendedLifetime(best) {}
     let measured = seconds.dropFirst(min(Self.warmingSteps, seconds.count - 1)).sorted()
     trial.steps = measured.count
