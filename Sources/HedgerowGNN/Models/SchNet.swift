@@ -83,8 +83,8 @@ public struct SchNet: Module {
       places.shape.count == 2 && places.rowCount == atoms.count,
       "places of shape \(places.shape) for \(atoms.count) atoms")
     let molecules = molecules ?? RowGroups(ofAll: atoms.count)
-    let near = nearAtoms(
-      places.detached, cutoff: options.cutoff, limit: options.neighborLimit, in: molecules)
+    let near = radiusGraph(
+      places, radius: options.cutoff, count: options.neighborLimit, in: molecules)
     let distances = rowNorms(edgeSum(-places, places, along: near), p: 2)
     var h = embedding(atoms)
     let edges = Edges(
@@ -172,20 +172,4 @@ func shiftedSoftplus(_ x: Tensor) -> Tensor { softplus(x) - Glibc.log(2 as Float
 
 private struct ShiftedSoftplus: Layer {
   func callAsFunction(_ x: Tensor) -> Tensor { shiftedSoftplus(x) }
-}
-
-/// The atoms of its molecule that are nearer to each than the cutoff, of many the nearest ones: by all pairs.
-private func nearAtoms(
-  _ places: Tensor, cutoff: Float, limit: Int, in molecules: RowGroups
-) -> Block {
-  let nearest = nearestNeighbors(
-    of: places, among: places, count: limit + 1, in: PairedGroups(molecules))
-  let distances = rowNorms(edgeSum(-places, places, along: nearest), p: 2).scalars
-  let pairs = NodePairs(edgesOf: nearest)
-  let kept = distances.indices.filter {
-    distances[$0] < cutoff && pairs.sources[$0] != pairs.targets[$0]
-  }
-  return Block(
-    sources: kept.map { pairs.sources[$0] }, targets: kept.map { pairs.targets[$0] },
-    sourceCount: places.rowCount, targetCount: places.rowCount)
 }
