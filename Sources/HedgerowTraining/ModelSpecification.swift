@@ -7,13 +7,19 @@ public struct ModelSpecification: Codable, Hashable, Sendable {
   /// One node type's input.
   public struct Input: Codable, Hashable, Sendable {
     public var type: String
-    /// Feature columns, side by side; empty for a learned embedding.
+    /// Feature columns, side by side; without any and without ``encoders`` for a learned embedding.
     public var columns: [String]
     public var width: Int
     /// Nodes of the type when the model was made; an embedding knows no others.
     public var count: Int
-    /// Whether rows are divided by their length.
+    /// Whether rows of ``columns`` are divided by their length.
     public var isScaled: Bool
+    /// Of columns that are encoded, behind the others; `nil` for none.
+    public var encoders: [ColumnEncoder]?
+
+    /// Whether nodes have a learned vector each.
+    var isEmbedded: Bool { columns.isEmpty && encoders == nil }
+    var encodedWidth: Int { (encoders ?? []).reduce(0) { $0 + $1.width } }
   }
 
   public var targetType: String
@@ -75,7 +81,10 @@ extension ModelSpecification {
     guard options.isSound, !classes.isEmpty, let networkRelations = try? networkRelations,
       (metapaths == nil) != (options.model == .han), hasSoundMetapaths,
       options.model != .pna || meanDegrees?.count == relations.count,
-      inputs.allSatisfy({ $0.width >= 0 && $0.count >= 0 && !$0.type.isEmpty }),
+      inputs.allSatisfy({
+        $0.width >= $0.encodedWidth && $0.count >= 0 && !$0.type.isEmpty
+          && ($0.encoders ?? []).allSatisfy(\.isSound)
+      }),
       options.mode != .sampled || options.fanouts.count == options.layerCount
     else { return false }
     let reached = NodeNetwork.reach(

@@ -122,12 +122,12 @@ struct NodeBatches {
     let batches =
       graphLoader.map { $0.epoch(epoch, from: firstBatch) }
       ?? loader!.epoch(epoch, from: firstBatch)
-    return Iterator(.sampled(batches.makeAsyncIterator(), model))
+    return Iterator(.sampled(batches.makeAsyncIterator(), model, graph))
   }
 
   struct Iterator {
     enum Source {
-      case sampled(Epoch<Batch>.Iterator, NodeClassifier)
+      case sampled(Epoch<Batch>.Iterator, NodeClassifier, Snapshot)
       case whole(WholeNodes, epoch: Int, isDone: Bool)
     }
     private var source: Source
@@ -135,10 +135,10 @@ struct NodeBatches {
 
     mutating func next() async throws -> NodeBatch? {
       switch source {
-      case .sampled(var batches, let model):
+      case .sampled(var batches, let model, let graph):
         let batch = try await batches.next()
-        source = .sampled(batches, model)
-        return batch.map { NodeBatch($0, of: model) }
+        source = .sampled(batches, model, graph)
+        return try batch.map { try NodeBatch($0, of: model, in: graph) }
       case .whole(let whole, let epoch, let isDone):
         if isDone { return nil }
         source = .whole(whole, epoch: epoch, isDone: true)
@@ -176,7 +176,7 @@ struct NodeBatches {
     for try await batch in batches {
       try resources.checkInterruption()
       let nodes = Array(batch.subgraph.nodes[target].prefix(batch.seedCount))
-      let logits = NodeBatch(batch, of: model).logits(model.network)
+      let logits = try NodeBatch(batch, of: model, in: graph).logits(model.network)
       try check(logits, of: nodes)
       try body(nodes, logits, batch.labels)
     }
@@ -214,10 +214,11 @@ struct NodeBatches {
 }
 
 extension NodeBatch {
-  fileprivate init(_ batch: Batch, of model: NodeClassifier) {
+  fileprivate init(_ batch: Batch, of model: NodeClassifier, in graph: Snapshot) throws {
     self.init(
-      features: model.scaled(batch.features), blocks: batch.blocks, nodes: batch.subgraph.nodes,
-      places: nil, labels: batch.labels, randomness: batch.randomness, seconds: batch.seconds,
+      features: try model.inputs(batch.features, of: batch.subgraph.nodes, in: graph),
+      blocks: batch.blocks, nodes: batch.subgraph.nodes, places: nil, labels: batch.labels,
+      randomness: batch.randomness, seconds: batch.seconds,
       rows: batch.rows)
   }
 }
@@ -239,7 +240,12 @@ final class WholeNodes: Sendable {
     let types = specification.inputs.map { NodeType($0.type) }
     let relations = model.relations(of: graph)
     let inputs = model.inputColumns
-    let data = WholeGraph.byteCount(graph, types: types, relations: relations, inputs: inputs)
+    // Encoded rows, and the others again while both are put side by side.
+    let encoded = model.specification.inputs.reduce(0) { sum, input in
+      input.encoders == nil ? sum : sum + 8 * input.width * graph.count(of: NodeType(input.type))
+    }
+    let data =
+      WholeGraph.byteCount(graph, types: types, relations: relations, inputs: inputs) + encoded
     let nodeCount = types.reduce(0) { $0 + graph.count(of: $1) }
     // Each layer's sums, results and their gradients; the inputs again when dropout changes them, once
     // more in half of the bytes when products keep them rounded, and widened where products need that.
@@ -260,7 +266,7 @@ final class WholeNodes: Sendable {
     var whole = try WholeGraph(
       graph, types: types, relations: relations, inputs: inputs,
       checkInterruption: resources.checkInterruption)
-    whole.features = model.scaled(whole.features)
+    whole.features = try model.inputs(whole.features, of: whole.nodes, in: graph)
     self.whole = whole
     let target = NodeType(specification.targetType)
     if let metapaths = specification.metapaths {

@@ -63,14 +63,14 @@ extension NodeClassificationTrainer {
       specification.meanDegrees = try relations.map { try meanDegrees(along: $0) }
     }
     if options.mode == .graphs,
-      let bare = specification.inputs.first(where: { $0.columns.isEmpty })
+      let bare = specification.inputs.first(where: { $0.isEmbedded })
     {
       throw HedgerowError(
         .usage,
         "graphs are told apart by their nodes' features, and '\(bare.type)' has none: name some with "
           + "--inputs")
     }
-    if options.model == .mlp, specification.inputs.allSatisfy(\.columns.isEmpty) {
+    if options.model == .mlp, specification.inputs.allSatisfy(\.isEmbedded) {
       throw HedgerowError(
         .usage,
         "mlp learns from features alone, and '\(target.type)' has none: name some with --inputs")
@@ -110,6 +110,9 @@ extension NodeClassificationTrainer {
 
   /// Each reached type's features, or an embedding where it has none.
   private func inputs(of types: [NodeType]) throws -> [ModelSpecification.Input] {
+    for type in options.encodings?.keys ?? [] where graph.schema.node(type) == nil {
+      throw HedgerowError(.usage, "no node type '\(type)' to encode columns of")
+    }
     if let chosen = options.inputs {
       for (type, columns) in chosen {
         for column in columns {
@@ -131,11 +134,27 @@ extension NodeClassificationTrainer {
         } else {
           [String]()
         }
-      let width = columns.reduce(0) { $0 + (graph.width(of: $1, of: node.type) ?? 0) }
+      let encoders = try encoders(of: node.type)
+      let width = columns.reduce(encoders.reduce(0) { $0 + $1.width }) {
+        $0 + (graph.width(of: $1, of: node.type) ?? 0)
+      }
       return ModelSpecification.Input(
         type: node.type.name, columns: columns,
-        width: columns.isEmpty ? options.hiddenWidth : width, count: graph.count(of: node.type),
-        isScaled: try isScaled(columns, of: node.type))
+        width: columns.isEmpty && encoders.isEmpty ? options.hiddenWidth : width,
+        count: graph.count(of: node.type), isScaled: try isScaled(columns, of: node.type),
+        encoders: encoders.isEmpty ? nil : encoders)
+    }
+  }
+
+  /// Fitted on the training set.
+  private func encoders(of type: NodeType) throws -> [ColumnEncoder] {
+    try (options.encodings?[optional: type] ?? []).map { encoding in
+      guard type != target.type || encoding.column != target.column else {
+        throw HedgerowError(.usage, "the target '\(type).\(encoding.column)' cannot be an input")
+      }
+      return try ColumnEncoder(
+        encoding, of: type, in: graph, fittedOn: TrainingNodes(of: type, in: graph),
+        checkInterruption: resources.checkInterruption)
     }
   }
 

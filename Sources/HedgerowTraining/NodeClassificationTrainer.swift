@@ -73,6 +73,7 @@ public struct NodeClassificationTrainer: Sendable {
       ("--input-scaling", a.inputScaling != b.inputScaling),
       ("--input-dropout", a.inputDropout != b.inputDropout),
       ("--weight-decay", a.weightDecay != b.weightDecay), ("--inputs", a.inputs != b.inputs),
+      ("--encode", a.encodings != b.encodings),
       ("--precision", a.precision != b.precision),
       ("--class-weights", a.classWeights != b.classWeights),
       ("--select, --weight, --replace, --share, --disjoint or times", a.sampling != b.sampling),

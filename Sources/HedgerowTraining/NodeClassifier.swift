@@ -26,7 +26,7 @@ public struct NodeClassifier: Sendable {
     var inputs = PerNode<NodeNetwork.Input>()
     for input in specification.inputs {
       inputs[NodeType(input.type)] =
-        input.columns.isEmpty
+        input.isEmbedded
         ? .embedding(count: input.count, width: input.width) : .features(input.width)
     }
     network = NodeNetwork(
@@ -75,7 +75,7 @@ public struct NodeClassifier: Sendable {
     }
     for input in specification.inputs {
       let type = NodeType(input.type)
-      if input.columns.isEmpty {
+      if input.isEmbedded {
         guard graph.count(of: type) == input.count else {
           throw mismatch("'\(type)' has \(graph.count(of: type)) nodes instead of \(input.count)")
         }
@@ -87,9 +87,13 @@ public struct NodeClassifier: Sendable {
         }
         return width
       }
-      guard widths.reduce(0, +) == input.width else {
-        throw mismatch(
-          "the inputs of '\(type)' are \(widths.reduce(0, +)) wide, not \(input.width)")
+      for encoder in input.encoders ?? []
+      where graph.schema.node(type)?.property(encoder.column) == nil {
+        throw mismatch("there is no column '\(type).\(encoder.column)'")
+      }
+      let width = widths.reduce(input.encodedWidth, +)
+      guard width == input.width else {
+        throw mismatch("the inputs of '\(type)' are \(width) wide, not \(input.width)")
       }
     }
     let target = NodeType(specification.targetType)

@@ -28,8 +28,10 @@ struct StepEstimate {
       let count = known(type, afterHop: options.layerCount)
       nodes += count
       features += count * Double(input.width)
-      // Rows that are looked up, or divided by their length.
-      if input.columns.isEmpty || input.isScaled { features += count * Double(input.width) }
+      // Rows that are looked up, divided by their length or put together.
+      if input.isEmbedded || input.isScaled || input.encoders != nil {
+        features += count * Double(input.width)
+      }
     }
     let relations = specification.relations.compactMap { try? EdgeType(validating: $0) }
     var floats = 0.0

@@ -73,6 +73,8 @@ public struct TrainingOptions: Codable, Hashable, Sendable {
   public var patience = 50
   /// Feature columns by node type; `nil` takes every column of vectors named `x`.
   public var inputs: PerNode<[String]>?
+  /// Columns of one value a node that are encoded, by node type, with what their training sets say.
+  public var encodings: PerNode<[ColumnEncoding]>?
   /// Whether every relation is also used backwards.
   public var usesReverseRelations = true
   /// What factors of matrix products are rounded to, in training and afterwards; `nil`, as in models of

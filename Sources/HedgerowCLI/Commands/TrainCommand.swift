@@ -97,6 +97,12 @@ struct TrainCommand: AsyncParsableCommand {
       "Feature columns to use, instead of every vector column named x.",
       valueName: "type.column,..."))
   var inputs: String?
+  @Option(
+    help: ArgumentHelp(
+      "Columns of one value a node to take in beside these, as standardize (numbers, by mean and deviation of "
+        + "the training set), one-hot (its values) or hash:N (words of a text, in N numbers).",
+      valueName: "type.column=how,..."))
+  var encode: String?
   @Flag(name: .customLong("no-reverse"), help: "Use relations in their stored direction only.")
   var noReverse = false
   @Option(
@@ -237,6 +243,17 @@ struct TrainCommand: AsyncParsableCommand {
         columns[NodeType(type)] = (columns[optional: NodeType(type)] ?? []) + [column]
       }
       options.inputs = columns
+    }
+    if let encode {
+      var encodings = PerNode<[ColumnEncoding]>()
+      for part in encode.split(separator: ",") {
+        let (place, how) = try parsePair(String(part), at: "=", as: "encoding")
+        let (type, column) = try parsePair(place, at: ".", as: "column")
+        encodings[NodeType(type)] =
+          (encodings[optional: NodeType(type)] ?? [])
+          + [ColumnEncoding(column, try ColumnEncoding.Kind(validating: how))]
+      }
+      options.encodings = encodings
     }
     return options
   }
