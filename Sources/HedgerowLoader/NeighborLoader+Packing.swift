@@ -87,9 +87,10 @@ extension NeighborLoader {
       let width = column.layout.byteCount
       let probe = min(total, Self.probedRows)
       let run = min(total, max(1, Self.probedBytes / width))
-      let first = UInt32((total - run) / 2)
-      let secondsScattered = try seconds(
-        of: (0..<probe).map { UInt32($0 * total / probe) }, column)
+      // Other ones each time: what the device has given lately it may give from memory of its own.
+      let first = UInt32.random(in: 0...UInt32(total - run))
+      let some = (0..<probe).map { UInt32($0 * total / probe + .random(in: 0...total / probe - 1)) }
+      let secondsScattered = try seconds(of: some, column)
       let secondsTogether = try seconds(of: (0..<UInt32(run)).map { first + $0 }, column)
       scattered += secondsScattered / Double(probe) * Double(rowCount)
       // The pass over the column, and each row written and read.
@@ -99,10 +100,10 @@ extension NeighborLoader {
       together += secondsTogether / Double(run * width) * moved
       bytes += moved
     }
-    return (together < 0.75 * scattered, bytes > 0 ? together / bytes : 0)
+    return (together < scattered, bytes > 0 ? together / bytes : 0)
   }
 
-  private static var probedRows: Int { 2048 }
+  private static var probedRows: Int { 4096 }
   private static var probedBytes: Int { 32 << 20 }
 
   /// Reads some rows as packing would, and says how long it took.

@@ -29,7 +29,7 @@ extension NodeClassificationTrainer {
   ///
   /// - Parameter trialSteps: at most so many steps are measured, behind some that warm up.
   /// - Throws: `usage` for options that do not fit the graph, or a budget that is too small for them.
-  public func plan(trialSteps: Int = 16) async throws -> TrainingPlan {
+  public func plan(trialSteps: Int = 96) async throws -> TrainingPlan {
     guard options.mode == .sampled else {
       throw HedgerowError(
         .usage,
@@ -143,5 +143,5 @@ extension NodeClassificationTrainer {
 
   private static var warmingSteps: Int { 4 }
   /// A trial is over behind the first step that ends later.
-  private static var mostSeconds: Double { 20 }
+  private static var mostSeconds: Double { 12 }
 }
