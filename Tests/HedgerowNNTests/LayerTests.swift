@@ -144,6 +144,7 @@ import Testing
       let between = place == .afterNormalization ? tanh(norm(first)) : norm(tanh(first))
       isClose(model(x), model.layers[1](between).scalars.map(Double.init))
       #expect(model.norms.count == 1)
+      isClose(model(x), Sequential(model.parts)(x).scalars.map(Double.init))
     }
   }
 

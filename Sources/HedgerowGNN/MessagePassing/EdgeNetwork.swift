@@ -30,7 +30,12 @@ struct EdgeNetwork {
   private let rest: [any Layer]
 
   init(_ network: any Layer) {
-    let layers = (network as? Sequential)?.layers ?? [network]
+    let layers =
+      switch network {
+      case let sequence as Sequential: sequence.layers
+      case let perceptron as MLP: perceptron.parts
+      default: [network]
+      }
     first = (layers.first as? Linear).flatMap { $0.weight.isOpen ? nil : $0 }
     rest = first == nil ? layers : Array(layers.dropFirst())
   }

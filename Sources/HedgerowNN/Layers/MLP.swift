@@ -63,6 +63,18 @@ public struct MLP: Layer {
     return x
   }
 
+  /// The same one after the other: linear layers, normalizations, activations and dropouts.
+  public var parts: [any Layer] {
+    layers.enumerated().flatMap { index, layer -> [any Layer] in
+      if options.plainLast && index == layers.count - 1 { return [layer] }
+      let norm = norms.isEmpty ? [] : [norms[index]]
+      let between: [any Layer] =
+        options.activationPlace == .afterNormalization
+        ? norm + [options.activation] : [options.activation] + norm
+      return [layer] + between + (options.dropout > 0 ? [Dropout(options.dropout)] : [])
+    }
+  }
+
   /// PyTorch Geometric's batch normalization has PyTorch's in it.
   private struct Wrapped: Layer {
     let module: BatchNorm
