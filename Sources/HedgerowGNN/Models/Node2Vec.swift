@@ -2,6 +2,16 @@ public import HedgerowCore
 public import HedgerowNN
 public import HedgerowTensor
 
+/// A model of nodes that walks pass one after the other: a skip-gram with negative samples.
+public protocol WalkModel: Module {
+  /// What is near in walks; see ``NodePairs/contexts(ofWalks:places:within:)``.
+  func contexts(ofWalks walks: [UInt32], places: Int, within window: Int) -> NodePairs
+  /// So many pairs for each, of its source and something that is drawn.
+  func drawn(_ pairs: NodePairs, perPair count: Int, from stream: RandomStream) -> NodePairs
+  /// The mean of -log sigmoid(z_u . z_v) over pairs that are near, and of -log(1 - sigmoid(z_u . z_v)) over others.
+  func loss(of pairs: NodePairs, against others: NodePairs) -> Tensor
+}
+
 /// Rows of nodes that are alike where walks pass both nodes within a few steps: a skip-gram with negative samples.
 /// ```swift
 /// let near = NodePairs.contexts(ofWalks: walks.nodes, places: walks.length + 1, within: 10)
@@ -11,7 +21,7 @@ public import HedgerowTensor
 ///
 /// Source: Grover and Leskovec, node2vec: Scalable Feature Learning for Networks, KDD 2016; Perozzi et al.,
 /// DeepWalk, KDD 2014.
-public struct Node2Vec: Module {
+public struct Node2Vec: WalkModel {
   public let embedding: Embedding
 
   public init(nodes: Int, width: Int) { embedding = Embedding(nodes, width) }
@@ -21,7 +31,10 @@ public struct Node2Vec: Module {
   /// The rows of some nodes: [nodes, width].
   public func callAsFunction(_ nodes: [UInt32]) -> Tensor { embedding(nodes) }
 
-  /// The mean of -log sigmoid(z_u . z_v) over pairs that are near, and of -log(1 - sigmoid(z_u . z_v)) over others.
+  public func contexts(ofWalks walks: [UInt32], places: Int, within window: Int) -> NodePairs {
+    .contexts(ofWalks: walks, places: places, within: window)
+  }
+
   public func loss(of pairs: NodePairs, against others: NodePairs) -> Tensor {
     embedding.skipGramLoss(pairs, against: others)
   }
@@ -45,7 +58,7 @@ public struct Node2Vec: Module {
 /// row stands for no node, as in PyTorch Geometric.
 ///
 /// Source: Dong, Chawla, Swami: metapath2vec: Scalable Representation Learning for Heterogeneous Networks, KDD 2017.
-public struct MetaPath2Vec: Module {
+public struct MetaPath2Vec: WalkModel {
   public let embedding: Embedding
   /// The types of a walk's nodes, repeated in a circle.
   public let path: [NodeType]
@@ -105,7 +118,7 @@ public struct MetaPath2Vec: Module {
     return result
   }
 
-  /// As ``Node2Vec/loss(of:against:)``, of pairs of rows of the table.
+  /// Pairs are of rows of the table.
   public func loss(of pairs: NodePairs, against others: NodePairs) -> Tensor {
     embedding.skipGramLoss(pairs, against: others)
   }
