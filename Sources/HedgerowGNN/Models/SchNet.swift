@@ -25,7 +25,7 @@ public struct SchNet: Module {
     public var interactions = 6
     /// Gaussians that distances are spread over; at least two.
     public var gaussians = 50
-    /// Atoms this far apart, and farther ones, do not act on each other.
+    /// Atoms farther apart than this do not act on each other.
     public var cutoff: Float = 10
     /// So many atoms, the nearest ones, act on one.
     public var neighborLimit = 32

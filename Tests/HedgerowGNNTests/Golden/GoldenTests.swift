@@ -13,7 +13,7 @@ struct GoldenOperation: Sendable {
 
   static let all: [GoldenOperation] =
     layers.map { $0.operation } + specialLayers + aggregations + norms + heterogeneous
-    + knowledgeGraphs + points + poolings + models
+    + knowledgeGraphs + points + poolings + models + clouds
 
   /// The layers of one relation, or of relations that edges are numbered by.
   static let layers = convolutions + relationConvolutions + pairNetworks

@@ -94,6 +94,20 @@ import Testing
           }
         )
       },
+      Row("PointNet2") { _ in
+        let model = PointNet2(outputs: 3, options: Self.points)
+        return (model, { x, _ in model(PointClouds(x.columns(3...4), places: x.columns(0...2))) })
+      },
+      Row("PointNet2Segmentation") { _ in
+        let model = PointNet2Segmentation(outputs: 3, options: Self.points)
+        return (model, { x, _ in model(PointClouds(x.columns(3...4), places: x.columns(0...2))) })
+      },
+      Row("DGCNN") { _ in
+        var options = DGCNN.Options()
+        (options.neighbors, options.width) = (4, 4)
+        let model = DGCNN(5, outputs: 3, options: options)
+        return (model, { x, _ in model(x) })
+      },
       Row("RelationalAutoencoder") { nodes in
         let decoder = ComplEx(nodes: 0, relations: 3, width: 4)
         let model = RelationalAutoencoder(nodes: nodes, relations: 3, decoder: decoder)
@@ -111,6 +125,12 @@ import Testing
         )
       },
     ]
+
+  static var points: PointNet2.Options {
+    var options = PointNet2.Options()
+    (options.width, options.featureWidth, options.radii) = (8, 2, (0.7, 1.4))
+    return options
+  }
 
   /// A model on a drawn graph, with parameters of its own.
   struct Case {
@@ -184,5 +204,11 @@ import Testing
     let (run, graph) = (row.make(12), DrawnGraph(nodes: 12, seed: seed))
     try run.0.load(drawn.model.state)
     #expect(run.1(drawn.x.value, graph.block) == drawn.run())
+  }
+}
+
+extension Tensor {
+  fileprivate func columns(_ range: ClosedRange<Int>) -> Tensor {
+    sliced(Range(range), along: 1)
   }
 }
