@@ -14,6 +14,8 @@ public struct ModelSpecification: Codable, Hashable, Sendable {
     public var count: Int
     /// Whether rows of ``columns`` are divided by their length.
     public var isScaled: Bool
+    /// Whether it is the sum of their magnitudes that scaled rows are divided by.
+    public var isScaledBySum: Bool?
     /// Of columns that are encoded, behind the others; `nil` for none.
     public var encoders: [ColumnEncoder]?
 

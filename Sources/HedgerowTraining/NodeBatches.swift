@@ -251,7 +251,8 @@ final class WholeNodes: Sendable {
     // more in half of the bytes when products keep them rounded, and widened where products need that.
     let options = specification.options
     let width = options.hiddenWidth * (options.layerCount - 1) + specification.classes.count
-    let perInput = options.inputDropout > 0 ? data : 0
+    let perInput =
+      (options.inputDropout > 0 ? data : 0) + (options.inputScaling.isOfSum ? data : 0)
     let rounded =
       switch options.precision ?? .float32 {
       case .float32: 0

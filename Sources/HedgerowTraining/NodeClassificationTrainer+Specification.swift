@@ -142,6 +142,7 @@ extension NodeClassificationTrainer {
         type: node.type.name, columns: columns,
         width: columns.isEmpty && encoders.isEmpty ? options.hiddenWidth : width,
         count: graph.count(of: node.type), isScaled: try isScaled(columns, of: node.type),
+        isScaledBySum: options.inputScaling.isOfSum ? true : nil,
         encoders: encoders.isEmpty ? nil : encoders)
     }
   }
@@ -158,10 +159,10 @@ extension NodeClassificationTrainer {
     }
   }
 
-  /// Whether the rows of a type are to be divided by their length.
+  /// Whether the rows of a type are to be divided by their length, or sum.
   private func isScaled(_ columns: [String], of type: NodeType) throws -> Bool {
-    guard !columns.isEmpty, options.inputScaling == .automatic else {
-      return !columns.isEmpty && options.inputScaling == .length
+    guard !columns.isEmpty, options.inputScaling.isAutomatic else {
+      return !columns.isEmpty && options.inputScaling != .none
     }
     // Nodes spread evenly over the type.
     let count = graph.count(of: type)

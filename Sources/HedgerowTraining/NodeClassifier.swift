@@ -117,12 +117,16 @@ public struct NodeClassifier: Sendable {
     return inputs
   }
 
-  /// What the network takes in: rows of the types that ask for it divided by their length.
+  /// What the network takes in: rows of the types that ask for it divided by their length, or sum.
   func scaled(_ features: PerNode<Tensor>) -> PerNode<Tensor> {
     var scaled = features
     for input in specification.inputs where input.isScaled {
       let type = NodeType(input.type)
-      if let rows = features[optional: type] { scaled[type] = rowsOfLengthOne(rows) }
+      guard let rows = features[optional: type] else { continue }
+      scaled[type] =
+        input.isScaledBySum == true
+        ? rows / maximum(sum(abs(rows), along: 1, keeping: .one), Tensor(1e-12))
+        : rowsOfLengthOne(rows)
     }
     return scaled
   }

@@ -33,9 +33,17 @@ public struct TrainingOptions: Codable, Hashable, Sendable {
     case none
     /// Each node's row of features is divided by its Euclidean length.
     case length
+    /// Each node's row of features is divided by the sum of its magnitudes.
+    case sum
     /// ``length`` for node types whose features are not negative, as counts of words are; elsewhere
     /// a row's length may say something, and it stays.
     case automatic
+    /// ``sum`` for node types whose features are not negative.
+    case automaticSum = "automatic-sum"
+
+    var isAutomatic: Bool { self == .automatic || self == .automaticSum }
+    /// Whether rows that are scaled are divided by their sum.
+    var isOfSum: Bool { self == .sum || self == .automaticSum }
   }
 
   public var model: NodeNetwork.Architecture
@@ -84,7 +92,8 @@ public struct TrainingOptions: Codable, Hashable, Sendable {
   /// Takes those nodes of the training set only for which this holds, as ``Filter/init(_:)`` reads it.
   public var filter: String?
 
-  /// The defaults of a mode. They were chosen on validation sets alone (`docs/results.md`).
+  /// The defaults of a model in a mode. They were chosen on validation sets alone (`docs/results.md`), or are those of
+  /// a paper.
   public init(model: NodeNetwork.Architecture = .sage, mode: Mode = .sampled) {
     self.model = model
     self.mode = mode
@@ -105,6 +114,11 @@ public struct TrainingOptions: Codable, Hashable, Sendable {
       patience = 100
     }
     if model == .han { layerCount = 1 }
+    if mode == .fullBatch && (model == .gat || model == .gatv2) {
+      // Those of the paper of GAT.
+      (learningRate, dropout, inputDropout, activation) = (0.005, 0.6, 0.6, .elu)
+      (inputScaling, criterion, epochs) = (.automaticSum, .loss, 1000)
+    }
   }
 
   /// - Throws: `usage` when ``filter`` is none.

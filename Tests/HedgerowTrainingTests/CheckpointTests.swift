@@ -267,6 +267,7 @@ private let node = BlockStore.node
     var options = TrainingOptions(model: model, mode: .fullBatch)
     options.hiddenWidth = 16
     options.epochs = 60
+    options.learningRate = 0.01
     options.dropout = 0.2
     options.inputDropout = 0
     options.seed = seed

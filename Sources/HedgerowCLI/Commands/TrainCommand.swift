@@ -11,7 +11,7 @@ struct TrainCommand: AsyncParsableCommand {
       Trains on the set named train, keeps the weights of the epoch that is best on the set \
       named valid, and prints the metrics on valid and test. The same --seed gives the same result \
       to the last bit, for any --threads and --memory, and when a run is stopped and resumed. The \
-      defaults were chosen on validation sets alone.
+      defaults were chosen on validation sets, or are those of a model's paper.
       """)
 
   @OptionGroup var store: StoreArgument
@@ -69,8 +69,8 @@ struct TrainCommand: AsyncParsableCommand {
   var dropout: Double?
   @Option(
     help: ArgumentHelp(
-      "Divide each node's inputs by their length: length, none, or automatic, which does it where "
-        + "none is negative.", valueName: "scaling"),
+      "Divide each node's inputs by their length or sum: length, sum, none, or automatic and "
+        + "automatic-sum, which do it where none is negative.", valueName: "scaling"),
     transform: TrainingOptions.InputScaling.parse)
   var inputScaling: TrainingOptions.InputScaling?
   @Option(help: ArgumentHelp("Rate of dropout of the inputs.", valueName: "rate"))
@@ -346,7 +346,8 @@ extension TrainingOptions.InputScaling {
   @Sendable static func parse(_ text: String) throws -> Self {
     guard let scaling = Self(rawValue: text) else {
       throw ValidationError(
-        "'\(text)' is no scaling of inputs: there are none, length and automatic")
+        "'\(text)' is no scaling of inputs: there are "
+          + allCases.map(\.rawValue).joined(separator: ", "))
     }
     return scaling
   }
