@@ -240,7 +240,7 @@ private struct ExplainedShapes {
       let gradients = valueWithGradients(at: model) {
         crossEntropy(model(x, block, weights), graph.labels)
       }.gradients
-      optimizer.update(model, along: gradients)
+      optimizer.update(model, along: gradients.clipped(toNorm: 2))
     }
     let classes = topK(model(x, block, weights), 1).places.scalars
     accuracy =
