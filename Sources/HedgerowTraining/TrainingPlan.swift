@@ -106,24 +106,18 @@ extension NodeClassificationTrainer {
     var trial = Trial()
     var seconds: [Double] = []
     var batches = source.training(epoch: 0, from: 0)
-    // Steps need most in their midst.
-    let peak = Task.detached {
-      var peak = 0
-      while !Task.isCancelled {
-        peak = max(peak, ProcessResources.privateByteCount)
-        try? await Task.sleep(for: .milliseconds(2))
-      }
-      return peak
-    }
-    defer { peak.cancel() }
     let clock = ContinuousClock()
     let (start, read) = (clock.now, ProcessResources.storageByteCountRead)
     while seconds.count < steps + Self.warmingSteps, let batch = try await batches.next() {
       try resources.checkInterruption()
       let before = clock.now
       let (_, gradients) = valueWithGradients(at: model.network, randomness: batch.randomness) {
-        crossEntropy(batch.logits(model.network), batch.labels)
+        let loss = crossEntropy(batch.logits(model.network), batch.labels)
+        // Everything that was computed waits for the way back.
+        trial.privateByteCount = max(trial.privateByteCount, ProcessResources.privateByteCount)
+        return loss
       }
+      trial.privateByteCount = max(trial.privateByteCount, ProcessResources.privateByteCount)
       optimizer.update(model.network, along: gradients)
       seconds.append((clock.now - before).seconds)
       if (clock.now - start).seconds > Self.mostSeconds { break }
@@ -132,8 +126,6 @@ extension NodeClassificationTrainer {
     if bytes > 1 << 24 {
       trial.storageBytesPerSecond = Double(bytes) / (clock.now - start).seconds
     }
-    peak.cancel()
-    trial.privateByteCount = await peak.value
     withExtendedLifetime(best) {}
     let measured = seconds.dropFirst(min(Self.warmingSteps, seconds.count - 1)).sorted()
     trial.steps = measured.count
