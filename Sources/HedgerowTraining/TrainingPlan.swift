@@ -105,11 +105,18 @@ extension NodeClassificationTrainer {
       learningRate: Double(options.learningRate), weightDecay: Double(options.weightDecay))
     var trial = Trial()
     var seconds: [Double] = []
-    var batches = source.training(epoch: 0, from: 0)
+    var epoch = 0
+    var batches = source.training(epoch: epoch, from: 0)
     let clock = ContinuousClock()
     let (start, read) = (clock.now, ProcessResources.storageByteCountRead)
-    while seconds.count < steps + Self.warmingSteps, let batch = try await batches.next() {
+    while seconds.count < steps + Self.warmingSteps {
       try resources.checkInterruption()
+      guard let batch = try await batches.next() else {
+        guard epoch < options.epochs - 1, !seconds.isEmpty else { break }
+        epoch += 1
+        batches = source.training(epoch: epoch, from: 0)
+        continue
+      }
       let before = clock.now
       let (_, gradients) = valueWithGradients(at: model.network, randomness: batch.randomness) {
         let loss = crossEntropy(batch.logits(model.network), batch.labels)
@@ -135,5 +142,5 @@ extension NodeClassificationTrainer {
 
   private static var warmingSteps: Int { 4 }
   /// A trial is over behind the first step that ends later.
-  private static var mostSeconds: Double { 12 }
+  private static var mostSeconds: Double { 20 }
 }
