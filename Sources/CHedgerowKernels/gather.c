@@ -1,7 +1,6 @@
 #include "gather.h"
 #include "dispatch.h"
 #include "halves.h"
-#include <stdbool.h>
 #include <string.h>
 
 enum { ahead_rows = 8 };
@@ -28,21 +27,6 @@ WIDEN(widen_f64, double)
 WIDEN(widen_i16, int16_t)
 WIDEN(widen_i32, int32_t)
 WIDEN(widen_i64, int64_t)
-
-// Past the caches: what is larger than they are is not there any more for who reads it, and memory need
-// not be read to be written.
-typedef float lanes __attribute__((vector_size(32)));
-enum { least_streamed_bytes = 4 << 20 };
-
-HR_CLONES static void copy_streamed(const float *restrict in, size_t n, float *restrict out) {
-  size_t i = 0;
-  for (; i + 8 <= n; i += 8) {
-    lanes value;
-    memcpy(&value, in + i, sizeof value);
-    __builtin_nontemporal_store(value, (lanes *)(out + i));
-  }
-  for (; i < n; i++) out[i] = in[i];
-}
 
 static const size_t element_bytes[] = {4, 2, 1, 1, 8, 2, 4, 8, 2};
 
@@ -77,8 +61,6 @@ ptrdiff_t hr_gather_rows(const hr_matrix_range *ranges, size_t range_count, unsi
                          float *first) {
   const matrix m = {ranges, range_count, shift, stride};
   const size_t bytes = width * element_bytes[element];
-  const bool is_streamed = element == hr_float32 && width % 8 == 0 && (uintptr_t)first % 32 == 0 &&
-                           count * bytes >= least_streamed_bytes;
   for (size_t i = 0; i < count; i++) {
     float *out = first + (places ? places[i] : i) * width;
     if (i + ahead_rows < count) prefetch_row(&m, nodes[i + ahead_rows], bytes);
@@ -89,10 +71,7 @@ ptrdiff_t hr_gather_rows(const hr_matrix_range *ranges, size_t range_count, unsi
       case a_row: break;
     }
     switch (element) {
-      case hr_float32:
-        if (is_streamed) copy_streamed(in, width, out);
-        else memcpy(out, in, bytes);
-        break;
+      case hr_float32: memcpy(out, in, bytes); break;
       case hr_float16: widen_half(in, width, out); break;
       case hr_uint8: widen_u8(in, width, out); break;
       case hr_int8: scale_i8(in, width, scale, out); break;
