@@ -29,8 +29,7 @@ extension NeighborLoader {
     of epochs: Range<Int>, from firstBatch: Int = 0, in directory: String, byteLimit: Int,
     packing: Packing = .automatic, checkInterruption: () throws -> Void = {}
   ) async throws -> NeighborLoader {
-    var loader = self
-    loader.options.packedRows = nil
+    var loader = withoutPackedRows
     guard packing != .never, let columns = options.pinnedRows?.columns, !columns.isEmpty,
       !epochs.isEmpty, packing == .always || access(directory, W_OK) == 0
     else { return loader }
@@ -70,6 +69,13 @@ extension NeighborLoader {
     } catch let error as HedgerowError where packing == .automatic && error.code == .io {
       // There was less room than it seemed; what is wrong with the rows themselves batches will say.
     }
+    return loader
+  }
+
+  /// This loader, which lets go of what was packed and of the room that it takes.
+  public var withoutPackedRows: NeighborLoader {
+    var loader = self
+    loader.options.packedRows = nil
     return loader
   }
 

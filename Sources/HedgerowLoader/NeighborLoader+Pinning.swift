@@ -30,7 +30,8 @@ extension NeighborLoader {
     by probabilities: InclusionProbabilities, byteLimit: Int, batchCount: Int,
     checkInterruption: () throws -> Void = {}
   ) throws -> NeighborLoader {
-    var loader = self
+    // What was packed lies beside other pinned rows.
+    var loader = withoutPackedRows
     loader.options.pinnedRows = try PinnedRows(
       graph, columns: try inputColumns, by: probabilities, byteLimit: byteLimit,
       batchCount: batchCount, checkInterruption: checkInterruption)

@@ -90,7 +90,11 @@ struct NodeBatches {
 
   /// Packs rows of an epoch and of those behind it, up to `lastEpoch`, where it pays and is not done yet.
   mutating func pack(epoch: Int, from firstBatch: Int, upTo lastEpoch: Int) async throws {
-    guard epoch >= packedEpochEnd, let loader, loader.options.pinnedRows != nil else { return }
+    guard epoch >= packedEpochEnd, let loader = self.loader?.withoutPackedRows,
+      loader.options.pinnedRows != nil
+    else { return }
+    // The file of epochs that are over makes room for that of the next ones.
+    self.loader = loader
     let clock = ContinuousClock()
     let start = clock.now
     // Nothing is made ahead meanwhile.

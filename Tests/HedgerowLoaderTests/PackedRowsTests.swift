@@ -60,6 +60,10 @@ private typealias G = ReferenceGraph
       for epoch in 0..<6 {
         #expect(try await digest(packed, epoch: epoch) == expected[epoch])
       }
+      // Rows that are pinned anew are not those beside which others were packed.
+      let anew = try pinned(packed, 12 * G.width)
+      #expect(anew.options.packedRows == nil)
+      #expect(try await digest(anew, epoch: 3) == expected[3])
       // Batches may be read again, and from the middle.
       #expect(try await digest(packed, epoch: 3, from: 2) == tail)
     }
