@@ -34,8 +34,7 @@ extension NeighborLoader {
       !epochs.isEmpty, packing == .always || access(directory, W_OK) == 0
     else { return loader }
     let room = try FileSystem.freeByteCount(in: directory) / 2
-    // A row takes a place in a list; the other half is for rows on their way into the file.
-    let mostRows = byteLimit / 2 / MemoryLayout<UInt64>.size
+    let mostRows = PackedRows.mostRows(byteLimit: byteLimit)
     var needs = PackedRows.Needs(columns)
     var packed = epochs.lowerBound..<epochs.lowerBound
     let batchesPerEpoch = try batchCount(epoch: epochs.lowerBound)

@@ -24,6 +24,10 @@ public final class PackedRows: Sendable {
     var rowCount = 0
   }
 
+  /// How many rows can be listed in so much memory. A list grows into one of twice its room, and the other
+  /// half is for rows on their way into the file.
+  static func mostRows(byteLimit: Int) -> Int { byteLimit / 4 / MemoryLayout<UInt64>.size }
+
   /// What batches will need of each column beyond its pinned rows.
   struct Needs {
     let columns: [PinnedRows.Column]

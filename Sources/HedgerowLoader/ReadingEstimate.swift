@@ -83,7 +83,7 @@ extension NeighborLoader {
     let rows = others.reduce(0) { $0 + $1.rowCount }
     let packed = min(
       epochs, Self.mostPackedEpochs,
-      packing.byteLimit / 2 / MemoryLayout<UInt64>.size / max(1, rows + rows / 16))
+      PackedRows.mostRows(byteLimit: packing.byteLimit) / max(1, rows + rows / 16))
     if packing.when != .never, packed > 0, rows > 0 {
       let (pays, secondsPerByte) = try packingPays(
         others.map { ($0.column, $0.rowCount) }, epochCount: epochs)

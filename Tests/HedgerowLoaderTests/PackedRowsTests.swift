@@ -99,7 +99,7 @@ private typealias G = ReferenceGraph
     for try await batch in loader.epoch(0) { rowCount += batch.rows.read }
     func epochs(rows: Int) async throws -> Range<Int>? {
       try await loader.packingRows(
-        of: 0..<20, in: directory.path, byteLimit: 16 * rows, packing: .always
+        of: 0..<20, in: directory.path, byteLimit: 32 * rows, packing: .always
       ).options.packedRows?.epochs
     }
     #expect(try await epochs(rows: rowCount / 2) == nil)
