@@ -89,17 +89,6 @@ struct ReadingOptions: ParsableArguments {
   func makeTrace() throws -> Trace? { try trace.map { try Trace(path: $0) } }
 }
 
-extension Packing {
-  @Sendable static func parse(_ text: String) throws -> Self {
-    guard let packing = Self(rawValue: text) else {
-      throw ValidationError(
-        "'\(text)' does not say when to pack: there are "
-          + allCases.map(\.rawValue).joined(separator: ", "))
-    }
-    return packing
-  }
-}
-
 private func parseAnySize(_ text: String) throws -> Int {
   guard let size = text == "0" ? 0 : ByteSize.parse(text) else {
     throw ValidationError("'\(text)' is no size: write it as 256MiB or 2GB")

@@ -68,7 +68,7 @@ import Testing
     let other = try CommandLineRun(arguments: arguments + ["--readout", "mean", "--best", "loss"])
     #expect(other.status == 0 && other.output.contains("graphs (majority class"), "\(other.errors)")
     for (wrong, says) in [
-      (["--readout", "median"], "sum, mean and max"), (["--best", "f1"], "accuracy or loss"),
+      (["--readout", "median"], "sum, mean and max"), (["--best", "f1"], "accuracy and loss"),
       (["--activation", "tanh"], "relu and elu"),
       (["--readout", "sum", "--full-batch"], "take one"),
       (["--bases", "0"], "--bases"), (["--model", "han"], "another --model"),

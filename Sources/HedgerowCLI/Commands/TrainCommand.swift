@@ -273,44 +273,6 @@ struct TrainCommand: AsyncParsableCommand {
   }
 }
 
-extension NodeNetwork.Architecture {
-  static var names: String { allCases.map(\.rawValue).joined(separator: ", ") }
-
-  @Sendable static func parse(_ text: String) throws -> Self {
-    guard let architecture = Self(rawValue: text) else {
-      throw ValidationError("unknown model '\(text)': there are \(names)")
-    }
-    return architecture
-  }
-}
-
-extension NodeNetwork.Readout {
-  @Sendable static func parse(_ text: String) throws -> Self {
-    guard let readout = Self(rawValue: text) else {
-      throw ValidationError("unknown readout '\(text)': there are sum, mean and max")
-    }
-    return readout
-  }
-}
-
-extension TrainingOptions.Criterion {
-  @Sendable static func parse(_ text: String) throws -> Self {
-    guard let criterion = Self(rawValue: text) else {
-      throw ValidationError("'\(text)' does not say which epoch is best: accuracy or loss do")
-    }
-    return criterion
-  }
-}
-
-extension TrainingOptions.Activation {
-  @Sendable static func parse(_ text: String) throws -> Self {
-    guard let activation = Self(rawValue: text) else {
-      throw ValidationError("unknown activation '\(text)': there are relu and elu")
-    }
-    return activation
-  }
-}
-
 extension GraphSchema {
   /// Whether a type's nodes are graphs to which others belong: it has edges, and all are `TYPE:in:` it.
   func isOfGraphs(_ type: NodeType) -> Bool {
@@ -328,28 +290,6 @@ extension ClassWeights {
       throw ValidationError("'\(text)' are no weights of classes: write balanced, or 1,0.5,2")
     }
     return .given(weights.compactMap { $0 })
-  }
-}
-
-extension Precision {
-  @Sendable static func parse(_ text: String) throws -> Self {
-    guard let precision = Self(rawValue: text) else {
-      throw ValidationError(
-        "unknown precision '\(text)': there are \(allCases.map(\.rawValue).joined(separator: ", "))"
-      )
-    }
-    return precision
-  }
-}
-
-extension TrainingOptions.InputScaling {
-  @Sendable static func parse(_ text: String) throws -> Self {
-    guard let scaling = Self(rawValue: text) else {
-      throw ValidationError(
-        "'\(text)' is no scaling of inputs: there are "
-          + allCases.map(\.rawValue).joined(separator: ", "))
-    }
-    return scaling
   }
 }
 
