@@ -86,6 +86,12 @@ struct ReadingOptions: ParsableArguments {
       valueName: "file"))
   var trace: String?
 
+  func validate() throws {
+    if let scratch, !FileSystem.isDirectory(scratch) {
+      throw ValidationError("--scratch '\(scratch)' is no directory")
+    }
+  }
+
   func makeTrace() throws -> Trace? { try trace.map { try Trace(path: $0) } }
 }
 

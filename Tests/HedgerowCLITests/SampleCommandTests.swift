@@ -94,7 +94,7 @@ import Testing
     func train(_ pin: String) throws -> [String: Any] {
       try report(
         "train", directory("s"), "--target", "node.label", "--epochs", "2", "--batch-size", "32",
-        "--pin", pin, "--trace", directory("trace.json"))
+        "--pin", pin, "--pack", "never", "--trace", directory("trace.json"))
     }
     let (cold, warm) = (try train("0"), try train("4KiB"))
     #expect(cold["loss"] as? Double == warm["loss"] as? Double)
@@ -103,6 +103,15 @@ import Testing
     let stages = ["prepare", "pack", "compute", "wait", "evaluate", "save", "rest"]
     let sum = stages.reduce(0) { $0 + (seconds[$1] ?? .nan) }
     #expect(abs(sum - (seconds["total"] ?? 0)) < 1e-6)
+    // Packed, which a small store is only when it is asked for.
+    let packed = try report(
+      "train", directory("s"), "--target", "node.label", "--epochs", "2", "--batch-size", "32",
+      "--pin", "4KiB", "--pack", "always", "--scratch", directory.path)
+    #expect(packed["loss"] as? Double == warm["loss"] as? Double)
+    #expect((packed["packed_bytes"] as? Int ?? 0) > 0 && warm["packed_bytes"] as? Int == 0)
+    let nowhere = try CommandLineRun(
+      "train", directory("s"), "--target", "node.label", "--scratch", directory("none"))
+    #expect(nowhere.status == 64 && nowhere.errors.contains("is no directory"))
     let trace = try Data(contentsOf: URL(filePath: directory("trace.json")))
     let events = try #require(try JSONSerialization.jsonObject(with: trace) as? [[String: Any]])
     #expect(
