@@ -14,7 +14,7 @@ struct BatchInputs<Graph: Topology & FeatureSource>: Sendable {
     self.graph = graph
     self.options = options
     columns = try Self.columns(of: graph, options)
-    reader = FeatureReader(graph, pinned: options.pinnedRows, packed: options.packedRows)
+    reader = FeatureReader(graph, options)
   }
 
   static func columns(

@@ -125,6 +125,9 @@ public struct Epoch<Batch: Sendable>: AsyncSequence, Sendable {
       }
       return try await prefetch!.next()?.batch
     }
+
+    /// Waits until as many batches are made ahead as may be: for a look at what they take.
+    public func filled() async { await prefetch?.filled() }
   }
 }
 

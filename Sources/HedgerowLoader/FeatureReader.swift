@@ -12,19 +12,21 @@ final class FeatureReader<Source: FeatureSource>: Sendable {
   private let source: Source
   private let pinned: PinnedRows?
   private let packed: PackedRows?
+  private let isReading: Bool
   private let device = Mutex(())
   /// Rows that are asked for at once, so that no page leaves again before it is looked at.
   private static var partSize: Int { 1024 }
 
-  init(_ source: Source, pinned: PinnedRows?, packed: PackedRows?) {
+  init(_ source: Source, _ options: LoaderOptions) {
     self.source = source
-    self.pinned = pinned
-    self.packed = packed
+    pinned = options.pinnedRows
+    packed = options.packedRows
+    isReading = options.readsFeatures
   }
 
   /// Starts reading what ``rows(of:_:_:_:)`` will need, but for columns with pinned rows.
   func prefetch(_ columns: [(name: String, width: Int)], _ nodes: [UInt32], _ type: NodeType) {
-    for column in columns where pinned?.column(column.name, of: type) == nil {
+    for column in columns where isReading && pinned?.column(column.name, of: type) == nil {
       source.prefetch(nodes.span, of: type, column: column.name)
     }
   }
@@ -35,7 +37,9 @@ final class FeatureReader<Source: FeatureSource>: Sendable {
     _ work: inout BatchWork
   ) throws -> Tensor {
     try sideBySide(columns, rowCount: nodes.count) { column, rows in
-      if let pinned = pinned?.column(column, of: type) {
+      if !isReading {
+        rows.initialize(repeating: 1)
+      } else if let pinned = pinned?.column(column, of: type) {
         try read(nodes, pinned, into: rows, &work)
       } else {
         try work.measure(.gather) {

@@ -41,6 +41,8 @@ public struct LoaderOptions: Sendable {
   /// Rows beside these, in the order of batches; see
   /// ``NeighborLoader/packingRows(of:from:in:byteLimit:packing:checkInterruption:)``.
   public internal(set) var packedRows: PackedRows?
+  /// Whether rows of features are read; they are ones if not: to see what batches take without a device.
+  public var readsFeatures = true
   /// Where the stages of batches are written down.
   public var trace: Trace?
 

@@ -82,11 +82,12 @@ extension NeighborLoader {
   static var mostPackedEpochs: Int { 8 }
 
   /// Whether packing an epoch's rows, so many of each column, is worth it where the device is as fast as it
-  /// is now, and the seconds that a byte takes then.
+  /// is now, and the seconds that it takes for a row by itself, and for a byte of packed ones.
   func packingPays(
     _ columns: [(column: FeatureColumn, rowCount: Int)], epochCount: Int
-  ) throws -> (pays: Bool, secondsPerByte: Double) {
+  ) throws -> (pays: Bool, seconds: (perScatteredRow: Double, perByte: Double)) {
     var (scattered, together, bytes) = (0.0, 0.0, 0.0)
+    let rows = columns.reduce(0) { $0 + $1.rowCount }
     for (column, rowCount) in columns where rowCount > 0 {
       let total = graph.count(of: column.type)
       let width = column.layout.byteCount
@@ -105,7 +106,10 @@ extension NeighborLoader {
       together += secondsTogether / Double(run * width) * moved
       bytes += moved
     }
-    return (together < scattered, bytes > 0 ? together / bytes : 0)
+    return (
+      together < scattered,
+      (rows > 0 ? scattered / Double(rows) : 0, bytes > 0 ? together / bytes : 0)
+    )
   }
 
   private static var probedRows: Int { 4096 }

@@ -44,6 +44,14 @@ final class OrderedPrefetch<Element: Sendable>: Sendable {
     }
   }
 
+  /// Waits until no more is made before the next is taken.
+  func filled() async {
+    let state = state
+    await withCheckedContinuation { continuation in
+      state.whenFull { continuation.resume() }
+    }
+  }
+
   private final class State: @unchecked Sendable {
     typealias Waiter = (Result<Element?, any Error>) -> Void
     private let monitor = Monitor()
@@ -60,6 +68,7 @@ final class OrderedPrefetch<Element: Sendable>: Sendable {
     private var isStopped = false
     private var isCancelled = false
     private var waiter: Waiter?
+    private var fullWaiter: (() -> Void)?
 
     init(
       _ indices: Range<Int>, depth: Int, byteLimit: Int,
@@ -96,15 +105,33 @@ final class OrderedPrefetch<Element: Sendable>: Sendable {
     }
 
     private func finish(_ index: Int, _ result: Result<Element, any Error>) {
-      let ready = monitor.withLock { () -> (Waiter, Result<Element?, any Error>)? in
+      let (ready, full) = monitor.withLock {
+        () -> ((Waiter, Result<Element?, any Error>)?, (() -> Void)?) in
         finished[index] = result
         if case .success(let element) = result {
           heldByteCount += byteCount(element)
           largestByteCount = max(largestByteCount, byteCount(element))
         }
-        return deliver()
+        let ready = deliver()
+        guard isFull else { return (ready, nil) }
+        defer { fullWaiter = nil }
+        return (ready, fullWaiter)
       }
       if let (waiter, result) = ready { waiter(result) }
+      full?()
+    }
+
+    /// Whether nothing is under way, nor will be before the next is taken.
+    private var isFull: Bool {
+      claimed - delivered == finished.count && (isStopped || claimed == end || !mayClaim)
+    }
+
+    func whenFull(_ body: @escaping () -> Void) {
+      let isFull = monitor.withLock {
+        if !self.isFull { fullWaiter = body }
+        return self.isFull
+      }
+      if isFull { body() }
     }
 
     /// Registers who waits for the next element, and serves them at once when it is there.

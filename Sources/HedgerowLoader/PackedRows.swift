@@ -28,6 +28,12 @@ public final class PackedRows: Sendable {
   /// half is for rows on their way into the file.
   static func mostRows(byteLimit: Int) -> Int { byteLimit / 4 / MemoryLayout<UInt64>.size }
 
+  /// Memory that packing takes: a list of the rows, grown to twice its room at most, and what is on its
+  /// way into the file.
+  static func byteCount(rows: Int, batches: Int, byteLimit: Int) -> Int {
+    3 * MemoryLayout<UInt64>.size * rows / 2 + min(byteLimit / 2, batches * mostBufferedBytes)
+  }
+
   /// What batches will need of each column beyond its pinned rows.
   struct Needs {
     let columns: [PinnedRows.Column]

@@ -1,4 +1,3 @@
-import Glibc
 import HedgerowCore
 import HedgerowGraph
 public import HedgerowSampling
@@ -11,14 +10,16 @@ public struct ReadingEstimate: Sendable {
   public internal(set) var pinnedByteCount = 0
   /// The share of a batch's rows of features that would be found there.
   public internal(set) var pinnedShare = 0.0
-  /// Bytes from the device in the first epoch, when nothing is in memory before.
+  /// Bytes from the device in the first epoch and before it, when nothing is in memory before.
   public internal(set) var firstEpochByteCount = 0
   /// Bytes from the device in an epoch after it, on average.
   public internal(set) var laterEpochByteCount = 0
   /// Epochs whose other rows would be packed at once; 0 where that does not pay.
   public internal(set) var packedEpochCount = 0
-  /// Where they are packed, the seconds that the device takes for a later epoch, what is written included.
-  public internal(set) var packedEpochSeconds = 0.0
+  /// Private memory that packing takes beside the pinned rows.
+  public internal(set) var packingByteCount = 0
+  /// The seconds that the device takes for a later epoch, what is written included.
+  public internal(set) var laterEpochSeconds = 0.0
 
   public init() {}
 }
@@ -28,127 +29,132 @@ extension NeighborLoader {
   ///
   /// - Parameters:
   ///   - probabilities: those of ``inclusionProbabilities(checkInterruption:)``.
-  ///   - pinnedByteLimit: of the rows that are kept; `nil` where all that is read stays in memory.
-  ///   - batchCount: batches of all epochs.
+  ///   - evaluation: loaders that go over a set of theirs behind an epoch, and how often for each epoch.
+  ///   - pinnedByteLimit: of the rows that are kept; `nil` where none are.
+  ///   - epochCount: of the training.
+  ///   - cacheByteCount: what the page cache and the pinned rows may have together.
   ///   - packing: whether other rows are packed, and in how much memory.
+  ///   - checkInterruption: called now and then; throws to stop.
+  /// - Throws: what reading throws.
   public func readingEstimate(
-    by probabilities: InclusionProbabilities, pinnedByteLimit: Int?, batchCount: Int,
-    packing: (when: Packing, byteLimit: Int) = (.never, 0)
+    by probabilities: InclusionProbabilities,
+    evaluation: [(loader: NeighborLoader, timesPerEpoch: Double)] = [],
+    pinnedByteLimit: Int?, epochCount: Int, cacheByteCount: Int = .max,
+    packing: (when: Packing, byteLimit: Int) = (.never, 0),
+    checkInterruption: () throws -> Void = {}
   ) throws -> ReadingEstimate {
     var estimate = ReadingEstimate()
-    let perEpoch = try plan(epoch: 0).batchCount
+    let perEpoch = try batchCount()
     estimate.storedByteCount = try columnByteCount() + indexByteCount
-    var indices = 0.0
-    for relation in options.relations ?? graph.schema.relations() {
-      guard let odds = probabilities.expanded[optional: relation.target] else { continue }
-      let entries = 4 * Double(graph.count(of: relation.stored)) / Double(max(1, odds.count))
-      for rowByteCount in [8, entries] {
-        indices += Pages.distinct(odds, rowByteCount: rowByteCount, batchCount: perEpoch)
+    let choice = PinnedChoice(
+      graph, columns: try inputColumns, by: probabilities, byteLimit: pinnedByteLimit ?? 0,
+      batchCount: epochCount * perEpoch)
+    let pinned = pinnedByteLimit == nil ? [] : choice.nodes(by: probabilities)
+    /// Of each pinned column, how likely a batch needs its other rows.
+    func others(_ probabilities: InclusionProbabilities) -> [OtherRows] {
+      pinned.map { column in
+        var odds = probabilities.nodes[optional: column.type] ?? []
+        if !odds.isEmpty {
+          column.nodes.forEachPart(of: 4096) { for node in $0 { odds[Int(node)] = 0 } }
+        }
+        return OtherRows(
+          column: FeatureColumn(type: column.type, name: column.name, layout: column.layout),
+          odds: odds)
       }
     }
-    let columns = try inputColumns
-    let choice = PinnedChoice(
-      graph, columns: columns, by: probabilities, byteLimit: pinnedByteLimit ?? 0,
-      batchCount: batchCount)
-    guard pinnedByteLimit != nil else {
-      let pages = choice.columns.reduce(0) {
-        $0
-          + Pages.distinct(
-            probabilities.nodes[$1.type], rowByteCount: Double($1.layout.byteCount),
-            batchCount: perEpoch)
+    var demand = NodeDemand()
+    demand.add(probabilities, batches: Double(perEpoch))
+    // Rows of one page are read together, in the batch that needs them, and no page of theirs is kept.
+    var evaluated = 0.0
+    for (loader, times) in evaluation {
+      let probabilities = try loader.inclusionProbabilities(checkInterruption: checkInterruption)
+      let batches = try Double(loader.batchCount()) * times
+      demand.add(probabilities, batches: batches)
+      evaluated += batches * others(probabilities).reduce(0) { $0 + $1.pageCount(batches: 1) }
+    }
+    var traffic = PageTraffic()
+    let scale = 1 / demand.batchCount
+    for relation in options.relations ?? graph.schema.relations() {
+      guard let rates = demand.expanded[optional: relation.target] else { continue }
+      let entries = 4 * Double(graph.count(of: relation.stored)) / Double(max(1, rates.count))
+      for width in [8, entries] { traffic.add(rates, scale: scale, rowByteCount: width) }
+    }
+    if pinnedByteLimit == nil {
+      for column in choice.columns {
+        traffic.add(
+          demand.nodes[column.type], scale: scale, rowByteCount: Double(column.layout.byteCount))
       }
-      estimate.firstEpochByteCount = Pages.byteCount(indices + pages)
+    }
+    let cached = Double(max(0, cacheByteCount - choice.byteCount)) / Pages.size
+    let window = traffic.window(
+      pages: cached, limit: demand.batchCount * Double(max(1, epochCount)))
+    func add(_ first: Double, later: Double) {
+      estimate.firstEpochByteCount += Pages.byteCount(first)
+      estimate.laterEpochByteCount += Pages.byteCount(later)
+    }
+    guard pinnedByteLimit != nil else {
+      let first = traffic.read(batches: demand.batchCount, window: window)
+      let all = traffic.read(batches: demand.batchCount * Double(epochCount), window: window)
+      add(first, later: epochCount > 1 ? (all - first) / Double(epochCount - 1) : 0)
       return estimate
     }
     let needed = choice.expectedHits + choice.expectedMisses
     estimate.pinnedByteCount = choice.byteCount
     estimate.pinnedShare = needed > 0 ? choice.expectedHits / needed : 0
-    var (filling, missed) = (0, 0.0)
-    var others: [(column: FeatureColumn, rowCount: Int, odds: [Float])] = []
-    for column in choice.nodes(by: probabilities) {
-      filling += Pages.read(column.nodes, rowByteCount: column.layout.byteCount)
-      // Rows of one page are read together, in the batch that needs them.
-      var odds = probabilities.nodes[column.type]
-      column.nodes.forEachPart(of: 4096) { for node in $0 { odds[Int(node)] = 0 } }
-      missed += Pages.distinct(
-        odds, rowByteCount: Double(column.layout.byteCount), batchCount: 1)
-      let rows = odds.reduce(0) { $0 + Double($1) } * Double(perEpoch)
-      others.append(
-        (
-          FeatureColumn(type: column.type, name: column.name, layout: column.layout), Int(rows),
-          odds
-        ))
+    // The search for the rows that are worth it has gone through the indices.
+    let filling = pinned.reduce(0) {
+      $0 + Pages.read($1.nodes, rowByteCount: $1.layout.byteCount)
     }
-    let epochs = max(1, batchCount / max(1, perEpoch))
-    let rows = others.reduce(0) { $0 + $1.rowCount }
+    add(Double(indexByteCount) / Pages.size + Double(filling), later: 0)
+    func indices(_ batches: Double) -> Double {
+      traffic.read(batches: batches, window: window, isWarm: true)
+    }
+    add(indices(demand.batchCount) + evaluated, later: indices(demand.batchCount) + evaluated)
+    let rest = others(probabilities)
+    let (pays, times) = try packingPays(
+      rest.map { ($0.column, $0.rowCount(batches: perEpoch)) }, epochCount: epochCount)
+    let rows = rest.reduce(0) { $0 + $1.rowCount(batches: perEpoch) }
     let packed = min(
-      epochs, Self.mostPackedEpochs,
+      epochCount, Self.mostPackedEpochs,
       PackedRows.mostRows(byteLimit: packing.byteLimit) / max(1, rows + rows / 16))
-    if packing.when != .never, packed > 0, rows > 0 {
-      let (pays, secondsPerByte) = try packingPays(
-        others.map { ($0.column, $0.rowCount) }, epochCount: epochs)
-      if pays || packing.when == .always {
-        var (pass, needed) = (0.0, 0.0)
-        for (column, rowCount, odds) in others {
-          pass += Pages.distinct(
-            odds, rowByteCount: Double(column.layout.byteCount), batchCount: packed * perEpoch)
-          needed += Double(rowCount * column.layout.byteCount) / Pages.size + Double(perEpoch) / 2
-        }
-        let laterPasses = Double((epochs + packed - 1) / packed - 1)
-        let later = needed + pass * laterPasses / Double(max(1, epochs - 1))
-        estimate.packedEpochCount = packed
-        estimate.laterEpochByteCount = Pages.byteCount(later)
-        estimate.firstEpochByteCount = Pages.byteCount(indices + Double(filling) + pass + needed)
-        estimate.packedEpochSeconds =
-          secondsPerByte * Double(estimate.laterEpochByteCount + Pages.byteCount(needed))
-        return estimate
-      }
+    guard packing.when != .never, packed > 0, rows > 0, pays || packing.when == .always else {
+      let missed = Double(perEpoch) * rest.reduce(0) { $0 + $1.pageCount(batches: 1) }
+      add(missed, later: missed)
+      estimate.laterEpochSeconds = times.perScatteredRow * Double(rows)
+      return estimate
     }
-    estimate.laterEpochByteCount = Pages.byteCount(missed * Double(perEpoch))
-    estimate.firstEpochByteCount =
-      Pages.byteCount(indices + Double(filling)) + estimate.laterEpochByteCount
+    let pass = rest.reduce(0) { $0 + $1.pageCount(batches: packed * perEpoch) }
+    let written = rest.reduce(0) { $0 + $1.packedPageCount(batches: perEpoch) }
+    // To know what will be needed, what comes is sampled once more.
+    let onePass = pass + indices(Double(packed * perEpoch))
+    let laterPasses = Double((epochCount + packed - 1) / packed - 1)
+    add(onePass + written, later: written + onePass * laterPasses / Double(max(1, epochCount - 1)))
+    estimate.packedEpochCount = packed
+    estimate.packingByteCount = PackedRows.byteCount(
+      rows: rows * packed, batches: packed * perEpoch, byteLimit: packing.byteLimit)
+    estimate.laterEpochSeconds =
+      times.perByte * Double(estimate.laterEpochByteCount + Pages.byteCount(written))
     return estimate
   }
 }
 
-/// Counts pages of the device.
-enum Pages {
-  static let size = 4096.0
+/// The rows of a column that are not pinned.
+private struct OtherRows {
+  let column: FeatureColumn
+  /// How likely a batch needs each; 0 for pinned ones.
+  let odds: [Float]
 
-  static func byteCount(_ pages: Double) -> Int { Int(pages * size) }
-
-  /// Pages that batches are expected to touch, each counted once, of rows of nodes one after the other.
-  static func distinct(_ odds: [Float], rowByteCount: Double, batchCount: Int) -> Double {
-    let rowsPerPage = size / max(rowByteCount, 1e-3)
-    var pages = 0.0
-    // The logarithm of the probability that no batch needs a row of the page.
-    var untouched = 0.0
-    var page = 0
-    for (node, probability) in odds.enumerated() {
-      let next = Int(Double(node) / max(1, rowsPerPage))
-      if next != page {
-        pages += 1 - exp(untouched)
-        (page, untouched) = (next, 0)
-      }
-      untouched += Double(batchCount) * log1p(-min(Double(probability), 1 - 1e-12))
-    }
-    return (pages + 1 - exp(untouched)) * max(1, 1 / rowsPerPage)
+  func rowCount(batches: Int) -> Int {
+    Int(odds.reduce(0) { $0 + Double($1) } * Double(batches))
   }
 
-  /// Pages that reading all rows of a set takes, with the few between that are read along.
-  static func read(_ nodes: NodeRanks, rowByteCount: Int) -> Int {
-    var count = 0
-    var last = -1
-    nodes.forEachPart(of: 4096) { part in
-      for node in part {
-        let first = Int(node) * rowByteCount / Int(size)
-        let end = (Int(node) * rowByteCount + rowByteCount - 1) / Int(size)
-        guard end > last else { continue }
-        let isNear = last >= 0 && first - last - 1 <= 3
-        count += end - (isNear ? last : max(last, first - 1))
-        last = end
-      }
-    }
-    return count
+  func pageCount(batches: Int) -> Double {
+    Pages.distinct(odds, rowByteCount: Double(column.layout.byteCount), batchCount: batches)
+  }
+
+  /// Those of so many batches, in their order; each begins with a page.
+  func packedPageCount(batches: Int) -> Double {
+    Double(rowCount(batches: batches) * column.layout.byteCount) / Pages.size
+      + Double(batches) / 2
   }
 }

@@ -59,40 +59,34 @@ public enum BufferPool {
   /// A buffer aligned to 64 bytes. `@unchecked`: whoever holds it is its only owner.
   struct Buffer: @unchecked Sendable {
     let base: UnsafeMutableRawPointer
-    let sizeClass: Int
-
-    fileprivate init(base: UnsafeMutableRawPointer, sizeClass: Int) {
-      self.base = base
-      self.sizeClass = sizeClass
-    }
-
-    /// One that was taken for `byteCount`.
-    init(base: UnsafeMutableRawPointer, byteCount: Int) {
-      self.init(base: base, sizeClass: SizeClass.holding(byteCount))
-    }
+    let sizeClass: SizeClass
   }
 
-  static func take(byteCount: Int) -> Buffer {
-    let sizeClass = SizeClass.holding(byteCount)
-    let size = SizeClass.byteCount(of: sizeClass)
-    let (reused, surplus, stop) = state.withLock { state -> (Buffer?, [Buffer], Stop?) in
+  /// - Parameter orLarger: whether a buffer that waits may be somewhat larger where none of the size does:
+  ///   of sizes that differ a little each time not every class keeps as many as are ever in use.
+  static func take(byteCount: Int, orLarger: Bool = false) -> Buffer {
+    let smallest = SizeClass(holding: byteCount)
+    let (reused, sizeClass, surplus, stop) = state.withLock {
+      state -> (UnsafeMutableRawPointer?, SizeClass, [Buffer], Stop?) in
+      let sizeClass = orLarger ? state.waiting(from: smallest) : smallest
+      let size = sizeClass.byteCount
       state.liveByteCount += size
       if let limit = state.liveLimit, state.liveByteCount > limit.byteCount {
-        return (nil, [], limit.stop)
+        return (nil, sizeClass, [], limit.stop)
       }
       state.countTaken()
-      state.lastUse[sizeClass] = state.clock
-      guard let buffer = state.idle[sizeClass].popLast() else {
+      state.lastUse[sizeClass.number] = state.clock
+      guard let base = state.idle[sizeClass.number].popLast()?.base else {
         state.takenBufferCount += 1
         state.takenByteCount += size
-        return (nil, state.surplus(), nil)
+        return (nil, sizeClass, state.surplus(), nil)
       }
       state.idleByteCount -= size
-      return (buffer, [], nil)
+      return (base, sizeClass, [], nil)
     }
     stop?()
     for buffer in surplus { deallocate(buffer) }
-    return reused ?? Buffer(base: allocate(size), sizeClass: sizeClass)
+    return Buffer(base: reused ?? allocate(sizeClass.byteCount), sizeClass: sizeClass)
   }
 
   /// All but small buffers come from the system and go back to it: the heap would keep what is freed.
@@ -110,7 +104,7 @@ public enum BufferPool {
   }
 
   private static func deallocate(_ buffer: Buffer) {
-    let size = SizeClass.byteCount(of: buffer.sizeClass)
+    let size = buffer.sizeClass.byteCount
     if size >= leastMapped { munmap(buffer.base, mappedByteCount(size)) } else { free(buffer.base) }
   }
 
@@ -122,10 +116,10 @@ public enum BufferPool {
 
   static func give(_ buffer: Buffer) {
     let surplus = state.withLock { state -> [Buffer] in
-      let size = SizeClass.byteCount(of: buffer.sizeClass)
+      let size = buffer.sizeClass.byteCount
       state.liveByteCount -= size
       state.idleByteCount += size
-      state.idle[buffer.sizeClass].append(buffer)
+      state.idle[buffer.sizeClass.number].append(buffer)
       return state.surplus()
     }
     for buffer in surplus { deallocate(buffer) }
@@ -157,6 +151,15 @@ public enum BufferPool {
     var takenByteCount = 0
     var liveLimit: (byteCount: Int, stop: Stop)?
 
+    /// The class of a buffer that waits and is at most half as large again, or else the given one.
+    func waiting(from sizeClass: SizeClass) -> SizeClass {
+      for larger in 0...2 where sizeClass.number + larger < SizeClass.count {
+        let candidate = SizeClass(number: sizeClass.number + larger)
+        if !idle[candidate.number].isEmpty { return candidate }
+      }
+      return sizeClass
+    }
+
     mutating func countTaken() {
       peakLiveByteCount = max(peakLiveByteCount, liveByteCount)
       clock += 1
@@ -171,26 +174,30 @@ public enum BufferPool {
         let stalest = idle.indices.filter { !idle[$0].isEmpty }.min { lastUse[$0] < lastUse[$1] }
         guard let stalest else { break }
         removed.append(idle[stalest].removeLast())
-        idleByteCount -= SizeClass.byteCount(of: stalest)
+        idleByteCount -= SizeClass(number: stalest).byteCount
       }
       return removed
     }
   }
 
   /// Sizes of 4, 5, 6 and 7 times a power of two, from 256 bytes.
-  private enum SizeClass {
+  struct SizeClass: Equatable {
     static let count = 4 * 40
+    private let value: UInt8
 
-    static func holding(_ byteCount: Int) -> Int {
+    var number: Int { Int(value) }
+
+    fileprivate init(number: Int) { value = UInt8(number) }
+
+    /// The smallest.
+    init(holding byteCount: Int) {
       let quarters = (max(byteCount, 256) + 63) / 64  // at least 4
       var exponent = quarters.bitWidth - quarters.leadingZeroBitCount - 3
       var mantissa = (quarters + (1 << exponent) - 1) >> exponent
       if mantissa == 8 { (mantissa, exponent) = (4, exponent + 1) }
-      return exponent * 4 + mantissa - 4
+      self.init(number: exponent * 4 + mantissa - 4)
     }
 
-    static func byteCount(of sizeClass: Int) -> Int {
-      ((sizeClass % 4 + 4) << (sizeClass / 4)) * 64
-    }
+    var byteCount: Int { ((number % 4 + 4) << (number / 4)) * 64 }
   }
 }

@@ -19,13 +19,17 @@ final class Storage<Element: ArrayElement>: @unchecked Sendable {
   /// Where the elements of a view are that are steps apart.
   let layout: Layout<Element>?
   private let contiguous: Atomic<UnsafeMutablePointer<Element>?>
+  /// Of the buffer, or of the one for a copy of a view.
+  private let sizeClass: BufferPool.SizeClass
 
   /// Room for `count` elements, not initialized.
   init(count: Int) {
     self.count = count
     source = nil
     layout = nil
-    contiguous = Atomic(Self.take(count))
+    let buffer = BufferPool.take(byteCount: Self.byteCount(count), orLarger: true)
+    sizeClass = buffer.sizeClass
+    contiguous = Atomic(Self.bound(buffer, count))
   }
 
   /// A view of the elements of `source`, which has a buffer.
@@ -35,11 +39,12 @@ final class Storage<Element: ArrayElement>: @unchecked Sendable {
     let isContiguous = isRowMajor(layout.shape, layout.strides)
     self.layout = isContiguous ? nil : layout
     contiguous = Atomic(isContiguous ? layout.first : nil)
+    sizeClass = BufferPool.SizeClass(holding: Self.byteCount(count))
   }
 
   deinit {
     if source != nil && layout == nil { return }
-    if let base = contiguous.load(ordering: .acquiring) { Self.give(base, count) }
+    if let base = contiguous.load(ordering: .acquiring) { give(base) }
   }
 
   /// The elements one behind the other.
@@ -57,23 +62,23 @@ final class Storage<Element: ArrayElement>: @unchecked Sendable {
   /// inside a part of a job might be to wait for oneself.
   @inline(never) private func copied() -> UnsafeMutablePointer<Element> {
     let layout = self.layout!
-    let base = Self.take(count)
+    let base = Self.bound(BufferPool.take(byteCount: Self.byteCount(count)), count)
     layout.copy(
       to: Layout(first: base, shape: layout.shape, strides: rowMajorStrides(layout.shape)))
     let (isFirst, other) = contiguous.compareExchange(
       expected: nil, desired: base, ordering: .acquiringAndReleasing)
     if isFirst { return base }
-    Self.give(base, count)
+    give(base)
     return other!
   }
 
-  private static func take(_ count: Int) -> UnsafeMutablePointer<Element> {
-    BufferPool.take(byteCount: count * MemoryLayout<Element>.stride).base
-      .bindMemory(to: Element.self, capacity: count)
-  }
+  private static func byteCount(_ count: Int) -> Int { count * MemoryLayout<Element>.stride }
 
-  private static func give(_ base: UnsafeMutablePointer<Element>, _ count: Int) {
-    BufferPool.give(
-      BufferPool.Buffer(base: base, byteCount: count * MemoryLayout<Element>.stride))
+  private static func bound(
+    _ buffer: BufferPool.Buffer, _ count: Int
+  ) -> UnsafeMutablePointer<Element> { buffer.base.bindMemory(to: Element.self, capacity: count) }
+
+  private func give(_ base: UnsafeMutablePointer<Element>) {
+    BufferPool.give(BufferPool.Buffer(base: base, sizeClass: sizeClass))
   }
 }

@@ -32,6 +32,7 @@ struct NodeBatches {
   private let graph: Snapshot
   private let batchSize: Int
   private let resources: TrainingResources
+  private let readsFeatures: Bool
   private let whole: WholeNodes?
   /// Of training from samples. One for all epochs, so that it looks for its seeds once.
   private(set) var loader: NeighborLoader<Snapshot>?
@@ -48,15 +49,18 @@ struct NodeBatches {
   /// Threads that make training's batches.
   var loaderThreads: Int { (loader?.options ?? graphLoader?.options)?.threads ?? 0 }
 
-  /// - Parameter trainingEpochs: of the training that is to come; `nil` where none is.
+  /// - Parameters:
+  ///   - trainingEpochs: of the training that is to come; `nil` where none is.
+  ///   - readsFeatures: whether rows of features are what the store has, and not ones, of sampled batches.
   init(
     _ model: NodeClassifier, _ graph: Snapshot, batchSize: Int, resources: TrainingResources,
-    trainingEpochs: Int? = nil
+    trainingEpochs: Int? = nil, readsFeatures: Bool = true
   ) throws {
     self.model = model
     self.graph = graph
     self.batchSize = batchSize
     self.resources = resources
+    self.readsFeatures = readsFeatures
     whole =
       model.specification.options.mode == .fullBatch
       ? try WholeNodes(model, graph, resources) : nil
@@ -81,7 +85,7 @@ struct NodeBatches {
     graphLoader = nil
     let plain = model.loader(
       graph, seeds: seeds, batchSize: batchSize, order: .shuffled, resources: resources,
-      labels: model.specification.targetColumn)
+      labels: model.specification.targetColumn, readsFeatures: readsFeatures)
     let clock = ContinuousClock()
     let start = clock.now
     (loader, pinnedShare) = try model.pinningRows(plain, trainingEpochs, resources) ?? (plain, nil)
@@ -129,6 +133,11 @@ struct NodeBatches {
     return Iterator(.sampled(batches.makeAsyncIterator(), model, graph))
   }
 
+  /// The batches of a loader, from one of them on.
+  func batches(of loader: NeighborLoader<Snapshot>, from firstBatch: Int) -> Iterator {
+    Iterator(.sampled(loader.epoch(0, from: firstBatch).makeAsyncIterator(), model, graph))
+  }
+
   struct Iterator {
     enum Source {
       case sampled(Epoch<Batch>.Iterator, NodeClassifier, Snapshot)
@@ -136,6 +145,11 @@ struct NodeBatches {
     }
     private var source: Source
     init(_ source: Source) { self.source = source }
+
+    /// Waits until as many batches are made ahead as may be.
+    func filled() async {
+      if case .sampled(let batches, _, _) = source { await batches.filled() }
+    }
 
     mutating func next() async throws -> NodeBatch? {
       switch source {
@@ -165,18 +179,13 @@ struct NodeBatches {
         members, logits,
         try labels.map { try graph.labels(members.span, of: target, column: $0) } ?? [])
     }
-    let seeds: Seeds =
-      filter.map { .nodes(target, in: set, where: $0) } ?? .nodes(target, in: set)
     let batches =
       model.specification.options.mode == .graphs
       ? model.graphLoader(
-        graph, graphs: seeds, batchSize: batchSize, order: .ascending, resources: resources,
-        labels: labels
+        graph, graphs: seeds(of: set, where: filter), batchSize: batchSize, order: .ascending,
+        resources: resources, labels: labels
       ).epoch(0)
-      : model.loader(
-        graph, seeds: seeds, batchSize: batchSize, order: .ascending, resources: resources,
-        labels: labels, pinnedRows: loader?.options.pinnedRows
-      ).epoch(0)
+      : evaluationLoader(of: set, where: filter, labels: labels).epoch(0)
     for try await batch in batches {
       try resources.checkInterruption()
       let nodes = Array(batch.subgraph.nodes[target].prefix(batch.seedCount))
@@ -184,6 +193,20 @@ struct NodeBatches {
       try check(logits, of: nodes)
       try body(nodes, logits, batch.labels)
     }
+  }
+
+  private func seeds(of set: String?, where filter: Filter?) -> Seeds {
+    filter.map { .nodes(target, in: set, where: $0) } ?? .nodes(target, in: set)
+  }
+
+  /// What goes over a set once, in samples.
+  func evaluationLoader(
+    of set: String?, where filter: Filter? = nil, labels: String?
+  ) -> NeighborLoader<Snapshot> {
+    model.loader(
+      graph, seeds: seeds(of: set, where: filter), batchSize: batchSize, order: .ascending,
+      resources: resources, labels: labels, pinnedRows: loader?.options.pinnedRows,
+      readsFeatures: readsFeatures)
   }
 
   /// - Throws: `badData` naming the first node whose outputs are not finite: no class can be told.

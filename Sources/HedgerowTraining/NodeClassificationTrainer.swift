@@ -44,6 +44,7 @@ public struct NodeClassificationTrainer: Sendable {
     resuming checkpoint: Checkpoint? = nil,
     onEpoch: (Int, Double, ClassificationMetrics?) -> Void = { _, _, _ in }
   ) async throws -> (model: NodeClassifier, report: TrainingReport) {
+    let storageByteCount = ProcessResources.storageByteCountRead
     var specification = try specification()
     if let checkpoint {
       try check(checkpoint, against: specification)
@@ -51,7 +52,34 @@ public struct NodeClassificationTrainer: Sendable {
     }
     let run = try await TrainingRun(
       self, NodeClassifier(withoutWeights: specification), checkpoint)
-    return try await run.finish(onEpoch: onEpoch)
+    var (model, report) = try await run.finish(onEpoch: onEpoch)
+    report.storageByteCount = ProcessResources.storageByteCountRead - storageByteCount
+    return (model, report)
+  }
+
+  /// - Throws: `usage` when there is no node to train on.
+  func checkTrainingSet() throws {
+    guard let train = try graph.set(named: "train", of: target.type), !train.isEmpty else {
+      throw HedgerowError(
+        .usage,
+        "node type '\(target.type)' has no set named 'train': ingest one with --split "
+          + "\(target.type).COLUMN")
+    }
+    if let filter = try options.seedFilter,
+      try graph.nodes(of: target.type, where: filter).isDisjoint(with: train)
+    {
+      throw HedgerowError(.usage, "no node of the set 'train' is one where \(filter)")
+    }
+  }
+
+  /// The set that says which epoch is best; `nil` where there is none.
+  var validationSet: String? {
+    get throws { try ["valid", "val", "validation"].first { try hasMembers($0) } }
+  }
+
+  /// Whether there is such a set of the target's type, and it is not empty.
+  func hasMembers(_ set: String) throws -> Bool {
+    try graph.set(named: set, of: target.type).map { !$0.isEmpty } ?? false
   }
 
   private func check(_ checkpoint: Checkpoint, against specification: ModelSpecification) throws {
@@ -103,7 +131,6 @@ private final class TrainingRun {
   private let share: MemoryBudget.Reservation
   private let clock = ContinuousClock()
   private let start = ContinuousClock.now
-  private let storageByteCountBefore = ProcessResources.storageByteCountRead
   private var lastCheckpoint: ContinuousClock.Instant
   private var checkpointSeconds = 0.0
   private let dataIdentity: String
@@ -118,7 +145,7 @@ private final class TrainingRun {
   ) async throws {
     self.trainer = trainer
     self.model = model
-    let (graph, target) = (trainer.graph, trainer.target)
+    let graph = trainer.graph
     lock = try trainer.checkpointName.map { try Checkpoint.lock($0, in: graph.path) }
     let isScaled = trainer.options.precision == .float16
     // Weights, their gradients and Adam's two moments, and the best epoch's copy; gradients that were
@@ -126,20 +153,8 @@ private final class TrainingRun {
     share = try trainer.resources.budget.reserve(
       (isScaled ? 6 : 5) * 4 * model.parameterCount,
       for: "a model of \(model.parameterCount) parameters")
-    guard let train = try graph.set(named: "train", of: target.type), !train.isEmpty else {
-      throw HedgerowError(
-        .usage,
-        "node type '\(target.type)' has no set named 'train': ingest one with --split "
-          + "\(target.type).COLUMN")
-    }
-    if let filter = try trainer.options.seedFilter,
-      try graph.nodes(of: target.type, where: filter).isDisjoint(with: train)
-    {
-      throw HedgerowError(.usage, "no node of the set 'train' is one where \(filter)")
-    }
-    validation = try ["valid", "val", "validation"].first {
-      try graph.set(named: $0, of: target.type).map { !$0.isEmpty } ?? false
-    }
+    try trainer.checkTrainingSet()
+    validation = try trainer.validationSet
     source = try NodeBatches(
       model, graph, batchSize: trainer.options.batchSize, resources: trainer.resources,
       trainingEpochs: trainer.options.epochs)
@@ -177,9 +192,7 @@ private final class TrainingRun {
       isTrained = true
       if let best { try model.network.load(best) }
       for name in [validation, "test"].compactMap({ $0 }) {
-        guard let members = try trainer.graph.set(named: name, of: trainer.target.type),
-          !members.isEmpty
-        else { continue }
+        guard try trainer.hasMembers(name) else { continue }
         report.metrics.append((name == "test" ? "test" : "valid", try await metrics(of: name)))
       }
     } catch let error as HedgerowError where error.code == .interrupted {
@@ -197,7 +210,6 @@ private final class TrainingRun {
     report.seconds.pack = source.secondsOfPacking
     report.packedByteCount = source.packedByteCount
     report.seconds.total = (clock.now - start).seconds
-    report.storageByteCount = ProcessResources.storageByteCountRead - storageByteCountBefore
     return (model, report)
   }
 
@@ -289,6 +301,7 @@ private final class TrainingRun {
       progress.labelledCount += labelled
       progress.steps += 1
     }
+    lookAtMemory()
     progress.batch += 1
   }
 
@@ -298,7 +311,14 @@ private final class TrainingRun {
       report.seconds.evaluate += (clock.now - start).seconds
       trainer.resources.trace?.add("evaluate", from: start, to: clock.now)
     }
+    defer { lookAtMemory() }
     return try await source.metrics(of: set)
+  }
+
+  /// Behind each step and evaluation: what tensors had then waits for the next ones, and is there still.
+  private func lookAtMemory() {
+    report.peakPrivateByteCount = max(
+      report.peakPrivateByteCount, ProcessResources.privateByteCount)
   }
 
   // MARK: Checkpoints

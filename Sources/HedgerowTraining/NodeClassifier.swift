@@ -139,9 +139,11 @@ public struct NodeClassifier: Sendable {
   /// A loader that makes what the model takes in.
   func loader(
     _ graph: Snapshot, seeds: Seeds, batchSize: Int, order: LoaderOptions.Order,
-    resources: TrainingResources, labels: String?, pinnedRows: PinnedRows? = nil
+    resources: TrainingResources, labels: String?, pinnedRows: PinnedRows? = nil,
+    readsFeatures: Bool = true
   ) -> NeighborLoader<Snapshot> {
     var options = loaderOptions(graph, order: order, resources: resources, labels: labels)
+    options.readsFeatures = readsFeatures
     options.pinnedRows = pinnedRows
     options.sampling = specification.options.sampling ?? SamplingOptions()
     return NeighborLoader(

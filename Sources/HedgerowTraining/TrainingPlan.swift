@@ -8,7 +8,8 @@ import HedgerowTensor
 /// What a training would take, before it runs.
 ///
 /// Sizes of batches and what is read follow from the probability that a batch needs each node; memory
-/// and time of a step are measured on some steps of a model that is thrown away.
+/// and time of a step are measured on some steps of a model that is thrown away, over features that are not
+/// read.
 public struct TrainingPlan: Sendable {
   public var batchesPerEpoch = 0
   /// Nodes that a batch is expected to hold.
@@ -18,6 +19,8 @@ public struct TrainingPlan: Sendable {
   public var reading = ReadingEstimate()
   /// Private memory of the run, the rows that are kept included.
   public var privateByteCount = 0
+  /// Bytes from the device over all epochs, when nothing is in memory before.
+  public var storageByteCount = 0
   /// Seconds of an epoch after the first, without its evaluation.
   public var secondsPerEpoch = 0.0
   /// Steps that were taken to measure.
@@ -38,41 +41,53 @@ extension NodeClassificationTrainer {
           : "a training on the whole graph has no batches to plan: leave out --full-batch")
     }
     let specification = try specification()
+    try checkTrainingSet()
     let model = try NodeClassifier(withoutWeights: specification)
     let source = try NodeBatches(
-      model, graph, batchSize: options.batchSize, resources: unpinned, trainingEpochs: 1)
+      model, graph, batchSize: options.batchSize, resources: unpinned, trainingEpochs: 1,
+      readsFeatures: false)
     let loader = source.loader!
     var plan = TrainingPlan()
     plan.batchesPerEpoch = try loader.batchCount()
-    let batchCount = options.epochs * plan.batchesPerEpoch
-    do {
-      let probabilities = try loader.inclusionProbabilities(
-        checkInterruption: resources.checkInterruption)
-      plan.nodesPerBatch = probabilities.knownCounts.values.reduce(0) { $0 + ($1.last ?? 0) }
-      plan.edgesPerBatch = probabilities.edgeCounts.values.reduce(0) { $0 + $1.reduce(0, +) }
-      let step = StepEstimate(specification, probabilities)
-      let limit =
-        try NodeClassifier.isPinning(loader, resources)
-        ? max(
-          0,
-          resources.pinnedByteLimit
-            ?? NodeClassifier.pinnedByteLimit(loader, step, resources.budget)) : nil
-      // As the run will.
-      try limit.map { try resources.budget.reserve($0, for: NodeClassifier.pinningPurpose) }?
-        .release()
-      plan.reading = try loader.readingEstimate(
-        by: probabilities, pinnedByteLimit: limit, batchCount: batchCount,
-        packing: (resources.packing, NodeBatches.packingByteLimit(resources, beside: limit ?? 0)))
-    }
-    let trial = try await self.trial(model, source, steps: trialSteps)
+    // The last is evaluated once, the other behind each epoch.
+    var sets: [(name: String, timesPerEpoch: Double)] = try validationSet.map { [($0, 1)] } ?? []
+    if try hasMembers("test") { sets.append(("test", 1 / Double(options.epochs))) }
+    let trial = try await self.trial(model, source, steps: trialSteps, sets: sets.map(\.name))
+    BufferPool.releaseIdle()
+    let probabilities = try loader.inclusionProbabilities(
+      checkInterruption: resources.checkInterruption)
+    plan.nodesPerBatch = probabilities.knownCounts.values.reduce(0) { $0 + ($1.last ?? 0) }
+    plan.edgesPerBatch = probabilities.edgeCounts.values.reduce(0) { $0 + $1.reduce(0, +) }
+    let step = StepEstimate(specification, probabilities)
+    let limit =
+      try NodeClassifier.isPinning(loader, resources)
+      ? max(
+        0,
+        resources.pinnedByteLimit
+          ?? NodeClassifier.pinnedByteLimit(loader, step, resources.budget)) : nil
+    // As the run will.
+    try limit.map { try resources.budget.reserve($0, for: NodeClassifier.pinningPurpose) }?
+      .release()
+    plan.reading = try loader.readingEstimate(
+      by: probabilities,
+      evaluation: sets.map {
+        (source.evaluationLoader(of: $0.name, labels: nil), $0.timesPerEpoch)
+      },
+      pinnedByteLimit: limit, epochCount: options.epochs,
+      cacheByteCount: max(
+        0, ProcessResources.memoryLimit - trial.privateByteCount - MemoryBudget.overhead),
+      packing: (resources.packing, NodeBatches.packingByteLimit(resources, beside: limit ?? 0)),
+      checkInterruption: resources.checkInterruption)
     plan.trialSteps = trial.steps
-    plan.privateByteCount = trial.privateByteCount + plan.reading.pinnedByteCount
+    plan.privateByteCount =
+      max(trial.privateByteCount, trial.privateByteCountBefore + plan.reading.packingByteCount)
+      + plan.reading.pinnedByteCount
+    plan.storageByteCount =
+      plan.reading.firstEpochByteCount
+      + (options.epochs - 1) * plan.reading.laterEpochByteCount
     // What is made ahead and what is computed go on beside each other, and so does what is read.
     plan.secondsPerEpoch = max(
-      trial.secondsPerStep * Double(plan.batchesPerEpoch),
-      plan.reading.packedEpochCount > 0
-        ? plan.reading.packedEpochSeconds
-        : Double(plan.reading.laterEpochByteCount) / trial.storageBytesPerSecond)
+      trial.secondsPerStep * Double(plan.batchesPerEpoch), plan.reading.laterEpochSeconds)
     return plan
   }
 
@@ -85,62 +100,82 @@ extension NodeClassificationTrainer {
   private struct Trial {
     var steps = 0
     var secondsPerStep = 0.0
+    /// The most at any time, and before the first step.
     var privateByteCount = 0
-    /// How fast bytes came from the device; infinite when none did.
-    var storageBytesPerSecond = Double.infinity
+    var privateByteCountBefore = 0
+
+    mutating func lookAtMemory() {
+      privateByteCount = max(privateByteCount, ProcessResources.privateByteCount)
+    }
   }
 
-  /// Takes some steps as the run would.
+  /// Takes some steps, and evaluates some batches of sets, as the run would.
   private func trial(
-    _ model: NodeClassifier, _ source: NodeBatches, steps: Int
+    _ model: NodeClassifier, _ source: NodeBatches, steps: Int, sets: [String]
   ) async throws -> Trial {
     let share = try resources.budget.reserve(
       (options.precision == .float16 ? 6 : 5) * 4 * model.parameterCount,
       for: "a model of \(model.parameterCount) parameters")
     defer { share.release() }
+    var trial = Trial()
+    trial.privateByteCountBefore = ProcessResources.privateByteCount
     model.initialize()
     // The run keeps the best epoch's weights beside these.
     let best = model.network.state
     var optimizer = Adam(
       learningRate: Double(options.learningRate), weightDecay: Double(options.weightDecay))
-    var trial = Trial()
     var seconds: [Double] = []
-    var epoch = 0
-    var batches = source.training(epoch: epoch, from: 0)
     let clock = ContinuousClock()
-    let (start, read) = (clock.now, ProcessResources.storageByteCountRead)
-    while seconds.count < steps + Self.warmingSteps {
-      try resources.checkInterruption()
-      guard let batch = try await batches.next() else {
-        guard epoch < options.epochs - 1, !seconds.isEmpty else { break }
-        epoch += 1
-        batches = source.training(epoch: epoch, from: 0)
-        continue
-      }
+    func step(_ batch: NodeBatch) {
       let before = clock.now
       let (_, gradients) = valueWithGradients(at: model.network, randomness: batch.randomness) {
         let loss = crossEntropy(batch.logits(model.network), batch.labels)
         // Everything that was computed waits for the way back.
-        trial.privateByteCount = max(trial.privateByteCount, ProcessResources.privateByteCount)
+        trial.lookAtMemory()
         return loss
       }
-      trial.privateByteCount = max(trial.privateByteCount, ProcessResources.privateByteCount)
       optimizer.update(model.network, along: gradients)
+      trial.lookAtMemory()
       seconds.append((clock.now - before).seconds)
-      if (clock.now - start).seconds > Self.mostSeconds { break }
     }
-    let bytes = ProcessResources.storageByteCountRead - read
-    if bytes > 1 << 24 {
-      trial.storageBytesPerSecond = Double(bytes) / (clock.now - start).seconds
+    let start = clock.now
+    for epoch in 0..<options.epochs where seconds.count < steps + Self.warmingSteps {
+      var batches = source.training(epoch: epoch, from: 0)
+      while seconds.count < steps + Self.warmingSteps,
+        (clock.now - start).seconds < Self.mostSeconds, let batch = try await batches.next()
+      {
+        try resources.checkInterruption()
+        if seconds.count < Self.warmingSteps { await batches.filled() }
+        step(batch)
+      }
     }
-    withExtendedLifetime(best) {}
-    let measured = seconds.dropFirst(min(Self.warmingSteps, seconds.count - 1)).sorted()
+    let measured = seconds.dropFirst(max(0, min(Self.warmingSteps, seconds.count - 1))).sorted()
     trial.steps = measured.count
     trial.secondsPerStep = measured.isEmpty ? 0 : measured[measured.count / 2]
+    // The last batch of an epoch is smaller: its tensors have sizes of their own.
+    let loader = source.loader!
+    var last = source.batches(of: loader, from: try loader.batchCount() - 1)
+    if let batch = try await last.next() { step(batch) }
+    for set in sets {
+      let loader = source.evaluationLoader(of: set, labels: target.column)
+      let count = try loader.batchCount()
+      for first in Set([0, count - 1]).sorted() {
+        var batches = source.batches(of: loader, from: first)
+        for _ in 0..<Self.evaluatedBatches {
+          try resources.checkInterruption()
+          guard let batch = try await batches.next() else { break }
+          await batches.filled()
+          withExtendedLifetime(batch.logits(model.network)) { trial.lookAtMemory() }
+        }
+      }
+    }
+    withExtendedLifetime(best) {}
     return trial
   }
 
   private static var warmingSteps: Int { 4 }
+  /// Of each set.
+  private static var evaluatedBatches: Int { 4 }
   /// A trial is over behind the first step that ends later.
   private static var mostSeconds: Double { 20 }
 }

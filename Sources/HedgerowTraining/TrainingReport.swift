@@ -20,6 +20,8 @@ public struct TrainingReport: Sendable {
   public var packedByteCount = 0
   /// Bytes that this process read from storage.
   public var storageByteCount = 0
+  /// The most private memory that it had behind a step or an evaluation, in bytes.
+  public var peakPrivateByteCount = 0
 
   /// Where the time went: ``total`` is what the main thread's stages add up to.
   public struct Seconds: Sendable {

@@ -153,18 +153,21 @@ import Testing
     ]
     let plan = try report(["plan", directory("s"), "train"] + options)
     let training = try report(["train", directory("s")] + options)
-    let sample = try report([
-      "sample", directory("s"), "--seeds", "node", "--in", "train", "--fanouts", "5,3",
-      "--batch-size", "32",
-    ])
+    func sample(_ set: String) throws -> [String: Double] {
+      try report([
+        "sample", directory("s"), "--seeds", "node", "--in", set, "--fanouts", "5,3",
+        "--batch-size", "32",
+      ])
+    }
+    let drawn = try sample("train")
     func isClose(_ a: Double?, _ b: Double?, within share: Double) -> Bool {
       guard let a, let b else { return false }
       return abs(a - b) <= share * max(a, b)
     }
-    let batches = try #require(sample["batches"])
+    let batches = try #require(drawn["batches"])
     #expect(plan["batches_per_epoch"] == batches)
-    #expect(isClose(plan["nodes_per_batch"], sample["nodes"].map { $0 / batches }, within: 0.15))
-    #expect(isClose(plan["edges_per_batch"], sample["edges"].map { $0 / batches }, within: 0.15))
+    #expect(isClose(plan["nodes_per_batch"], drawn["nodes"].map { $0 / batches }, within: 0.15))
+    #expect(isClose(plan["edges_per_batch"], drawn["edges"].map { $0 / batches }, within: 0.15))
     #expect(plan["pinned_bytes"] == training["pinned_bytes"])
     let (pinned, read) = (training["rows_pinned"] ?? 0, training["rows_read"] ?? 0)
     #expect(pinned > 0 && read > 0)
@@ -172,8 +175,17 @@ import Testing
     for name in ["private_bytes", "first_epoch_bytes_read", "seconds_per_epoch", "trial_steps"] {
       #expect((plan[name] ?? 0) > 0, "\(name)")
     }
+    #expect(
+      isClose(plan["private_bytes"], training["peak_private_bytes"], within: 0.25),
+      "\(plan["private_bytes"] ?? 0), \(training["peak_private_bytes"] ?? 0)")
+    #expect(
+      plan["bytes_read"] == (plan["first_epoch_bytes_read"] ?? 0)
+        + 2 * (plan["later_epoch_bytes_read"] ?? 0))
     // No batch reads a page twice, and a page holds many of these rows.
-    #expect((plan["later_epoch_bytes_read"] ?? .infinity) <= batches * (plan["stored_bytes"] ?? 0))
+    let evaluated = try ["valid", "test"].reduce(0) { try $0 + (sample($1)["batches"] ?? 0) }
+    #expect(
+      (plan["later_epoch_bytes_read"] ?? .infinity)
+        <= (batches + evaluated) * (plan["stored_bytes"] ?? 0))
     let beyond = try CommandLineRun(
       arguments: ["plan", directory("s"), "train", "--target", "node.label", "--pin", "100TiB"])
     #expect(beyond.status == 64 && beyond.errors.contains("--memory"), "\(beyond.errors)")

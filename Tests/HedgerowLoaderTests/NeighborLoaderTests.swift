@@ -7,6 +7,7 @@ import HedgerowSampling
 import HedgerowStore
 import HedgerowTensor
 import HedgerowTestSupport
+import Synchronization
 import Testing
 
 private typealias G = ReferenceGraph
@@ -50,6 +51,45 @@ private typealias G = ReferenceGraph
     }
     let cold = try GraphStore.open(at: directory("s"), .readOnly).snapshot()
     #expect(try await digest(cold, threads: 2, depth: 3) == memory)
+  }
+
+  @Test func batchesAreTheSameWhereFeaturesAreNotRead() async throws {
+    let graph = G(seed: printedSeed()).memoryGraph
+    var options = LoaderOptions()
+    let loader = NeighborLoader(
+      graph, seeds: .nodes(G.item, in: "train"), fanouts: [4, 3], batchSize: 16, options: options)
+    options.readsFeatures = false
+    let blank = NeighborLoader(
+      graph, seeds: .nodes(G.item, in: "train"), fanouts: [4, 3], batchSize: 16, options: options)
+    let (one, other) = (try loader.batch(1, epoch: 2), try blank.batch(1, epoch: 2))
+    #expect(one.subgraph.nodes[G.item] == other.subgraph.nodes[G.item])
+    #expect(one.features[G.item].shape == other.features[G.item].shape)
+    #expect(other.features[G.item].scalars.allSatisfy { $0 == 1 } && other.rows.read == 0)
+    #expect(one.features[G.item].scalars != other.features[G.item].scalars)
+  }
+
+  @Test(arguments: [1, 3, 100]) func asManyBatchesAreMadeAheadAsMayBe(depth: Int) async throws {
+    let graph = G(seed: printedSeed()).memoryGraph
+    var options = LoaderOptions()
+    options.threads = 2
+    options.prefetchDepth = depth
+    let made = Mutex(0)
+    let loader = NeighborLoader(
+      graph, seeds: .nodes(G.item, in: "train"), fanouts: [2], batchSize: 5, options: options
+    ).transformed { batch in
+      made.withLock { $0 += 1 }
+      return batch.index
+    }
+    let count = try loader.batchCount()
+    #expect(count > 4)
+    var batches = loader.epoch(0).makeAsyncIterator()
+    for taken in 1...count {
+      #expect(try await batches.next() == taken - 1)
+      await batches.filled()
+      #expect(made.withLock { $0 } == min(count, taken + depth))
+    }
+    #expect(try await batches.next() == nil)
+    await batches.filled()
   }
 
   @Test func anEpochCanBeginAtAnyBatch() async throws {

@@ -83,7 +83,7 @@ private typealias G = ReferenceGraph
       let estimate = try loader(graph).readingEstimate(
         by: probabilities,
         pinnedByteLimit: NodeRanks.byteCount(bound: odds.count) + 4 * G.width * count,
-        batchCount: 1_000_000)
+        epochCount: 1_000_000)
       let best = odds.sorted(by: >).prefix(count).reduce(0) { $0 + Double($1) }
       let share = best / odds.reduce(0) { $0 + Double($1) }
       #expect(abs(estimate.pinnedShare - share) <= 0.01 * share, "\(count) rows")

@@ -63,6 +63,25 @@ import Testing
     }
   }
 
+  @Test func aTensorTakesABufferThatWaitsAndIsSomewhatLarger() async {
+    await #expect(processExitsWith: .success) {
+      do { _ = Tensor.zeros([1 << 20]) }
+      let (taken, waiting) = (BufferPool.taken.bufferCount, BufferPool.idleByteCount)
+      do {
+        let less = Tensor.zeros([700_000])
+        #expect(BufferPool.taken.bufferCount == taken)
+        #expect(BufferPool.idleByteCount < waiting)
+        withExtendedLifetime(less) {}
+      }
+      // It goes back to where it came from.
+      do { _ = Tensor.zeros([1 << 20]) }
+      #expect(BufferPool.taken.bufferCount == taken && BufferPool.idleByteCount == waiting)
+      // One that is much larger stays for what needs it.
+      do { _ = Tensor.zeros([500_000]) }
+      #expect(BufferPool.taken.bufferCount == taken + 1)
+    }
+  }
+
   @Test func idleBuffersMakeRoomForTensorsInUse() async {
     // In a process of its own: other tests of this one hold tensors too.
     await #expect(processExitsWith: .success) {

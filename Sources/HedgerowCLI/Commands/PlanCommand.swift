@@ -43,6 +43,7 @@ struct PlanCommand: AsyncParsableCommand {
       .init(key: "stored_bytes", value: .int(plan.reading.storedByteCount)),
       .init(key: "first_epoch_bytes_read", value: .int(plan.reading.firstEpochByteCount)),
       .init(key: "later_epoch_bytes_read", value: .int(plan.reading.laterEpochByteCount)),
+      .init(key: "bytes_read", value: .int(plan.storageByteCount)),
       .init(key: "packed_epochs", value: .int(plan.reading.packedEpochCount)),
       .init(key: "seconds_per_epoch", value: .double(plan.secondsPerEpoch)),
       .init(key: "trial_steps", value: .int(plan.trialSteps)),
@@ -71,7 +72,8 @@ struct PlanCommand: AsyncParsableCommand {
     }
     lines.append(
       "read: \(ByteSize.format(reading.firstEpochByteCount)) in the first epoch of a store of which "
-        + "nothing is in memory, \(ByteSize.format(reading.laterEpochByteCount)) in each later one")
+        + "nothing is in memory, \(ByteSize.format(reading.laterEpochByteCount)) in each later one, "
+        + "\(ByteSize.format(plan.storageByteCount)) in all")
     lines.append(
       "time: \(plan.secondsPerEpoch.formatted(decimals: 2)) s an epoch without evaluation, "
         + "measured on \(plan.trialSteps.counting("step"))")

@@ -28,6 +28,7 @@ extension TrainCommand {
       .init(key: "pinned_bytes", value: .int(report.pinnedByteCount)),
       .init(key: "packed_bytes", value: .int(report.packedByteCount)),
       .init(key: "bytes_read", value: .int(report.storageByteCount)),
+      .init(key: "peak_private_bytes", value: .int(report.peakPrivateByteCount)),
       .init(key: "peak_resident_bytes", value: .int(ProcessResources.peakResidentByteCount)),
       .init(key: "version", value: .int(Int(graph.version))),
     ]).description
@@ -57,6 +58,7 @@ extension TrainCommand {
     } else {
       lines.append("peak \(ByteSize.format(ProcessResources.peakResidentByteCount))")
     }
+    lines[lines.count - 1] += ", of it private \(ByteSize.format(report.peakPrivateByteCount))"
     if let name {
       lines.append(
         "saved as \(name): hedgerow predict STORE --from \(name) --write \(target.split(separator: ".")[0]).predicted"
