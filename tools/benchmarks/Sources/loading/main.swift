@@ -1,12 +1,14 @@
 // Makes batches for a long time and says how the memory of the process grows:
 //
-//   loading [BATCHES]      of each loader; 100,000 unless given
+//   loading [BATCHES] [NAME]      of each loader whose name begins with NAME; 100,000 unless given
 //
 // The slope is that of a line through the private memory after each hundredth of the batches behind the
 // first tenth, by least squares.
 import Hedgerow
 
-let batchCount = CommandLine.arguments.count > 1 ? Int(CommandLine.arguments[1])! : 100_000
+let arguments = CommandLine.arguments.dropFirst()
+let batchCount = arguments.first.flatMap { Int($0) } ?? 100_000
+let only = arguments.count > 1 ? arguments.last! : ""
 
 let (user, item): (NodeType, NodeType) = ("user", "item")
 let rates = EdgeType(user, "rates", item)
@@ -30,6 +32,7 @@ func makeGraph() -> MemoryGraph {
 
 /// Runs epochs until there were enough batches.
 func measure<L: BatchLoader>(_ name: String, _ loader: L) async throws {
+  guard name.hasPrefix(only) else { return }
   var (done, epoch) = (0, 0)
   var points: [(x: Double, y: Double)] = []
   let time = try await ContinuousClock().measure {
