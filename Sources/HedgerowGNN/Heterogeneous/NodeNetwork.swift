@@ -122,8 +122,10 @@ public struct NodeNetwork: Module {
   let layers: [Layer]
   /// Of what the last layer gives, where that is not the outputs.
   let head: Linear?
-  /// The node type whose nodes get outputs.
-  public let target: NodeType
+  /// The node types whose nodes get outputs.
+  public let targets: [NodeType]
+  /// The first of ``targets``.
+  public var target: NodeType { targets[0] }
   /// With a readout, those that lead from nodes to the graphs that they belong to.
   private let members: [EdgeType]
   private let options: Options
@@ -136,10 +138,11 @@ public struct NodeNetwork: Module {
 
   /// From the last layer to the first, what must come out of each, and so what must go in.
   private static func plan(
-    _ relations: [EdgeType], target: NodeType, _ options: Options
+    _ relations: [EdgeType], targets: [NodeType], _ options: Options
   ) -> (layers: [LayerPlan], inputs: [NodeType]) {
     var layers: [LayerPlan] = []
-    var needed = [target]
+    var needed = targets
+    let target = targets[0]
     if options.readout != nil {
       needed = []
       for member in members(of: target, relations) where !needed.contains(member.source) {
@@ -172,7 +175,15 @@ public struct NodeNetwork: Module {
   public static func reach(
     of target: NodeType, along relations: [EdgeType], options: Options = .init()
   ) -> (types: [NodeType], relations: [EdgeType]) {
-    let (layers, inputs) = plan(relations, target: target, options)
+    reach(of: [target], along: relations, options: options)
+  }
+
+  /// The same of several types.
+  public static func reach(
+    of targets: [NodeType], along relations: [EdgeType], options: Options = .init()
+  ) -> (types: [NodeType], relations: [EdgeType]) {
+    let target = targets[0]
+    let (layers, inputs) = plan(relations, targets: targets, options)
     let members = options.readout == nil ? [] : members(of: target, relations)
     return (
       inputs, relations.filter { layers[0].relations.contains($0) || members.contains($0) }
@@ -186,8 +197,23 @@ public struct NodeNetwork: Module {
     inputs: PerNode<Input>, relations: [EdgeType], target: NodeType, outputs: Int,
     options: Options = .init()
   ) {
+    self.init(
+      inputs: inputs, relations: relations, targets: [target], outputs: outputs, options: options)
+  }
+
+  /// A network that gives the nodes of several types rows of outputs, as the ends of links need them: see
+  /// ``outputs(_:_:nodes:)``.
+  ///
+  /// - Parameter targets: one type at least; with a readout, one.
+  public init(
+    inputs: PerNode<Input>, relations: [EdgeType], targets: [NodeType], outputs: Int,
+    options: Options = .init()
+  ) {
+    let target = targets[0]
+    require(
+      options.readout == nil || targets.count == 1, "graphs of several types \(targets)")
     require(options.layerCount >= 1, "a model has at least one layer, not \(options.layerCount)")
-    let (plan, types) = Self.plan(relations, target: target, options)
+    let (plan, types) = Self.plan(relations, targets: targets, options)
     var widths = PerNode<Int>()
     var embeddings = PerNode<Embedding>()
     for type in types {
@@ -222,7 +248,7 @@ public struct NodeNetwork: Module {
     head = hasHead ? Linear(headWidth, outputs) : nil
     self.embeddings = embeddings
     self.projections = projections
-    self.target = target
+    self.targets = targets
     self.options = options
   }
 
@@ -239,6 +265,13 @@ public struct NodeNetwork: Module {
   public func callAsFunction(
     _ features: PerNode<Tensor>, _ blocks: [HeteroBlock], nodes: PerNode<[UInt32]> = [:]
   ) -> Tensor {
+    outputs(features, blocks, nodes: nodes)[target]
+  }
+
+  /// Outputs of the last block's targets, of each of ``targets``.
+  public func outputs(
+    _ features: PerNode<Tensor>, _ blocks: [HeteroBlock], nodes: PerNode<[UInt32]> = [:]
+  ) -> PerNode<Tensor> {
     require(
       blocks.count == layers.count, "\(blocks.count) blocks for \(layers.count) layers")
     return withPrecision(options.precision) {
@@ -256,9 +289,13 @@ public struct NodeNetwork: Module {
         }
       }
       if options.readout != nil {
-        return head!(HedgerowTensor.dropout(concatenated(parts), rate: options.dropout))
+        return [
+          target: head!(HedgerowTensor.dropout(concatenated(parts), rate: options.dropout))
+        ]
       }
-      return head.map { $0(x[target]) } ?? x[target]
+      var outputs = PerNode<Tensor>()
+      for type in targets { outputs[type] = head.map { $0(x[type]) } ?? x[type] }
+      return outputs
     }
   }
 
