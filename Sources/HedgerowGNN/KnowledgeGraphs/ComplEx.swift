@@ -39,6 +39,18 @@ public struct ComplEx: KnowledgeGraphModel {
     return sum((a * p - b * q) * c + (b * p + a * q) * d, along: 1)
   }
 
+  public func scores(
+    _ queries: Tensor, relations: [UInt32], candidates: Tensor, for end: TripleEnd
+  ) -> Tensor {
+    let (a, b) = queries.complexParts
+    let (p, q) = (self.relations(relations), imaginaryRelations(relations))
+    // h r of heads, r conj(t) of tails, of which the other end takes the real part.
+    let product =
+      end == .tail
+      ? concatenated(a * p - b * q, b * p + a * q) : concatenated(a * p + b * q, b * p - a * q)
+    return matmul(product, candidates.transposed())
+  }
+
   public func loss(_ scores: Tensor, against falseScores: Tensor) -> Tensor {
     crossEntropyLoss(scores, against: falseScores)
   }

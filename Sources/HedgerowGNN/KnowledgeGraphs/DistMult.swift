@@ -30,6 +30,12 @@ public struct DistMult: KnowledgeGraphModel {
     sum(heads * self.relations(relations) * tails, along: 1)
   }
 
+  public func scores(
+    _ queries: Tensor, relations: [UInt32], candidates: Tensor, for end: TripleEnd
+  ) -> Tensor {
+    matmul(queries * self.relations(relations), candidates.transposed())
+  }
+
   public func loss(_ scores: Tensor, against falseScores: Tensor) -> Tensor {
     marginRankingLoss(scores, falseScores, .ones(scores.shape), margin: margin)
   }

@@ -37,11 +37,24 @@ public protocol KnowledgeGraphModel: Module {
   ///
   /// Shapes: heads and tails [triples, ``nodeWidth``], result [triples].
   func score(heads: Tensor, relations: [UInt32], tails: Tensor) -> Tensor
+  /// How likely each query is with each candidate in place of its head, or tail.
+  ///
+  /// Shapes: queries [queries, ``nodeWidth``], rows of the triples' other ends; candidates [candidates,
+  /// ``nodeWidth``]; result [queries, candidates].
+  func scores(
+    _ queries: Tensor, relations: [UInt32], candidates: Tensor, for end: TripleEnd
+  ) -> Tensor
   /// The loss of scores of true triples and of as many false ones.
   func loss(_ scores: Tensor, against falseScores: Tensor) -> Tensor
 }
 
 extension KnowledgeGraphModel {
+  public func scores(
+    _ queries: Tensor, relations: [UInt32], candidates: Tensor, for end: TripleEnd
+  ) -> Tensor {
+    scoresOneByOne(queries, relations: relations, candidates: candidates, for: end)
+  }
+
   /// How likely each triple is: the higher the more. Shape: [triples].
   public func score(_ triples: Triples) -> Tensor {
     score(

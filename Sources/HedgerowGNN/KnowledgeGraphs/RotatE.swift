@@ -41,6 +41,19 @@ public struct RotatE: KnowledgeGraphModel {
     return margin - root(sum(square(real) + square(imaginary), along: 1))
   }
 
+  public func scores(
+    _ queries: Tensor, relations: [UInt32], candidates: Tensor, for end: TripleEnd
+  ) -> Tensor {
+    let (a, b) = queries.complexParts
+    let angles = self.relations(relations)
+    // Tails are turned back.
+    let (p, q) = (cos(angles), end == .tail ? sin(angles) : -sin(angles))
+    return margin
+      - distances(concatenated(p * a - q * b, p * b + q * a), candidates) {
+        root(sum(square($0), along: 1))
+      }
+  }
+
   public func loss(_ scores: Tensor, against falseScores: Tensor) -> Tensor {
     crossEntropyLoss(scores, against: falseScores)
   }

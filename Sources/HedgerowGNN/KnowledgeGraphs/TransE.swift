@@ -40,6 +40,16 @@ public struct TransE: KnowledgeGraphModel {
     return -rowNorms(heads + self.relations(relations) - tails, p: options.p)
   }
 
+  public func scores(
+    _ queries: Tensor, relations: [UInt32], candidates: Tensor, for end: TripleEnd
+  ) -> Tensor {
+    let own = normalizedRows(queries, p: options.p)
+    let moves = self.relations(relations)
+    return -distances(
+      end == .tail ? own + moves : own - moves, normalizedRows(candidates, p: options.p)
+    ) { rowNorms($0, p: options.p) }
+  }
+
   public func loss(_ scores: Tensor, against falseScores: Tensor) -> Tensor {
     marginRankingLoss(scores, falseScores, .ones(scores.shape), margin: options.margin)
   }

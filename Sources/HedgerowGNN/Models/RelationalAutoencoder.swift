@@ -88,6 +88,12 @@ public struct EncodedKnowledgeGraph<Decoder: KnowledgeGraphModel>: KnowledgeGrap
     decoder.score(heads: heads, relations: relations, tails: tails)
   }
 
+  public func scores(
+    _ queries: Tensor, relations: [UInt32], candidates: Tensor, for end: TripleEnd
+  ) -> Tensor {
+    decoder.scores(queries, relations: relations, candidates: candidates, for: end)
+  }
+
   public func loss(_ scores: Tensor, against falseScores: Tensor) -> Tensor {
     decoder.loss(scores, against: falseScores)
   }
