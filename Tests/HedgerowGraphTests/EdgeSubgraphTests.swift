@@ -1,0 +1,106 @@
+import HedgerowCore
+import HedgerowGraph
+import HedgerowRoaring
+import HedgerowTestSupport
+import Testing
+
+@Suite struct EdgeSubgraphTests {
+  private let link = EdgeType("a", "link", "b")
+  private let other = EdgeType("b", "other", "b")
+
+  private func only(_ edges: RoaringBitmap) -> PerEdge<RoaringBitmap> {
+    var kept = PerEdge<RoaringBitmap>()
+    kept[link] = edges
+    return kept
+  }
+
+  private func edges(
+    of row: UInt32, _ relation: Relation, _ graph: some Topology
+  ) throws -> [UInt64] {
+    let rows = [row]
+    let extent = try graph.extents(of: rows.span, along: relation)[0]
+    let addresses = (0..<UInt64(extent.count)).map { extent.start + $0 }
+    let own = [UInt32](repeating: row, count: addresses.count)
+    return try graph.edges(at: addresses.span, in: own.span, along: relation)
+  }
+
+  /// A graph with parallel edges, and the one that it is when only some are there.
+  private func graphs(
+    time: String?, _ random: inout RandomStream
+  ) -> (whole: MemoryGraph, part: MemoryGraph, kept: RoaringBitmap) {
+    var list = EdgeList(sources: [], targets: [])
+    var times: [Int64] = []
+    for _ in 0..<300 {
+      list.sources.append(UInt32(random.next(below: 20)))
+      list.targets.append(UInt32(random.next(below: 15)))
+      times.append(Int64(random.next(below: 9)))
+    }
+    // In the order of edges, so that places are those of the list.
+    let order = list.sources.indices.sorted {
+      (list.sources[$0], list.targets[$0], $0) < (list.sources[$1], list.targets[$1], $1)
+    }
+    list = EdgeList(
+      sources: order.map { list.sources[$0] }, targets: order.map { list.targets[$0] })
+    times = order.map { times[$0] }
+    let kept = order.indices.filter { _ in random.next(below: 3) > 0 }
+    func graph(_ places: [Int]) -> MemoryGraph {
+      var graph = MemoryGraph()
+      graph["a"].count = 25
+      graph["b"].count = 15
+      graph[link] = MemoryGraph.Edges(
+        EdgeList(
+          sources: places.map { list.sources[$0] }, targets: places.map { list.targets[$0] }),
+        columns: ["at": .integers(places.map { times[$0] })], time: time)
+      graph[other].edges = EdgeList(sources: [3, 4], targets: [1, 2])
+      return graph
+    }
+    return (graph(Array(order.indices)), graph(kept), RoaringBitmap(kept.map { UInt32($0) }))
+  }
+
+  @Test(arguments: [String?.none, "at"])
+  func itReadsLikeAGraphThatNeverHadTheOtherEdges(time: String?) throws {
+    let seed = printedSeed()
+    var random = RandomStream(seed: seed).derive("graph")
+    let (whole, part, kept) = graphs(time: time, &random)
+    let seen = try EdgeSubgraph(whole, keeping: only(kept))
+    #expect(seen.count(of: link) == part.count(of: link) && seen.count(of: other) == 2)
+    for relation in part.schema.relations() {
+      for row in 0..<part.count(of: relation.target) {
+        let node = NodeID(UInt32(row))
+        #expect(
+          try seen.neighbors(of: node, along: relation) == part.neighbors(of: node, along: relation)
+        )
+        #expect(
+          try edges(of: UInt32(row), relation, seen) == edges(of: UInt32(row), relation, part))
+      }
+    }
+    let all = (0..<UInt64(part.count(of: link))).map { $0 }
+    let (a, b) = (try seen.endpoints(of: all.span, link), try part.endpoints(of: all.span, link))
+    #expect(a.sources == b.sources && a.targets == b.targets)
+    #expect(try times(all, seen) == times(all, part))
+    #expect(try linked(seen) == linked(part))
+  }
+
+  private func times(_ edges: [UInt64], _ graph: some Topology) throws -> [Int64] {
+    try graph.integers(of: "at", of: ColumnOwner.edges(link), at: edges.span, null: -1)
+  }
+
+  private func linked(_ graph: some Topology) throws -> [Bool] {
+    let sources = (0..<400).map { UInt32($0 / 15 % 20) }
+    let targets = (0..<400).map { UInt32($0 % 15) }
+    return try graph.contains(link, sources: sources.span, targets: targets.span)
+  }
+
+  @Test func noneOrAllMayBeKept() throws {
+    var random = RandomStream(seed: 1)
+    let (whole, _, _) = graphs(time: nil, &random)
+    let none = try EdgeSubgraph(whole, keeping: only(RoaringBitmap()))
+    #expect(none.count(of: link) == 0)
+    let relation = whole.schema.relations()[0]
+    #expect(try none.neighbors(of: NodeID(3), along: relation).isEmpty)
+    let all = try EdgeSubgraph(whole, keeping: only(RoaringBitmap(0..<300)))
+    #expect(
+      try all.neighbors(of: NodeID(3), along: relation)
+        == whole.neighbors(of: NodeID(3), along: relation))
+  }
+}
