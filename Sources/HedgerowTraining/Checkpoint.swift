@@ -8,28 +8,8 @@ public import HedgerowStore
 ///
 /// A safetensors file with a checksum beside the store's data: the weights under `model.`, those of the best epoch
 /// under `best.`, what the optimizer remembers under `optimizer.`, and the rest as metadata.
-public struct Checkpoint: Sendable {
-  /// How far a run has come.
-  public struct Progress: Codable, Hashable, Sendable {
-    /// The epoch under way, from 0, and the batch that comes next in it.
-    public var epoch = 0
-    public var batch = 0
-    /// Of the epoch under way: the sum of losses, and the labelled seeds that they are of.
-    var lossSum = 0.0
-    var labelledCount = 0
-    public var steps = 0
-    /// The last full epoch's mean loss.
-    public var loss = 0.0
-    var best: Best?
-    /// Of a training in float16.
-    var scaler: LossScaler?
-
-    struct Best: Codable, Hashable, Sendable {
-      var epoch: Int
-      var accuracy: Double
-      var loss: Double
-    }
-  }
+public struct TrainingCheckpoint<Specification: SavedSpecification>: Sendable {
+  public typealias Progress = TrainingProgress
 
   /// The numbers. They are many, so a checkpoint does not hold them.
   struct Numbers {
@@ -38,13 +18,13 @@ public struct Checkpoint: Sendable {
     var optimizer: ModelState
   }
 
-  public let specification: ModelSpecification
+  public let specification: Specification
   public let progress: Progress
   private let path: String
   private let checksum: String
 }
 
-extension Checkpoint {
+extension TrainingCheckpoint {
   private static func directory(in store: String) -> String { "\(store)/checkpoints" }
 
   private static func path(of name: String, in store: String) -> String {
@@ -69,7 +49,7 @@ extension Checkpoint {
   ///
   /// - Parameter dataIdentity: ``HedgerowStore/Snapshot/dataIdentity`` of what is trained on.
   static func save(
-    _ numbers: Numbers, _ specification: ModelSpecification, _ progress: Progress,
+    _ numbers: Numbers, _ specification: Specification, _ progress: Progress,
     dataIdentity: String, named name: String, in store: String
   ) throws {
     var file = ModelState(tensors: [])
@@ -107,7 +87,7 @@ extension Checkpoint {
       let progress = try? JSONDecoder().decode(Progress.self, from: Data(text.utf8)),
       progress.epoch >= 0, progress.batch >= 0
     else { throw HedgerowError(.damaged, "not the state of a training", at: path) }
-    self.specification = try ModelSpecification(decoding: Array(specification.utf8), name: name)
+    self.specification = try Specification(decoding: Array(specification.utf8), name: name)
     guard dataIdentity == graph.dataIdentity else {
       throw HedgerowError(
         .usage,
@@ -150,3 +130,36 @@ extension Checkpoint {
     return (file, checksum)
   }
 }
+
+/// How far a training has come.
+public struct TrainingProgress: Codable, Hashable, Sendable {
+  /// The epoch under way, from 0, and the batch that comes next in it.
+  public var epoch = 0
+  public var batch = 0
+  /// Of the epoch under way: the sum of losses, and the labelled seeds that they are of.
+  var lossSum = 0.0
+  var labelledCount = 0
+  public var steps = 0
+  /// The last full epoch's mean loss.
+  public var loss = 0.0
+  var best: Best?
+  /// Of a training in float16.
+  var scaler: LossScaler?
+
+  struct Best: Codable, Hashable, Sendable {
+    var epoch: Int
+    /// By the measure that decides: the higher the better.
+    var score: Double
+    var loss: Double
+
+    /// Classification came first.
+    private enum CodingKeys: String, CodingKey {
+      case epoch
+      case score = "accuracy"
+      case loss
+    }
+  }
+}
+
+/// The state of a training of a ``NodeClassifier``.
+public typealias Checkpoint = TrainingCheckpoint<ModelSpecification>

@@ -225,18 +225,10 @@ struct TrainingNodes {
 }
 
 extension NodeClassifier {
-  /// What the network takes in: rows of columns, divided by their length where that is asked for, and of what is
-  /// encoded, side by side.
+  /// What the network takes in.
   func inputs(
     _ features: PerNode<Tensor>, of nodes: PerNode<[UInt32]>, in graph: Snapshot
   ) throws -> PerNode<Tensor> {
-    var result = scaled(features)
-    for input in specification.inputs {
-      let type = NodeType(input.type)
-      guard let encoders = input.encoders, let nodes = nodes[optional: type] else { continue }
-      let encoded = try ColumnEncoder.rows(encoders, of: nodes, type, in: graph)
-      result[type] = result[optional: type].map { concatenated($0, encoded) } ?? encoded
-    }
-    return result
+    try specification.inputs.rows(features, of: nodes, in: graph)
   }
 }

@@ -1,4 +1,3 @@
-import FoundationEssentials
 import HedgerowCore
 public import HedgerowGNN
 
@@ -43,21 +42,8 @@ public struct ModelSpecification: Codable, Hashable, Sendable {
   public var dataVersion: UInt64
 }
 
-extension ModelSpecification {
-  public func encoded() throws -> [UInt8] {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = .sortedKeys
-    return Array(try encoder.encode(self))
-  }
-
-  /// - Throws: `damaged` when no model can be built from the bytes.
-  public init(decoding bytes: [UInt8], name: String) throws {
-    let decoded = try? JSONDecoder().decode(Self.self, from: Data(bytes))
-    guard let decoded, decoded.isSound else {
-      throw HedgerowError(.damaged, "the specification of model '\(name)' cannot be read")
-    }
-    self = decoded
-  }
+extension ModelSpecification: SavedSpecification {
+  public static var savedTask: SavedTask { .classification }
 
   /// The relations that the network has weights for: metapaths, or those of the graph.
   var networkRelations: [EdgeType] {
@@ -79,14 +65,11 @@ extension ModelSpecification {
   }
 
   /// Whether a network can be built: whoever wrote the bytes, they must not end the program.
-  private var isSound: Bool {
+  public var isSound: Bool {
     guard options.isSound, !classes.isEmpty, let networkRelations = try? networkRelations,
       (metapaths == nil) != (options.model == .han), hasSoundMetapaths,
       options.model != .pna || meanDegrees?.count == relations.count,
-      inputs.allSatisfy({
-        $0.width >= $0.encodedWidth && $0.count >= 0 && !$0.type.isEmpty
-          && ($0.encoders ?? []).allSatisfy(\.isSound)
-      }),
+      inputs.areSound,
       options.mode != .sampled || options.fanouts.count == options.layerCount
     else { return false }
     let reached = NodeNetwork.reach(

@@ -1,5 +1,4 @@
 import FoundationEssentials
-import Glibc
 import HedgerowCore
 import HedgerowGNN
 import HedgerowGraph
@@ -47,23 +46,5 @@ extension NodeClassificationTrainer {
     guard options.model != .han else {
       throw HedgerowError(.usage, "han classifies nodes of a whole graph: take another --model")
     }
-  }
-
-  /// How many sources the targets of a relation have. Time O(targets).
-  func meanDegrees(along relation: Relation) throws -> MeanDegrees {
-    let count = graph.count(of: relation.target)
-    var (sum, sumOfLogarithms) = (0.0, 0.0)
-    for begin in stride(from: 0, to: count, by: 1 << 16) {
-      try resources.checkInterruption()
-      let rows = (UInt32(begin)..<UInt32(min(count, begin + 1 << 16))).map { $0 }
-      for extent in try graph.extents(of: rows.span, along: relation) {
-        sum += Double(extent.count)
-        sumOfLogarithms += log(Double(extent.count) + 1)
-      }
-    }
-    // Degrees are divided by these: without edges there is nothing to divide.
-    guard sum > 0 else { return MeanDegrees(linear: 1, logarithmic: 1) }
-    return MeanDegrees(
-      linear: Float(sum / Double(count)), logarithmic: Float(sumOfLogarithms / Double(count)))
   }
 }

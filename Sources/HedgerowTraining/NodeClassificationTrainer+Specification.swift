@@ -56,11 +56,16 @@ extension NodeClassificationTrainer {
     let relations = all.filter { used.contains($0.name) }
     var specification = ModelSpecification(
       targetType: target.type.name, targetColumn: target.column, classes: classes,
-      hasIntegerClasses: property.kind != .categorical, inputs: try inputs(of: reached.types),
+      hasIntegerClasses: property.kind != .categorical,
+      inputs: try InputChoice(
+        graph: graph, options: options, target: target, resources: resources
+      ).inputs(of: reached.types),
       relations: relations.map { "\($0.name)" }, options: options, dataVersion: graph.version)
     specification.metapaths = metapaths?.map { "\($0)" }
     if options.model == .pna {
-      specification.meanDegrees = try relations.map { try meanDegrees(along: $0) }
+      specification.meanDegrees = try relations.map {
+        try graph.meanDegrees(along: $0, checkInterruption: resources.checkInterruption)
+      }
     }
     if options.mode == .graphs,
       let bare = specification.inputs.first(where: { $0.isEmbedded })
@@ -106,75 +111,5 @@ extension NodeClassificationTrainer {
         "'\(target.type).\(property.name)' is of kind \(property.kind): labels are integers or "
           + "categories")
     }
-  }
-
-  /// Each reached type's features, or an embedding where it has none.
-  private func inputs(of types: [NodeType]) throws -> [ModelSpecification.Input] {
-    for type in options.encodings?.keys ?? [] where graph.schema.node(type) == nil {
-      throw HedgerowError(.usage, "no node type '\(type)' to encode columns of")
-    }
-    if let chosen = options.inputs {
-      for (type, columns) in chosen {
-        for column in columns {
-          guard graph.width(of: column, of: type) != nil else {
-            throw HedgerowError(.usage, "'\(type).\(column)' is no column of numbers")
-          }
-          guard type != target.type || column != target.column else {
-            throw HedgerowError(.usage, "the target '\(type).\(column)' cannot be an input")
-          }
-        }
-      }
-    }
-    return try graph.schema.nodes.filter { types.contains($0.type) }.map { node in
-      let columns =
-        if let inputs = options.inputs {
-          inputs[optional: node.type] ?? []
-        } else if case .vector? = node.property("x")?.kind {
-          ["x"]
-        } else {
-          [String]()
-        }
-      let encoders = try encoders(of: node.type)
-      let width = columns.reduce(encoders.reduce(0) { $0 + $1.width }) {
-        $0 + (graph.width(of: $1, of: node.type) ?? 0)
-      }
-      return ModelSpecification.Input(
-        type: node.type.name, columns: columns,
-        width: columns.isEmpty && encoders.isEmpty ? options.hiddenWidth : width,
-        count: graph.count(of: node.type), isScaled: try isScaled(columns, of: node.type),
-        isScaledBySum: options.inputScaling.isOfSum ? true : nil,
-        encoders: encoders.isEmpty ? nil : encoders)
-    }
-  }
-
-  /// Fitted on the training set.
-  private func encoders(of type: NodeType) throws -> [ColumnEncoder] {
-    try (options.encodings?[optional: type] ?? []).map { encoding in
-      guard type != target.type || encoding.column != target.column else {
-        throw HedgerowError(.usage, "the target '\(type).\(encoding.column)' cannot be an input")
-      }
-      return try ColumnEncoder(
-        encoding, of: type, in: graph, fittedOn: TrainingNodes(of: type, in: graph),
-        checkInterruption: resources.checkInterruption)
-    }
-  }
-
-  /// Whether the rows of a type are to be divided by their length, or sum.
-  private func isScaled(_ columns: [String], of type: NodeType) throws -> Bool {
-    guard !columns.isEmpty, options.inputScaling.isAutomatic else {
-      return !columns.isEmpty && options.inputScaling != .none
-    }
-    // Nodes spread evenly over the type.
-    let count = graph.count(of: type)
-    let nodes = (0..<min(count, 1024)).map { UInt32($0 * count / min(count, 1024)) }
-    for column in columns {
-      let width = graph.width(of: column, of: type) ?? 0
-      var rows = [Float](repeating: 0, count: nodes.count * width)
-      try rows.withUnsafeMutableBufferPointer {
-        try graph.gather(nodes.span, of: type, column: column, into: $0)
-      }
-      if rows.contains(where: { $0 < 0 }) { return false }
-    }
-    return true
   }
 }

@@ -89,32 +89,15 @@ public struct NodeClassificationTrainer: Sendable {
     guard before != now else { return }
     // Options first: they are what a caller changes.
     let (a, b) = (checkpoint.specification.options, specification.options)
+    let isOther = before.targetColumn != now.targetColumn || before.targetType != now.targetType
     let parts: [(option: String, isChanged: Bool)] = [
-      ("--target", before.targetColumn != now.targetColumn || before.targetType != now.targetType),
-      ("--model", a.model != b.model), ("--full-batch", a.mode != b.mode),
-      ("--best", a.criterion != b.criterion),
-      ("--activation", a.activation != b.activation), ("--readout", a.readout != b.readout),
-      ("--bases", a.bases != b.bases), ("--metapaths", a.metapaths != b.metapaths),
-      ("--fanouts", a.fanouts != b.fanouts), ("--batch-size", a.batchSize != b.batchSize),
-      ("--layers", a.layerCount != b.layerCount), ("--hidden", a.hiddenWidth != b.hiddenWidth),
-      ("--learning-rate", a.learningRate != b.learningRate), ("--dropout", a.dropout != b.dropout),
-      ("--input-scaling", a.inputScaling != b.inputScaling),
-      ("--input-dropout", a.inputDropout != b.inputDropout),
-      ("--weight-decay", a.weightDecay != b.weightDecay), ("--inputs", a.inputs != b.inputs),
-      ("--encode", a.encodings != b.encodings),
-      ("--precision", a.precision != b.precision),
-      ("--class-weights", a.classWeights != b.classWeights),
-      ("--select, --weight, --replace, --share, --disjoint or times", a.sampling != b.sampling),
-      ("--no-reverse", a.usesReverseRelations != b.usesReverseRelations),
-      ("--seed", a.seed != b.seed), ("--where", a.filter != b.filter),
+      ("--target", isOther), ("--model", a.model != b.model),
+      ("--full-batch", a.mode != b.mode), ("--best", a.criterion != b.criterion),
+      ("--readout", a.readout != b.readout), ("--metapaths", a.metapaths != b.metapaths),
+      ("--class-weights", a.classWeights != b.classWeights), ("--where", a.filter != b.filter),
     ]
-    let changes = parts.filter(\.isChanged).map(\.option)
-    throw HedgerowError(
-      .usage,
-      changes.isEmpty
-        ? "the training that is to go on was of another schema: train anew"
-        : "the training that is to go on had another \(changes.joined(separator: ", ")): leave it "
-          + "out, or train anew")
+    throw TrainingOptions.refusal(
+      ofChanged: parts.filter(\.isChanged).map(\.option) + a.changes(to: b))
   }
 }
 
@@ -260,7 +243,7 @@ private final class TrainingRun {
     if let metrics {
       if isBetter(metrics) {
         progress.best = Checkpoint.Progress.Best(
-          epoch: progress.epoch, accuracy: metrics.accuracy, loss: metrics.loss)
+          epoch: progress.epoch, score: metrics.accuracy, loss: metrics.loss)
         best = model.network.state
       }
     }
@@ -270,7 +253,7 @@ private final class TrainingRun {
   private func isBetter(_ metrics: ClassificationMetrics) -> Bool {
     guard let best = progress.best else { return true }
     return switch options.criterion ?? .accuracy {
-    case .accuracy: (metrics.accuracy, -metrics.loss) > (best.accuracy, -best.loss)
+    case .accuracy: (metrics.accuracy, -metrics.loss) > (best.score, -best.loss)
     case .loss: metrics.loss < best.loss
     }
   }

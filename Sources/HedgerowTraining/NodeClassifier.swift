@@ -23,14 +23,8 @@ public struct NodeClassifier: Sendable {
 
   init(withoutWeights specification: ModelSpecification) throws {
     self.specification = specification
-    var inputs = PerNode<NodeNetwork.Input>()
-    for input in specification.inputs {
-      inputs[NodeType(input.type)] =
-        input.isEmbedded
-        ? .embedding(count: input.count, width: input.width) : .features(input.width)
-    }
     network = NodeNetwork(
-      inputs: inputs, relations: try specification.networkRelations,
+      inputs: specification.inputs.ofNetwork, relations: try specification.networkRelations,
       target: NodeType(specification.targetType), outputs: specification.classes.count,
       options: try specification.network)
   }
@@ -40,13 +34,7 @@ public struct NodeClassifier: Sendable {
   /// - Throws: `usage` when there is none of that name, or the store's schema is another one;
   ///   `damaged` when what it keeps is no model.
   public init(named name: String, in graph: Snapshot) throws {
-    guard let record = try graph.model(named: name) else {
-      let names = try graph.modelNames()
-      throw HedgerowError(
-        .usage,
-        "no model named '\(name)': "
-          + (names.isEmpty ? "none was saved" : "there are \(names.joined(separator: ", "))"))
-    }
+    let record = try graph.savedModel(named: name)
     try self.init(withoutWeights: ModelSpecification(decoding: record.specification, name: name))
     try network.load(try ModelState(decoding: record.weights))
     try checkSchema(of: graph, name: name)
@@ -73,29 +61,7 @@ public struct NodeClassifier: Sendable {
     for relation in specification.relations where !relations.contains(relation) {
       throw mismatch("the store has no relation '\(relation)'")
     }
-    for input in specification.inputs {
-      let type = NodeType(input.type)
-      if input.isEmbedded {
-        guard graph.count(of: type) == input.count else {
-          throw mismatch("'\(type)' has \(graph.count(of: type)) nodes instead of \(input.count)")
-        }
-        continue
-      }
-      let widths = try input.columns.map { column in
-        guard let width = graph.width(of: column, of: type) else {
-          throw mismatch("'\(type).\(column)' is no column of numbers")
-        }
-        return width
-      }
-      for encoder in input.encoders ?? []
-      where graph.schema.node(type)?.property(encoder.column) == nil {
-        throw mismatch("there is no column '\(type).\(encoder.column)'")
-      }
-      let width = widths.reduce(input.encodedWidth, +)
-      guard width == input.width else {
-        throw mismatch("the inputs of '\(type)' are \(width) wide, not \(input.width)")
-      }
-    }
+    try specification.inputs.check(schemaOf: graph, mismatch)
     let target = NodeType(specification.targetType)
     if !specification.hasIntegerClasses,
       graph.schema.node(target)?.property(specification.targetColumn)?.kind == .categorical
@@ -109,27 +75,7 @@ public struct NodeClassifier: Sendable {
     }
   }
 
-  var inputColumns: PerNode<[String]> {
-    var inputs = PerNode<[String]>()
-    for input in specification.inputs where !input.columns.isEmpty {
-      inputs[NodeType(input.type)] = input.columns
-    }
-    return inputs
-  }
-
-  /// What the network takes in: rows of the types that ask for it divided by their length, or sum.
-  func scaled(_ features: PerNode<Tensor>) -> PerNode<Tensor> {
-    var scaled = features
-    for input in specification.inputs where input.isScaled {
-      let type = NodeType(input.type)
-      guard let rows = features[optional: type] else { continue }
-      scaled[type] =
-        input.isScaledBySum == true
-        ? rows / maximum(sum(abs(rows), along: 1, keeping: .one), Tensor(1e-12))
-        : rowsOfLengthOne(rows)
-    }
-    return scaled
-  }
+  var inputColumns: PerNode<[String]> { specification.inputs.columns }
 
   func relations(of graph: Snapshot) -> [Relation] {
     let names = Set(specification.relations)
