@@ -94,7 +94,7 @@ let modules: [Module] = [
     name: "HedgerowTraining",
     imports: [
       "HedgerowLoader", "HedgerowGNN", "HedgerowNN", "HedgerowTensor", "HedgerowStore",
-      "HedgerowSampling", "HedgerowGraph", "HedgerowMapped", "HedgerowCore",
+      "HedgerowSampling", "HedgerowGraph", "HedgerowMapped", "HedgerowRoaring", "HedgerowCore",
     ]),
   // rank 7
   Module(
@@ -135,7 +135,7 @@ let tested = [
 let testImports = [
   "HedgerowStore": ["HedgerowLoader"], "HedgerowSampling": ["HedgerowStore"],
   "HedgerowLoader": ["HedgerowStore"], "HedgerowExport": ["HedgerowIngest"],
-  "HedgerowTraining": ["HedgerowRoaring"], "CHedgerowKernels": ["HedgerowCore"],
+  "CHedgerowKernels": ["HedgerowCore"],
   "HedgerowCLI": ["HedgerowCore", "HedgerowGraph", "HedgerowLMDB"],
 ]
 

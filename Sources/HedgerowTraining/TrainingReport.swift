@@ -23,6 +23,8 @@ public struct TrainingReport: Sendable {
   /// The most private memory that it had behind a step or an evaluation, in bytes.
   public var peakPrivateByteCount = 0
 
+  public init() {}
+
   /// Where the time went: ``total`` is what the main thread's stages add up to.
   public struct Seconds: Sendable {
     public var total = 0.0

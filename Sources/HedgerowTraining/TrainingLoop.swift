@@ -1,0 +1,232 @@
+import HedgerowCore
+import HedgerowLoader
+import HedgerowMapped
+import HedgerowNN
+import HedgerowTensor
+
+/// What a step of training takes in at once.
+protocol TrainingBatch {
+  /// What its loss is the mean of; a batch of none is passed over.
+  var exampleCount: Int { get }
+  var randomness: RandomStream { get }
+  var seconds: StageSeconds { get }
+  var rows: RowCounts { get }
+}
+
+/// What is trained, and on what: the part of a training that depends on its task.
+///
+/// Batch i of epoch e is a pure function of (e, i).
+protocol TrainingTask: AnyObject {
+  associatedtype Specification: SavedSpecification
+  associatedtype Network: Module
+  associatedtype Batch: TrainingBatch
+  associatedtype Metrics
+
+  var specification: Specification { get }
+  var network: Network { get }
+  /// Threads that make batches.
+  var loaderThreads: Int { get }
+
+  /// Goes to a batch of an epoch.
+  func begin(epoch: Int, from firstBatch: Int) async throws
+  func nextBatch() async throws -> Batch?
+  func loss(of batch: Batch) -> Tensor
+  /// Metrics on the validation set; `nil` where there is none.
+  func validationMetrics() async throws -> Metrics?
+  /// By what one epoch is told to be better than another: by the score, then by the lower loss.
+  func standing(of metrics: Metrics) -> (score: Double, loss: Double)
+  /// What to say where no batch of an epoch had examples.
+  var missingExamples: String { get }
+}
+
+/// How a training goes on and ends.
+struct TrainingSchedule {
+  var epochs: Int
+  /// Epochs without a better one after which it stops.
+  var patience: Int
+  /// The name to keep checkpoints under; none are kept without.
+  var checkpointName: String?
+  /// Seconds of work between two checkpoints, at least; they never take more than a tenth of the time.
+  var checkpointInterval = 5.0
+}
+
+/// Takes steps along gradients until epochs or patience are over, keeps checkpoints, and the best epoch's weights.
+final class TrainingLoop<Task: TrainingTask> {
+  private let task: Task
+  private let schedule: TrainingSchedule
+  private let resources: TrainingResources
+  /// The store's directory, where checkpoints are kept.
+  private let directory: String
+  private let dataIdentity: String
+  private var optimizer: any Optimizer
+  private var progress = TrainingProgress()
+  private var best: ModelState?
+  private(set) var report = TrainingReport()
+  private let share: MemoryBudget.Reservation
+  private let clock = ContinuousClock()
+  private let start = ContinuousClock.now
+  private let storageByteCountBefore = ProcessResources.storageByteCountRead
+  private var lastCheckpoint: ContinuousClock.Instant
+  private var checkpointSeconds = 0.0
+  /// On the checkpoints' name.
+  private let lock: FileLock?
+
+  /// Draws the weights from the seed, or takes those of a checkpoint.
+  init(
+    _ task: Task, _ optimizer: any Optimizer, _ schedule: TrainingSchedule, seed: UInt64,
+    directory: String, dataIdentity: @autoclosure () -> String, resources: TrainingResources,
+    resuming checkpoint: TrainingCheckpoint<Task.Specification>?
+  ) throws {
+    self.task = task
+    self.optimizer = optimizer
+    self.schedule = schedule
+    self.resources = resources
+    self.directory = directory
+    lock = try schedule.checkpointName.map {
+      try TrainingCheckpoint<Task.Specification>.lock($0, in: directory)
+    }
+    let count = task.network.parameters.reduce(0) { $0 + $1.shape.reduce(1, *) }
+    // Weights, their gradients and Adam's two moments, and the best epoch's copy.
+    share = try resources.budget.reserve(5 * 4 * count, for: "a model of \(count) parameters")
+    self.dataIdentity = schedule.checkpointName == nil ? "" : dataIdentity()
+    lastCheckpoint = clock.now
+    if let checkpoint {
+      let numbers = try checkpoint.numbers()
+      try task.network.load(numbers.model)
+      try self.optimizer.load(numbers.optimizer, for: task.network)
+      progress = checkpoint.progress
+      best = numbers.best
+    } else {
+      _ = task.network.initialized(seed: seed)
+    }
+  }
+
+  /// - Parameters:
+  ///   - onEpoch: called after each epoch with its number from 1, its mean loss and the validation metrics.
+  ///   - measure: called with the best epoch's weights in place.
+  /// - Throws: `interrupted` when the resources say so, once the state is saved.
+  func run(
+    onEpoch: (Int, Double, Task.Metrics?) -> Void, measure: () async throws -> Void
+  ) async throws {
+    var isTrained = false
+    do {
+      // From now on there is something to go on with.
+      try saveCheckpoint()
+      while progress.epoch < schedule.epochs && !isOutOfPatience {
+        try await epoch(onEpoch: onEpoch)
+        try saveCheckpointIfDue()
+      }
+      try saveCheckpoint()
+      isTrained = true
+      if let best { try task.network.load(best) }
+      try await measuring { try await measure() }
+    } catch let error as HedgerowError where error.code == .interrupted {
+      guard let name = schedule.checkpointName else { throw error }
+      if !isTrained { try saveCheckpoint() }
+      throw HedgerowError(
+        .interrupted,
+        "interrupted in epoch \(progress.epoch + 1) after \(progress.batch) batches; saved: go on "
+          + "with --resume \(name)")
+    }
+    report.epochs = progress.epoch
+    report.bestEpoch = progress.best?.epoch ?? progress.epoch
+    report.loss = progress.loss
+    report.steps = progress.steps
+    report.seconds.total = (clock.now - start).seconds
+    report.storageByteCount = ProcessResources.storageByteCountRead - storageByteCountBefore
+  }
+
+  private var isOutOfPatience: Bool {
+    guard let best = progress.best else { return false }
+    return progress.epoch - best.epoch >= schedule.patience
+  }
+
+  private func epoch(onEpoch: (Int, Double, Task.Metrics?) -> Void) async throws {
+    try await task.begin(epoch: progress.epoch, from: progress.batch)
+    let begin = clock.now
+    let stagesBefore = report.seconds.stages.total
+    while true {
+      let before = clock.now
+      guard let batch = try await task.nextBatch() else { break }
+      let ready = clock.now
+      report.seconds.wait += (ready - before).seconds
+      report.seconds.stages += batch.seconds
+      report.rows += batch.rows
+      try resources.checkInterruption()
+      try _Concurrency.Task.checkCancellation()
+      let number = progress.batch
+      try step(batch)
+      let done = clock.now
+      report.seconds.compute += (done - ready).seconds
+      resources.trace?.add("wait", from: before, to: ready, batch: number)
+      resources.trace?.add("compute", from: ready, to: done, batch: number)
+      try saveCheckpointIfDue()
+    }
+    report.seconds.idle +=
+      Double(task.loaderThreads) * (clock.now - begin).seconds
+      - (report.seconds.stages.total - stagesBefore)
+    guard progress.labelledCount > 0 else { throw HedgerowError(.usage, task.missingExamples) }
+    let metrics = try await measuring { try await task.validationMetrics() }
+    progress.epoch += 1
+    progress.loss = progress.lossSum / Double(progress.labelledCount)
+    (progress.batch, progress.lossSum, progress.labelledCount) = (0, 0, 0)
+    if let metrics {
+      let standing = task.standing(of: metrics)
+      if progress.best.map({ (standing.score, -standing.loss) > ($0.score, -$0.loss) }) ?? true {
+        progress.best = .init(epoch: progress.epoch, score: standing.score, loss: standing.loss)
+        best = task.network.state
+      }
+    }
+    onEpoch(progress.epoch, progress.loss, metrics)
+  }
+
+  private func step(_ batch: Task.Batch) throws {
+    let count = batch.exampleCount
+    if count > 0 {
+      let (loss, gradients) = valueWithGradients(at: task.network, randomness: batch.randomness) {
+        task.loss(of: batch)
+      }
+      let value = Double(loss.scalar)
+      guard value.isFinite else {
+        throw HedgerowError(
+          .badData,
+          "the loss is \(value.isNaN ? "no number" : "infinite") in epoch \(progress.epoch + 1): look "
+            + "for NaN or huge values among the features, or lower --learning-rate")
+      }
+      optimizer.update(task.network, along: gradients)
+      progress.lossSum += value * Double(count)
+      progress.labelledCount += count
+      progress.steps += 1
+    }
+    progress.batch += 1
+  }
+
+  private func measuring<Result>(_ body: () async throws -> Result) async rethrows -> Result {
+    let start = clock.now
+    defer {
+      report.seconds.evaluate += (clock.now - start).seconds
+      resources.trace?.add("evaluate", from: start, to: clock.now)
+    }
+    return try await body()
+  }
+
+  // MARK: Checkpoints
+
+  private func saveCheckpointIfDue() throws {
+    let interval = max(schedule.checkpointInterval, 10 * checkpointSeconds)
+    if (clock.now - lastCheckpoint).seconds >= interval { try saveCheckpoint() }
+  }
+
+  private func saveCheckpoint() throws {
+    guard let name = schedule.checkpointName else { return }
+    let start = clock.now
+    let numbers = TrainingCheckpoint<Task.Specification>.Numbers(
+      model: task.network.state, best: best, optimizer: optimizer.state)
+    try TrainingCheckpoint.save(
+      numbers, task.specification, progress, dataIdentity: dataIdentity, named: name, in: directory)
+    lastCheckpoint = clock.now
+    checkpointSeconds = (lastCheckpoint - start).seconds
+    report.seconds.save += checkpointSeconds
+    resources.trace?.add("save", from: start, to: lastCheckpoint)
+  }
+}
