@@ -22,6 +22,12 @@ struct PlanCommand: AsyncParsableCommand {
   @Argument(help: "What is to be planned: train.")
   var task: Task
 
+  func validate() throws {
+    if training.isOfLinks {
+      throw ValidationError("plan is of trainings on classes: write --target TYPE.COLUMN")
+    }
+  }
+
   func run() async throws {
     let (_, graph) = try training.store.snapshot()
     var resources = try training.global.trainingResources()

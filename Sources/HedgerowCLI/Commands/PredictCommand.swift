@@ -28,6 +28,8 @@ struct EvaluateCommand: AsyncParsableCommand {
   func run() async throws {
     let resources = try global.trainingResources()
     let (_, graph) = try store.snapshot()
+    let task = try graph.taskOfModel(named: model.model)
+    if task != .classification { return try await evaluate(task, over: graph, resources) }
     let classifier = try NodeClassifier(named: model.model, in: graph)
     let clock = ContinuousClock()
     let start = clock.now
@@ -49,6 +51,41 @@ struct EvaluateCommand: AsyncParsableCommand {
         .init(key: "peak_resident_bytes", value: .int(ProcessResources.peakResidentByteCount)),
         .init(key: "version", value: .int(Int(graph.version))),
       ]))
+  }
+}
+
+extension EvaluateCommand {
+  /// Measures a model of links, by the column that said in training in which set each is.
+  private func evaluate(
+    _ task: SavedTask, over graph: Snapshot, _ resources: TrainingResources
+  ) async throws {
+    guard filter.text == nil else {
+      throw HedgerowError(.usage, "--where is of classes, not of links: leave it out")
+    }
+    let clock = ContinuousClock()
+    let start = clock.now
+    let (metrics, parameterCount) = try await Compute.with(global.makePool()) {
+      if task == .linkPrediction {
+        let predictor = try LinkPredictor(named: model.model, in: graph)
+        let metrics = try await predictor.evaluate(over: graph, in: set, resources: resources)
+        return (metrics, predictor.parameterCount)
+      }
+      let embedding = try KnowledgeGraphEmbedding(named: model.model, in: graph)
+      return (
+        try embedding.evaluate(over: graph, in: set, resources: resources),
+        embedding.parameterCount
+      )
+    }
+    guard global.json else { return print("\(set): \(metrics.text)") }
+    var report = TrainingReport()
+    report.seconds.total = (clock.now - start).seconds
+    report.seconds.evaluate = report.seconds.total
+    print(
+      LinkOutput(
+        task: task, model: model.model, parameterCount: parameterCount, report: report,
+        metrics: [(set, metrics)],
+        version: graph.version
+      ).json)
   }
 }
 

@@ -6,7 +6,7 @@ struct TrainCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "train",
     abstract:
-      "Train a graph neural network to classify nodes or graphs, from batches off the store.",
+      "Train a graph neural network to classify nodes or graphs, or to tell links, from batches off the store.",
     discussion: """
       Trains on the set named train, keeps the weights of the epoch that is best on the set \
       named valid, and prints the metrics on valid and test. The same --seed gives the same result \
@@ -15,13 +15,17 @@ struct TrainCommand: AsyncParsableCommand {
       """)
 
   @OptionGroup var store: StoreArgument
-  @Option(help: ArgumentHelp("The column of labels.", valueName: "type.column"))
-  var target: String
   @Option(
     help: ArgumentHelp(
-      "The architecture: \(NodeNetwork.Architecture.names).", valueName: "name"),
-    transform: NodeNetwork.Architecture.parse)
-  var model: NodeNetwork.Architecture?
+      "The column of labels, or the edge type whose links are learned.",
+      valueName: "type.column|source:relation:target"))
+  var target: String
+  @Option(
+    name: .customLong("model"),
+    help: ArgumentHelp("The architecture: \(ModelChoice.names).", valueName: "name"),
+    transform: ModelChoice.parse)
+  var modelChoice: ModelChoice?
+  var model: NodeNetwork.Architecture? { modelChoice?.architecture }
   @OptionGroup var filter: FilterOptions
   @Flag(help: "Hold the whole graph in memory and take one step an epoch.")
   var fullBatch = false
@@ -84,11 +88,14 @@ struct TrainCommand: AsyncParsableCommand {
   @Option(help: ArgumentHelp("L2 penalty.", valueName: "rate"))
   var weightDecay: Float?
   @Option(
+    name: .customLong("best"),
     help: ArgumentHelp(
-      "Which epoch's weights are kept: that of the best accuracy or loss on the set valid.",
+      "Which epoch's weights are kept: that of the best accuracy or loss on the set valid, or of links of the "
+        + "best mrr or another measure.",
       valueName: "metric"),
-    transform: TrainingOptions.Criterion.parse)
-  var best: TrainingOptions.Criterion?
+    transform: BestChoice.parse)
+  var bestChoice: BestChoice?
+  var best: TrainingOptions.Criterion? { bestChoice?.criterion }
   @Option(
     help: ArgumentHelp("Epochs without a better one to stop after.", valueName: "count"))
   var patience: Int?
@@ -121,12 +128,13 @@ struct TrainCommand: AsyncParsableCommand {
   @Option(
     help: ArgumentHelp("Seconds to wait for another writer when saving.", valueName: "seconds"))
   var wait = 0.0
+  @OptionGroup(title: "Links") var links: LinkArguments
   @OptionGroup(title: "Which neighbors") var sampling: SamplingArguments
   @OptionGroup(title: "Reading") var reading: ReadingOptions
   @OptionGroup var global: GlobalOptions
 
   func validate() throws {
-    _ = try parsePair(target, at: ".", as: "column: write TYPE.COLUMN, as paper.label")
+    try checkTarget()
     func check(_ isRight: Bool?, _ what: String) throws {
       if isRight == false { throw ValidationError(what) }
     }
@@ -161,6 +169,7 @@ struct TrainCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
+    if isOfLinks { return try await runLinks() }
     let name = save ?? resume
     var resources = try global.trainingResources()
     resources.pinnedByteLimit = reading.pin
@@ -200,7 +209,7 @@ struct TrainCommand: AsyncParsableCommand {
   }
 
   /// The model's defaults, or the options of a training that goes on, with what was given.
-  private func options(
+  func options(
     goingOnWith before: TrainingOptions?, _ schema: GraphSchema
   ) throws -> TrainingOptions {
     var options =

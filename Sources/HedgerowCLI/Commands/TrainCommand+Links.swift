@@ -1,0 +1,169 @@
+import ArgumentParser
+import Hedgerow
+
+extension TrainCommand {
+  /// Whether the target is an edge type, whose links are learned.
+  var isOfLinks: Bool { target.contains(":") || target == "all" }
+
+  /// What a target of links, or of anything else, does not go with.
+  func checkTarget() throws {
+    func check(_ isRight: Bool, _ what: String) throws {
+      if !isRight { throw ValidationError(what) }
+    }
+    guard isOfLinks else {
+      _ = try parsePair(
+        target, at: ".", as: "target: write TYPE.COLUMN, as paper.label, or SOURCE:RELATION:TARGET")
+      switch modelChoice {
+      case .network?, nil: break
+      case .links?, .triples?:
+        throw ValidationError(
+          "--model \(modelChoice!.name) learns links: write --target SOURCE:RELATION:TARGET")
+      }
+      try check(bestChoice?.metric == nil, "--best is accuracy or loss where classes are learned")
+      if let option = links.given {
+        throw ValidationError("\(option) is of links: write --target SOURCE:RELATION:TARGET")
+      }
+      return
+    }
+    if case .triples? = modelChoice {
+      try checkTriples()
+    } else {
+      do { _ = try EdgeType(validating: target) } catch {
+        throw ValidationError(
+          "'\(target)' is no edge type: write SOURCE:RELATION:TARGET; several, or all, are of --model "
+            + "\(KnowledgeGraphOptions.Model.names)")
+      }
+      try check(
+        links.relationColumn == nil && links.validateOn == nil,
+        "--relation-column and --validate-on are of --model \(KnowledgeGraphOptions.Model.names)")
+    }
+    try check(bestChoice?.criterion == nil, "--best is of links one of \(LinkMetric.names)")
+    let others: [(String, Bool)] = [
+      ("--full-batch", fullBatch), ("--class-weights", classWeights != nil),
+      ("--metapaths", metapaths != nil), ("--readout", readout != nil),
+      ("--where", filter.text != nil), ("--pin", reading.pin != nil),
+      ("--scratch", reading.scratch != nil),
+    ]
+    if let option = others.first(where: { $0.1 })?.0 {
+      throw ValidationError("\(option) is of classes, not of links: leave it out")
+    }
+  }
+
+  func runLinks() async throws {
+    if case .triples(let model)? = modelChoice { return try await runTriples(model) }
+    let name = save ?? resume
+    var resources = try global.trainingResources()
+    resources.trace = try reading.makeTrace()
+    let store = try GraphStore.open(at: store.path, name == nil ? .readOnly : .readWrite)
+    let graph = try store.snapshot()
+    let checkpoint = try resume.map { try LinkCheckpoint(named: $0, in: graph) }
+    let options = try linkOptions(goingOnWith: checkpoint?.specification.options, graph.schema)
+    var trainer = LinkPredictionTrainer(
+      graph, target: try EdgeType(validating: target), options: options, resources: resources)
+    trainer.checkpointName = name
+    trainer.checkpointInterval = checkpointEvery
+
+    let progress = ProgressBar(
+      "training", total: options.training.epochs, unit: .items("epochs"))
+    progress.advance(by: checkpoint?.progress.epoch ?? 0)
+    let ready = trainer
+    let (model, report, metrics) = try await Compute.with(global.makePool()) {
+      try await ready.run(resuming: checkpoint) { _, _, _ in progress.advance(by: 1) }
+    }
+    progress.finish()
+    try resources.trace?.finish()
+    if let name { try store.saveModel(model.record(named: name), waiting: wait) }
+    let output = LinkOutput(
+      task: LinkSpecification.savedTask, model: model.specification.options.name,
+      parameterCount: model.parameterCount, report: report, metrics: metrics,
+      version: graph.version)
+    print(global.json ? output.json : output.text(savedAs: name))
+  }
+
+  /// The defaults, or the options of a training that goes on, with what was given.
+  private func linkOptions(
+    goingOnWith before: LinkTrainingOptions?, _ schema: GraphSchema
+  ) throws -> LinkTrainingOptions {
+    var kind = before?.model ?? .network
+    switch modelChoice {
+    case .links(let model)?: kind = model
+    case .network?: kind = .network
+    case .triples?, nil: break
+    }
+    var options = before ?? LinkTrainingOptions(model: kind)
+    options.model = kind
+    options.training = try self.options(goingOnWith: options.training, schema)
+    if kind == .lightgcn { options.training.fanouts = fanouts ?? [] }
+    links.apply(to: &options)
+    if let metric = bestChoice?.metric { options.criterion = metric }
+    return options
+  }
+}
+
+extension LinkTrainingOptions {
+  /// As `--model` names it.
+  var name: String { model == .network ? training.model.rawValue : model.rawValue }
+}
+
+/// What a training on links, or a measurement, prints.
+struct LinkOutput {
+  var task: SavedTask
+  var model: String
+  var parameterCount: Int
+  var report: TrainingReport
+  var metrics: [(set: String, metrics: LinkMetrics)]
+  var version: UInt64
+
+  var json: String {
+    let seconds = report.seconds
+    return JSON.object([
+      .init(key: "task", value: .string(task.rawValue)),
+      .init(key: "model", value: .string(model)),
+      .init(key: "parameters", value: .int(parameterCount)),
+      .init(key: "epochs", value: .int(report.epochs)),
+      .init(key: "best_epoch", value: .int(report.bestEpoch)),
+      .init(key: "steps", value: .int(report.steps)),
+      .init(
+        key: "metrics",
+        value: .object(metrics.map { .init(key: $0.set, value: $0.metrics.json) })),
+      .init(key: "loss", value: .double(report.loss)),
+      .init(
+        key: "seconds",
+        value: .object(
+          [.init(key: "total", value: .double(seconds.total))]
+            + seconds.table.map { .init(key: $0.stage, value: .double($0.seconds)) })),
+      .init(key: "bytes_read", value: .int(report.storageByteCount)),
+      .init(key: "peak_resident_bytes", value: .int(ProcessResources.peakResidentByteCount)),
+      .init(key: "version", value: .int(Int(version))),
+    ]).description
+  }
+
+  func text(savedAs name: String?) -> String {
+    var lines = [
+      "\(model), \(parameterCount.grouped) parameters: \(report.epochs) epochs, best "
+        + "\(report.bestEpoch), last training loss \(report.loss.formatted(decimals: 4))"
+    ]
+    for (set, metrics) in metrics { lines.append("\(set): \(metrics.text)") }
+    lines.append(StageTable(title: "seconds:", rows: report.seconds.table).text)
+    lines.append("peak \(ByteSize.format(ProcessResources.peakResidentByteCount))")
+    if let name { lines.append("saved as \(name): hedgerow evaluate STORE --from \(name)") }
+    return lines.joined(separator: "\n")
+  }
+}
+
+extension LinkMetrics {
+  var json: JSON {
+    .object(
+      values.map { .init(key: $0.metric.rawValue, value: .double($0.value)) }
+        + [
+          .init(key: "count", value: .int(count)),
+          .init(key: "candidates", value: .int(candidateCount)),
+        ])
+  }
+
+  var text: String {
+    values.map { "\($0.metric.rawValue) \($0.value.formatted(decimals: 4))" }
+      .joined(separator: ", ")
+      + " (\(count.counting("link")) among \(candidateCount.counting("candidate")))"
+  }
+}
