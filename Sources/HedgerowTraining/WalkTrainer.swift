@@ -42,25 +42,16 @@ public struct WalkTrainer<Graph: Topology>: Sendable {
           + "\(options.batchSize)")
     }
     var optimizer = SparseAdam(learningRate: options.learningRate)
-    let stream = RandomStream(seed: seed).derive("walk training")
-    let nodeCount = walker.graph.count(of: walker.startType)
+    let batches = WalkBatches(walker: walker, options: options, seed: seed)
     for epoch in 0..<options.epochs {
-      let ownStream = stream.derive(UInt64(epoch))
-      let order = NDArray<UInt32>.permutation(of: nodeCount, from: ownStream).scalars
+      let order = batches.order(epoch: epoch)
       var (total, count) = (0.0, 0)
-      for first in stride(from: 0, to: nodeCount, by: options.batchSize) {
-        let batch = first / options.batchSize
-        let walks = try walker.walks(
-          from: Array(order[first..<min(nodeCount, first + options.batchSize)]),
-          walksPerNode: options.walksPerNode, length: options.steps, epoch: epoch, batch: batch)
-        let near = model.contexts(
-          ofWalks: walks.nodes, places: places, within: options.window)
+      for index in 0..<(order.count + options.batchSize - 1) / options.batchSize {
+        let batch = try batches.batch(index, of: order, epoch: epoch, for: model)
         // Where no walk finds a way there is nothing to learn.
-        if near.count == 0 { continue }
-        let others = model.drawn(
-          near, perPair: options.negatives, from: ownStream.derive(UInt64(batch)))
+        if batch.near.count == 0 { continue }
         let (loss, gradients) = valueWithGradients(at: model) {
-          model.loss(of: near, against: others)
+          model.loss(of: batch.near, against: batch.others)
         }
         optimizer.update(model, along: gradients)
         total += Double(loss.scalar)
@@ -68,6 +59,39 @@ public struct WalkTrainer<Graph: Topology>: Sendable {
       }
       onEpoch(epoch + 1, count == 0 ? 0 : total / Double(count))
     }
+  }
+}
+
+/// The pairs of each step of a training on walks: a pure function of (epoch, batch).
+struct WalkBatches<Graph: Topology>: Sendable {
+  let walker: RandomWalker<Graph>
+  let options: WalkTrainingOptions
+  let seed: UInt64
+
+  private func stream(_ epoch: Int) -> RandomStream {
+    RandomStream(seed: seed).derive("walk training").derive(UInt64(epoch))
+  }
+
+  /// The nodes that walks of an epoch start from.
+  func order(epoch: Int) -> [UInt32] {
+    NDArray<UInt32>.permutation(
+      of: walker.graph.count(of: walker.startType), from: stream(epoch)
+    ).scalars
+  }
+
+  func batch(
+    _ index: Int, of order: [UInt32], epoch: Int, for model: some WalkModel
+  ) throws -> WalkBatch {
+    let first = index * options.batchSize
+    let walks = try walker.walks(
+      from: Array(order[first..<min(order.count, first + options.batchSize)]),
+      walksPerNode: options.walksPerNode, length: options.steps, epoch: epoch, batch: index)
+    let near = model.contexts(
+      ofWalks: walks.nodes, places: options.steps + 1, within: options.window)
+    let stream = stream(epoch).derive(UInt64(index))
+    return WalkBatch(
+      near: near, others: model.drawn(near, perPair: options.negatives, from: stream),
+      randomness: stream)
   }
 }
 
