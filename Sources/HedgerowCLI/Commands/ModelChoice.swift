@@ -6,12 +6,14 @@ enum ModelChoice: Equatable, Sendable {
   case network(NodeNetwork.Architecture)
   case links(LinkTrainingOptions.Model)
   case triples(KnowledgeGraphOptions.Model)
+  case embedding(EmbeddingOptions.Model)
 
   private static var named: [(name: String, choice: ModelChoice)] {
     NodeNetwork.Architecture.allCases.map { ($0.rawValue, .network($0)) }
       + LinkTrainingOptions.Model.allCases.filter { $0 != .network }
       .map { ($0.rawValue, .links($0)) }
       + KnowledgeGraphOptions.Model.allCases.map { ($0.rawValue, .triples($0)) }
+      + EmbeddingOptions.Model.allCases.map { ($0.rawValue, .embedding($0)) }
   }
 
   static var names: String {

@@ -62,6 +62,12 @@ extension EvaluateCommand {
     guard filter.text == nil else {
       throw HedgerowError(.usage, "--where is of classes, not of links: leave it out")
     }
+    guard task != .embedding else {
+      throw HedgerowError(
+        .usage,
+        "model '\(model.model)' was learned without labels, which leaves nothing to measure: hedgerow "
+          + "predict writes its rows")
+    }
     let clock = ContinuousClock()
     let start = clock.now
     let (metrics, parameterCount) = try await Compute.with(global.makePool()) {
@@ -93,7 +99,9 @@ extension EvaluateCommand {
 struct PredictCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "predict",
-    abstract: "Predict the class of nodes and write it back to the store as a column.",
+    abstract:
+      "Predict the class of nodes, or take the rows that were learned of them, and write it back to the store as a "
+      + "column.",
     discussion: """
       The column appears whole, by one commit, and carries the model's name, the hash of its \
       weights and the version of the data that it read. Nodes outside the set, or that --where leaves out, get null. A column \
@@ -124,6 +132,8 @@ struct PredictCommand: AsyncParsableCommand {
     let resources = try global.trainingResources()
     let store = try GraphStore.open(at: store.path)
     let graph = try store.snapshot()
+    let task = try graph.taskOfModel(named: model.model)
+    if task != .classification { return try await writeRows(task, graph, store, resources) }
     let classifier = try NodeClassifier(named: model.model, in: graph)
     let (type, column) = try parsePair(write, at: ".", as: "column")
     guard type == classifier.specification.targetType else {

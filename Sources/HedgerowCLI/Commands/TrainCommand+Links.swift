@@ -10,12 +10,16 @@ extension TrainCommand {
     func check(_ isRight: Bool, _ what: String) throws {
       if !isRight { throw ValidationError(what) }
     }
+    if case .embedding? = modelChoice { return try checkEmbedding() }
+    if let option = walking.given {
+      throw ValidationError("\(option) is of --model node2vec and metapath2vec")
+    }
     guard isOfLinks else {
       _ = try parsePair(
         target, at: ".", as: "target: write TYPE.COLUMN, as paper.label, or SOURCE:RELATION:TARGET")
       switch modelChoice {
       case .network?, nil: break
-      case .links?, .triples?:
+      case .links?, .triples?, .embedding?:
         throw ValidationError(
           "--model \(modelChoice!.name) learns links: write --target SOURCE:RELATION:TARGET")
       }
@@ -88,7 +92,7 @@ extension TrainCommand {
     switch modelChoice {
     case .links(let model)?: kind = model
     case .network?: kind = .network
-    case .triples?, nil: break
+    case .triples?, .embedding?, nil: break
     }
     var options = before ?? LinkTrainingOptions(model: kind)
     options.model = kind
@@ -138,7 +142,10 @@ struct LinkOutput {
     ]).description
   }
 
-  func text(savedAs name: String?) -> String {
+  /// - Parameter next: what can be done with the model.
+  func text(
+    savedAs name: String?, next: String = "hedgerow evaluate STORE --from NAME"
+  ) -> String {
     var lines = [
       "\(model), \(parameterCount.grouped) parameters: \(report.epochs) epochs, best "
         + "\(report.bestEpoch), last training loss \(report.loss.formatted(decimals: 4))"
@@ -146,7 +153,7 @@ struct LinkOutput {
     for (set, metrics) in metrics { lines.append("\(set): \(metrics.text)") }
     lines.append(StageTable(title: "seconds:", rows: report.seconds.table).text)
     lines.append("peak \(ByteSize.format(ProcessResources.peakResidentByteCount))")
-    if let name { lines.append("saved as \(name): hedgerow evaluate STORE --from \(name)") }
+    if let name { lines.append("saved as \(name): " + next.replacing("NAME", with: name)) }
     return lines.joined(separator: "\n")
   }
 }

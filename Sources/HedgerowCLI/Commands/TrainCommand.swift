@@ -17,8 +17,8 @@ struct TrainCommand: AsyncParsableCommand {
   @OptionGroup var store: StoreArgument
   @Option(
     help: ArgumentHelp(
-      "The column of labels, or the edge type whose links are learned.",
-      valueName: "type.column|source:relation:target"))
+      "The column of labels, the edge type whose links are learned, or the node type whose rows are.",
+      valueName: "type.column|source:relation:target|type"))
   var target: String
   @Option(
     name: .customLong("model"),
@@ -129,6 +129,7 @@ struct TrainCommand: AsyncParsableCommand {
     help: ArgumentHelp("Seconds to wait for another writer when saving.", valueName: "seconds"))
   var wait = 0.0
   @OptionGroup(title: "Links") var links: LinkArguments
+  @OptionGroup(title: "Walks") var walking: WalkArguments
   @OptionGroup(title: "Which neighbors") var sampling: SamplingArguments
   @OptionGroup(title: "Reading") var reading: ReadingOptions
   @OptionGroup var global: GlobalOptions
@@ -169,6 +170,7 @@ struct TrainCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
+    if case .embedding(let model)? = modelChoice { return try await runEmbedding(model) }
     if isOfLinks { return try await runLinks() }
     let name = save ?? resume
     var resources = try global.trainingResources()

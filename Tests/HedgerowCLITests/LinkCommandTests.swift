@@ -1,0 +1,145 @@
+import Foundation
+import HedgerowTestSupport
+import Testing
+
+/// Training on links, triples and nodes without labels, by the command line.
+@Suite struct LinkCommandTests {
+  /// A store of users who rate items of their community, with a split of the ratings.
+  private func ratings(_ directory: TemporaryDirectory, isSplit: Bool = true) throws -> String {
+    var edges = "source\ttarget\n"
+    for user in 0..<40 {
+      for step in 0..<7 { edges += "u\(user)\ti\((user % 2 + 2 * ((user * 3 + step * 2) % 15)))\n" }
+    }
+    try edges.write(toFile: directory("edges.tsv"), atomically: true, encoding: .utf8)
+    let run = try CommandLineRun(
+      "ingest", directory("g"), "--edges", "user:rates:item=\(directory("edges.tsv"))")
+    try #require(run.status == 0, "\(run.errors)")
+    if isSplit {
+      let split = try CommandLineRun("split", directory("g"), "user:rates:item", "--seed", "1")
+      try #require(split.status == 0, "\(split.errors)")
+    }
+    return directory("g")
+  }
+
+  private func json(_ run: CommandLineRun) throws -> [String: Any] {
+    try #require(run.status == 0, "\(run.errors)")
+    return try #require(
+      try JSONSerialization.jsonObject(with: Data(run.output.utf8)) as? [String: Any])
+  }
+
+  private func metric(_ object: [String: Any], _ set: String, _ name: String) -> Double? {
+    ((object["metrics"] as? [String: Any])?[set] as? [String: Any])?[name] as? Double
+  }
+
+  @Test(arguments: [
+    ["--model", "sage", "--decoder", "distmult", "--fanouts", "4,3"], ["--model", "vgae"],
+    ["--model", "lightgcn", "--negatives", "2"],
+  ])
+  func linksAreTrainedEvaluatedAndResumed(options: [String]) throws {
+    let directory = TemporaryDirectory()
+    let store = try ratings(directory)
+    let arguments =
+      [
+        "train", store, "--target", "user:rates:item", "--hidden", "8", "--epochs", "4",
+        "--batch-size", "64", "--candidates", "all", "--json",
+      ] + options
+    let trained = try json(try CommandLineRun(arguments: arguments + ["--save", "m"]))
+    #expect(trained["task"] as? String == "link-prediction")
+    #expect(trained["model"] as? String == options[1] && trained["epochs"] as? Int == 4)
+    for key in ["parameters", "loss", "peak_resident_bytes", "version"] {
+      #expect(trained[key] != nil, "\(key)")
+    }
+    #expect((trained["seconds"] as? [String: Any])?["total"] != nil)
+    for set in ["valid", "test"] {
+      for name in [
+        "roc_auc", "average_precision", "mrr", "hits_at_1", "hits_at_3", "hits_at_10",
+        "recall_at_20", "ndcg_at_20",
+      ] {
+        let value = try #require(metric(trained, set, name), "\(name)")
+        #expect((0...1).contains(value))
+      }
+    }
+    let evaluated = try json(try CommandLineRun("evaluate", store, "--from", "m", "--json"))
+    #expect(metric(evaluated, "test", "mrr") == metric(trained, "test", "mrr"))
+    #expect(evaluated["task"] as? String == "link-prediction")
+    let more = try json(
+      try CommandLineRun(arguments: [
+        "train", store, "--target", "user:rates:item", "--resume", "m", "--epochs", "6", "--json",
+      ]))
+    #expect(more["epochs"] as? Int == 6 && more["model"] as? String == options[1])
+    let text = try CommandLineRun("evaluate", store, "--from", "m", "--in", "valid")
+    #expect(text.output.contains("valid: roc_auc") && text.output.contains("candidates"))
+    let predict = try CommandLineRun("predict", store, "--from", "m", "--write", "user.x")
+    #expect(predict.status == 64 && predict.errors.contains("evaluate"), "\(predict.errors)")
+  }
+
+  @Test func triplesAreTrainedAndRowsWritten() throws {
+    let directory = TemporaryDirectory()
+    let store = try ratings(directory)
+    for target in ["all", "user:rates:item"] {
+      let trained = try json(
+        try CommandLineRun(
+          "train", store, "--target", target, "--model", "complex", "--hidden", "8", "--epochs",
+          "3",
+          "--save", "kg", "--json"))
+      #expect(trained["task"] as? String == "knowledge-graph")
+      let mrr = try #require(metric(trained, "test", "mrr"))
+      let evaluated = try json(try CommandLineRun("evaluate", store, "--from", "kg", "--json"))
+      #expect(metric(evaluated, "test", "mrr") == mrr)
+      #expect(metric(evaluated, "test", "roc_auc") == nil)
+    }
+    let written = try json(
+      try CommandLineRun("predict", store, "--from", "kg", "--write", "item.row", "--json"))
+    #expect(written["written"] as? Int == 30)
+    let info = try CommandLineRun("info", store)
+    #expect(info.output.contains("row") && info.output.contains("float32[8]"), "\(info.output)")
+  }
+
+  @Test func rowsWithoutLabelsAreWritten() throws {
+    let directory = TemporaryDirectory()
+    let store = try ratings(directory)
+    let trained = try json(
+      try CommandLineRun(
+        "train", store, "--target", "user", "--model", "metapath2vec", "--hidden", "8", "--epochs",
+        "2", "--walk-length", "4", "--near", "3", "--walks", "2", "--save", "rows", "--json"))
+    #expect(trained["task"] as? String == "embedding" && trained["epochs"] as? Int == 2)
+    for type in ["user", "item"] {
+      let written = try CommandLineRun(
+        "predict", store, "--from", "rows", "--write", "\(type).row")
+      #expect(written.status == 0 && written.output.contains("\(type).row"), "\(written.errors)")
+    }
+    let evaluated = try CommandLineRun("evaluate", store, "--from", "rows")
+    #expect(evaluated.status == 64 && !evaluated.errors.contains("damaged"), "\(evaluated.errors)")
+  }
+
+  /// One line, and 64.
+  @Test func whatDoesNotGoTogetherIsSaid() throws {
+    let directory = TemporaryDirectory()
+    let store = try ratings(directory, isSplit: false)
+    let links = ["--target", "user:rates:item"]
+    for (arguments, says) in [
+      (links, "hedgerow split STORE user:rates:item"),
+      (["--target", "user:likes:item"], "user:rates:item"),
+      (["--target", "user:rates"], "SOURCE:RELATION:TARGET"),
+      (["--target", "user.label", "--model", "gae"], "SOURCE:RELATION:TARGET"),
+      (["--target", "user.label", "--decoder", "dot"], "--decoder"),
+      (["--target", "user.label", "--best", "mrr"], "accuracy"),
+      (links + ["--best", "accuracy"], "roc_auc"), (links + ["--full-batch"], "--full-batch"),
+      (links + ["--class-weights", "balanced"], "--class-weights"),
+      (links + ["--relation-column", "x"], "--relation-column"),
+      (["--target", "all"], "several, or all"), (links + ["--negatives", "0"], "--negatives"),
+      (links + ["--decoder", "bilinear"], "dot, distmult"),
+      (links + ["--model", "transe", "--fanouts", "3"], "--fanouts"),
+      (links + ["--model", "node2vec"], "--target TYPE"),
+      (["--target", "user", "--model", "dgi", "--walks", "3"], "--walks"),
+      (["--target", "user", "--model", "node2vec"], "metapath2vec"),
+      (links + ["--candidates", "some"], "all"), (links + ["--near", "3"], "node2vec"),
+    ] {
+      let run = try CommandLineRun(arguments: ["train", store] + arguments)
+      #expect(run.status == 64 && run.errors.contains(says), "\(arguments): \(run.errors)")
+      #expect(run.errors.split(separator: "\n").count == 1, "\(run.errors)")
+    }
+    let plan = try CommandLineRun(arguments: ["plan", store, "train"] + links)
+    #expect(plan.status == 64 && plan.errors.contains("TYPE.COLUMN"), "\(plan.errors)")
+  }
+}
