@@ -130,4 +130,59 @@ import Testing
     #expect(result.shape == [2, 3])
     for (a, b) in zip(result.scalars, expected.scalars) { #expect(abs(a - b) < 1e-4) }
   }
+
+  @Test(arguments: JumpingKnowledge.Mode.allCases, [NodeNetwork.Readout?.none, .sum])
+  func jumpingTakesTheRowsOfAllLayers(
+    mode: JumpingKnowledge.Mode, readout: NodeNetwork.Readout?
+  ) throws {
+    let seed = printedSeed()
+    let (edge, member) = (EdgeType("node", "edge", "node"), EdgeType("node", "in", "graph"))
+    let edges = Block(
+      sources: [0, 1, 2, 3], targets: [1, 2, 0, 4], sourceCount: 5, targetCount: 5)
+    let members = Block(
+      sources: [0, 1, 2, 3, 4], targets: [0, 0, 0, 1, 1], sourceCount: 5, targetCount: 2)
+    let counts: PerNode<Int> = ["graph": 2, "node": 5]
+    let block = HeteroBlock(
+      blocks: [("node", "edge", "node"): edges, ("node", "in", "graph"): members],
+      sourceCounts: counts, targetCounts: counts)
+    // The last layer is of the first two nodes alone.
+    let last = HeteroBlock(
+      blocks: [
+        ("node", "edge", "node"): Block(
+          sources: [0, 2], targets: [1, 0], sourceCount: 5, targetCount: 2)
+      ], sourceCounts: counts, targetCounts: ["graph": 0, "node": 2])
+    var options = options(.graph, [])
+    options.readout = readout
+    options.jumping = mode
+    options.layerCount = 3
+    let model = NodeNetwork(
+      inputs: ["node": .features(2)], relations: readout == nil ? [edge] : [edge, member],
+      target: readout == nil ? "node" : "graph", outputs: 3, options: options
+    ).initialized(seed: seed)
+    let blocks = [block, block, readout == nil ? last : block]
+    let x: PerNode<Tensor> = ["node": .random([5, 2], seed: seed)]
+    let result = model(x, blocks)
+    var hidden = x
+    var layers: [Tensor] = []
+    for (index, block) in blocks.enumerated() {
+      hidden = model.apply(layer: index, hidden, block)
+      layers.append(hidden["node"])
+    }
+    let rowCount = readout == nil ? 2 : 5
+    let rows = layers.map { $0.sliced(0..<rowCount, along: 0) }
+    let jumping = JumpingKnowledge(mode, width: 16, layers: 3).initialized(seed: seed)
+    for (path, parameter) in jumping.namedParameters {
+      let own = try #require(model.namedParameters.first { $0.path == "jk.node.\(path)" })
+      parameter.value = own.parameter.value
+    }
+    var read = jumping(rows)
+    if readout != nil {
+      read = stacked([0..<3, 3..<5].map { sum(read.sliced($0, along: 0), along: 0) })
+    }
+    let head = model.namedParameters.filter { $0.path.hasPrefix("head.") }.map(\.parameter.value)
+    let expected = matmul(read, head[0].transposed()) + head[1]
+    #expect(result.shape == [2, 3])
+    for (a, b) in zip(result.scalars, expected.scalars) { #expect(abs(a - b) < 1e-4) }
+    #expect(model.parameters.count == 3 * 3 + jumping.parameters.count + 2)
+  }
 }

@@ -18,7 +18,10 @@ public import HedgerowTensor
 /// ```
 /// With a ``Readout`` the target's nodes are graphs, to which edges lead from the nodes that belong to them: layers
 /// are of these nodes, and a graph's outputs are a linear map of what is read out of each layer, all side by side
-/// (jumping knowledge, as in GIN).
+/// (as in GIN).
+///
+/// With ``Options/jumping`` no layer gives the outputs: those are a linear map of one row of each node, or of what is
+/// read out of these, which ``JumpingKnowledge`` makes of the node's rows in all layers.
 public struct NodeNetwork: Module {
   /// What a node type brings into the first layer.
   public enum Input: Sendable {
@@ -100,6 +103,8 @@ public struct NodeNetwork: Module {
     public var bases: Int?
     /// Between the two layers of `gin`'s networks.
     public var normalization = MLP.Normalization.none
+    /// What a node has of all layers; `nil` for the last layer, or for the readout of each.
+    public var jumping: JumpingKnowledge.Mode?
     /// Makes the target's nodes graphs.
     public var readout: Readout?
     /// How many sources targets have along each relation, which `pna` compares degrees with.
@@ -120,12 +125,17 @@ public struct NodeNetwork: Module {
   /// To one width, of the types whose inputs have another.
   let projections: PerNode<Linear>
   let layers: [Layer]
+  /// By type whose rows of all layers are taken.
+  let jumping: PerNode<JumpingKnowledge>
   /// Of what the last layer gives, where that is not the outputs.
   let head: Linear?
   /// The node types whose nodes get outputs.
   public let targets: [NodeType]
   /// The first of ``targets``.
   public var target: NodeType { targets[0] }
+
+  public static let pathNames = ["jumping": "jk"]
+
   /// With a readout, those that lead from nodes to the graphs that they belong to.
   private let members: [EdgeType]
   private let options: Options
@@ -233,7 +243,8 @@ public struct NodeNetwork: Module {
     members = options.readout == nil ? [] : Self.members(of: target, relations)
     require(
       options.readout == nil || !members.isEmpty, "no relation leads to '\(target)', of graphs")
-    let hasHead = options.architecture.hasHead || options.readout != nil
+    let hasHead =
+      options.architecture.hasHead || options.readout != nil || options.jumping != nil
     layers = plan.enumerated().map { index, layer in
       let isOutput = index == plan.count - 1 && !hasHead
       let output = isOutput ? outputs : options.hiddenWidth
@@ -244,8 +255,18 @@ public struct NodeNetwork: Module {
       widths = widths.mapValues { _ in output }
       return Layer(convolution: convolution, roots: roots)
     }
-    let headWidth = options.hiddenWidth * max(1, members.count * options.layerCount)
-    head = hasHead ? Linear(headWidth, outputs) : nil
+    var jumping = PerNode<JumpingKnowledge>()
+    if let mode = options.jumping {
+      for type in options.readout == nil ? targets : members.map(\.source) {
+        jumping[type] = JumpingKnowledge(
+          mode, width: options.hiddenWidth, layers: options.layerCount)
+      }
+    }
+    let rowWidth =
+      jumping.values.first?.outputWidth
+      ?? options.hiddenWidth * (members.isEmpty ? 1 : options.layerCount)
+    head = hasHead ? Linear(rowWidth * max(1, members.count), outputs) : nil
+    self.jumping = jumping
     self.embeddings = embeddings
     self.projections = projections
     self.targets = targets
@@ -277,18 +298,21 @@ public struct NodeNetwork: Module {
     return withPrecision(options.precision) {
       var x = input(features, nodes: nodes)
       var parts: [Tensor] = []
+      var rows = PerNode<[Tensor]>()
       for index in layers.indices {
         let block = blocks[index]
         x = apply(layer: index, x, block)
-        guard let readout = options.readout else { continue }
-        for member in members {
-          parts.append(
-            aggregate(
-              HeteroConv.input(of: member.source, from: x, for: member),
-              along: HeteroConv.edges(of: member, in: block), by: readout.aggregation))
-        }
+        for type in jumping.keys { rows[type] = (rows[optional: type] ?? []) + [x[type]] }
+        if options.readout != nil && jumping.keys.isEmpty { parts += readOut(x, block) }
+      }
+      let last = blocks[blocks.count - 1]
+      for (type, jumping) in jumping {
+        // Targets come first among those of the layers before.
+        let count = last.targetCounts[optional: type] ?? 0
+        x[type] = jumping(rows[type].map { $0.prefix(rows: count) })
       }
       if options.readout != nil {
+        if !jumping.keys.isEmpty { parts = readOut(x, last) }
         return [
           target: head!(HedgerowTensor.dropout(concatenated(parts), rate: options.dropout))
         ]
@@ -296,6 +320,15 @@ public struct NodeNetwork: Module {
       var outputs = PerNode<Tensor>()
       for type in targets { outputs[type] = head.map { $0(x[type]) } ?? x[type] }
       return outputs
+    }
+  }
+
+  /// What graphs have of the rows of their nodes, for each relation that nodes belong to them by.
+  private func readOut(_ x: PerNode<Tensor>, _ block: HeteroBlock) -> [Tensor] {
+    members.map { member in
+      aggregate(
+        HeteroConv.input(of: member.source, from: x, for: member),
+        along: HeteroConv.edges(of: member, in: block), by: options.readout!.aggregation)
     }
   }
 

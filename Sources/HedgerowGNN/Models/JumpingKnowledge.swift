@@ -8,7 +8,7 @@ public import HedgerowTensor
 ///
 /// Source: Xu et al., Representation Learning on Graphs with Jumping Knowledge Networks, ICML 2018.
 public struct JumpingKnowledge: Module {
-  public enum Mode: String, Sendable, CaseIterable {
+  public enum Mode: String, Sendable, Codable, CaseIterable {
     /// The last layer's.
     case last
     /// Side by side.
