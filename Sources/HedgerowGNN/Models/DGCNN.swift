@@ -25,10 +25,12 @@ public struct DGCNN: Module {
   let conv2: DynamicEdgeConv
   let linear: Linear
   let head: MLP
+  public let options: Options
   public static let pathNames = ["linear": "lin1", "head": "mlp"]
 
   public init(_ inputWidth: Int, outputs: Int, options: Options = .init()) {
     let width = options.width
+    self.options = options
     func layer(_ widths: [Int]) -> DynamicEdgeConv {
       DynamicEdgeConv(
         normalizedNetwork(widths), neighbors: options.neighbors, aggregation: options.aggregation)
@@ -43,7 +45,11 @@ public struct DGCNN: Module {
   /// - Parameter clouds: that of each point; all are of one when it is `nil`.
   public func callAsFunction(_ x: Tensor, in clouds: RowGroups? = nil) -> Tensor {
     let first = conv1(x, in: clouds)
-    let rows = linear(concatenated(first, conv2(first, in: clouds)))
+    // What is no number has no neighbors, and is no number in the result either.
+    let isFinite = first.scalars.allSatisfy(\.isFinite)
+    let second =
+      isFinite ? conv2(first, in: clouds) : .zeros([first.rowCount, 2 * options.width])
+    let rows = linear(concatenated(first, second))
     return head(Aggregation.max(rows, in: clouds ?? RowGroups(ofAll: x.rowCount)))
   }
 }

@@ -69,7 +69,7 @@ public struct LINKX: Module {
       "each of the networks has one layer at least")
     func network(_ widths: [Int], dropout: Double = 0) -> MLP {
       var own = MLP.Options()
-      own.normalization = .batch
+      own.normalization = .batchOfAnySize
       own.activationPlace = .beforeNormalization
       own.dropout = dropout
       return MLP(widths, options: own)

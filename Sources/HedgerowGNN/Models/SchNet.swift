@@ -11,8 +11,8 @@ public import HedgerowTensor
 /// the distance, spread over Gaussians, times (cos(pi d_st / cutoff) + 1) / 2; f(x) = log((1 + e^x) / 2)
 /// y = the sum over the atoms of a molecule of W_2 f(W_1 h_t)
 /// ```
-/// Gradients go to places, too: forces are those of the result. Shapes: atoms [atoms], places [atoms, 3], result
-/// [molecules, 1]. Names are those of PyTorch Geometric: `embedding`, `distance_expansion.offset`,
+/// Gradients go to places, too: forces are those of the result. Points with features have a linear map of these in the
+/// place of E. Shapes: atoms [atoms], places [atoms, 3], result [molecules, ``Options/outputs``]. Names are those of PyTorch Geometric: `embedding`, `distance_expansion.offset`,
 /// `interactions.0.mlp.0`, `.conv.lin1`, `.conv.lin2`, `.lin`, `lin1`, `lin2`, `atomref`, `initial_atomref`.
 ///
 /// Source: Schütt et al., SchNet: A Continuous-Filter Convolutional Neural Network for Modeling Quantum Interactions,
@@ -20,6 +20,10 @@ public import HedgerowTensor
 public struct SchNet: Module {
   public struct Options: Sendable {
     public var hiddenWidth = 128
+    /// Numbers of a molecule.
+    public var outputs = 1
+    /// Of features that take the place of atoms' kinds.
+    public var featureWidth: Int?
     /// Width of the filters.
     public var filters = 128
     public var interactions = 6
@@ -39,7 +43,8 @@ public struct SchNet: Module {
     public init() {}
   }
 
-  let embedding: Embedding
+  let embedding: Embedding?
+  let features: Linear?
   let smearing: GaussianSmearing
   let interactions: [Interaction]
   let hidden: Linear
@@ -49,7 +54,7 @@ public struct SchNet: Module {
   public let options: Options
 
   public static let pathNames = [
-    "smearing": "distance_expansion", "hidden": "lin1", "output": "lin2",
+    "features": "embedding", "smearing": "distance_expansion", "hidden": "lin1", "output": "lin2",
     "references": "atomref", "initialReferences": "initial_atomref",
   ]
 
@@ -62,11 +67,13 @@ public struct SchNet: Module {
       "a cutoff is above 0, not \(options.cutoff), and references are of \(Self.kindCount) kinds")
     var padded = Embedding.Options()
     padded.padding = 0
-    embedding = Embedding(Self.kindCount, options.hiddenWidth, options: padded)
+    features = options.featureWidth.map { Linear($0, options.hiddenWidth) }
+    embedding =
+      features == nil ? Embedding(Self.kindCount, options.hiddenWidth, options: padded) : nil
     smearing = GaussianSmearing(0, options.cutoff, count: options.gaussians)
     interactions = (0..<options.interactions).map { _ in Interaction(options) }
     hidden = Linear(options.hiddenWidth, options.hiddenWidth / 2, from: .glorot)
-    output = Linear(options.hiddenWidth / 2, 1, from: .glorot)
+    output = Linear(options.hiddenWidth / 2, options.outputs, from: .glorot)
     let start = options.references.map { Tensor($0, shape: [Self.kindCount, 1]) }
     references = start.map { EmbeddingTable($0) }
     initialReferences = start.map { Buffer(startingAs: $0) }
@@ -79,21 +86,39 @@ public struct SchNet: Module {
   public func callAsFunction(
     _ atoms: [UInt32], places: Tensor, in molecules: RowGroups? = nil
   ) -> Tensor {
+    guard let embedding else { fatalError("the model is of points with features, not of atoms") }
+    let parts = parts(embedding(atoms), places, molecules)
+    return options.readout(
+      references.map { parts + $0(atoms) } ?? parts, in: groups(molecules, atoms.count))
+  }
+
+  /// - Parameters:
+  ///   - x: features of points, [points, feature width].
+  ///   - clouds: that of each point; all are of one when it is `nil`.
+  public func callAsFunction(_ x: Tensor, places: Tensor, in clouds: RowGroups? = nil) -> Tensor {
+    guard let features else { fatalError("the model is of atoms, not of points with features") }
+    return options.readout(parts(features(x), places, clouds), in: groups(clouds, x.rowCount))
+  }
+
+  private func groups(_ molecules: RowGroups?, _ count: Int) -> RowGroups {
+    molecules ?? RowGroups(ofAll: count)
+  }
+
+  /// What each atom gives: [atoms, outputs].
+  private func parts(_ start: Tensor, _ places: Tensor, _ molecules: RowGroups?) -> Tensor {
     require(
-      places.shape.count == 2 && places.rowCount == atoms.count,
-      "places of shape \(places.shape) for \(atoms.count) atoms")
-    let molecules = molecules ?? RowGroups(ofAll: atoms.count)
+      places.shape.count == 2 && places.rowCount == start.rowCount,
+      "places of shape \(places.shape) for \(start.rowCount) atoms")
+    let molecules = groups(molecules, start.rowCount)
     let near = radiusGraph(
       places, radius: options.cutoff, count: options.neighborLimit, in: molecules)
     let distances = rowNorms(edgeSum(-places, places, along: near), p: 2)
-    var h = embedding(atoms)
+    var h = start
     let edges = Edges(
       block: near, distances: distances, smeared: smearing(distances), cutoff: options.cutoff)
     for interaction in interactions { h = h + interaction(h, edges) }
-    var parts = output(shiftedSoftplus(hidden(h)))
-    if let (deviation, mean) = options.scaling { parts = deviation * parts + mean }
-    if let references { parts = parts + references(atoms) }
-    return options.readout(parts, in: molecules)
+    let parts = output(shiftedSoftplus(hidden(h)))
+    return options.scaling.map { $0.deviation * parts + $0.mean } ?? parts
   }
 
   /// Pairs of atoms that act on each other.

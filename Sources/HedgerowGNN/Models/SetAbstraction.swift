@@ -113,7 +113,7 @@ public struct FeaturePropagation: Module {
 /// A network with batch normalization, whose last layer is linear alone.
 func normalizedNetwork(_ widths: [Int]) -> MLP {
   var options = MLP.Options()
-  options.normalization = .batch
+  options.normalization = .batchOfAnySize
   return MLP(widths, options: options)
 }
 

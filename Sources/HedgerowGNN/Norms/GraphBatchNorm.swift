@@ -37,6 +37,13 @@ public struct GraphBatchNorm: GraphNormalization {
   }
 }
 
+extension MLP.Normalization {
+  /// ``GraphBatchNorm``, which takes a single row by its running moments: no batch is too small for it.
+  public static var batchOfAnySize: MLP.Normalization {
+    .made { GraphBatchNorm($0, singleNode: .byRunningMoments) }
+  }
+}
+
 /// Batch normalization of each type of nodes by moments of its own: y = w_k (x - mean_k) / sqrt(max(variance_k,
 /// epsilon)) + b_k for a row of type k.
 ///
