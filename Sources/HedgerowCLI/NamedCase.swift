@@ -23,7 +23,7 @@ extension NamedCase {
   }
 }
 
-extension NodeNetwork.Architecture: NamedCase { static var noun: String { "model" } }
+extension JumpingKnowledge.Mode: NamedCase { static var noun: String { "row of all layers" } }
 extension NodeNetwork.Readout: NamedCase { static var noun: String { "readout" } }
 extension Packing: NamedCase { static var noun: String { "time to pack" } }
 extension Precision: NamedCase { static var noun: String { "precision" } }
@@ -31,6 +31,7 @@ extension TrainingOptions.Activation: NamedCase { static var noun: String { "act
 extension TrainingOptions.Criterion: NamedCase {
   static var noun: String { "measure of the best epoch" }
 }
+extension TrainingOptions.Model: NamedCase { static var noun: String { "model" } }
 extension TrainingOptions.InputScaling: NamedCase {
   static var noun: String { "scaling of inputs" }
 }

@@ -229,6 +229,7 @@ extension NodeClassifier {
   func inputs(
     _ features: PerNode<Tensor>, of nodes: PerNode<[UInt32]>, in graph: Snapshot
   ) throws -> PerNode<Tensor> {
-    try specification.inputs.rows(features, of: nodes, in: graph)
+    try checkPlaces(features, of: nodes, in: graph)
+    return try specification.inputs.rows(features, of: nodes, in: graph)
   }
 }

@@ -31,7 +31,8 @@ struct InputChoice {
       }
     }
     return try graph.schema.nodes.filter { types.contains($0.type) }.map { node in
-      let columns =
+      let position = options.positions?[optional: node.type]
+      var columns =
         if let inputs = options.inputs {
           inputs[optional: node.type] ?? []
         } else if case .vector? = node.property("x")?.kind {
@@ -39,16 +40,20 @@ struct InputChoice {
         } else {
           [String]()
         }
+      let isScaled = try isScaled(columns.filter { $0 != position }, of: node.type)
+      if let position { columns = [position] + columns.filter { $0 != position } }
       let encoders = try encoders(of: node.type)
       let width = columns.reduce(encoders.reduce(0) { $0 + $1.width }) {
         $0 + (graph.width(of: $1, of: node.type) ?? 0)
       }
-      return ModelSpecification.Input(
+      var input = ModelSpecification.Input(
         type: node.type.name, columns: columns,
         width: columns.isEmpty && encoders.isEmpty ? options.hiddenWidth : width,
-        count: graph.count(of: node.type), isScaled: try isScaled(columns, of: node.type),
+        count: graph.count(of: node.type), isScaled: isScaled,
         isScaledBySum: options.inputScaling.isOfSum ? true : nil,
         encoders: encoders.isEmpty ? nil : encoders)
+      input.dimensions = position.flatMap { graph.width(of: $0, of: node.type) }
+      return input
     }
   }
 

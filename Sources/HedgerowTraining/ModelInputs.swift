@@ -54,24 +54,34 @@ extension [ModelSpecification.Input] {
     for input in self where input.isScaled {
       let type = NodeType(input.type)
       guard let rows = features[optional: type] else { continue }
-      scaled[type] =
+      // Places stay as they are.
+      let dimensions = input.dimensions ?? 0
+      let parts =
+        dimensions == 0 ? [rows] : rows.split([dimensions, rows.width - dimensions], along: 1)
+      let features = parts[parts.count - 1]
+      let result =
         input.isScaledBySum == true
-        ? rows / maximum(sum(abs(rows), along: 1, keeping: .one), Tensor(1e-12))
-        : rowsOfLengthOne(rows)
+        ? features / maximum(sum(abs(features), along: 1, keeping: .one), Tensor(1e-12))
+        : rowsOfLengthOne(features)
+      scaled[type] = parts.count == 1 ? result : concatenated(parts[0], result)
     }
     return scaled
   }
 
+  /// - Parameter hasWeightsOfNodes: whether the model knows the nodes that there were, of types with features, too.
   /// - Throws: what `mismatch` makes of the first thing that a graph has not, or has otherwise.
-  func check(schemaOf graph: Snapshot, _ mismatch: (String) -> HedgerowError) throws {
+  func check(
+    schemaOf graph: Snapshot, hasWeightsOfNodes: Bool = false,
+    _ mismatch: (String) -> HedgerowError
+  ) throws {
     for input in self {
       let type = NodeType(input.type)
-      if input.isEmbedded {
+      if input.isEmbedded || hasWeightsOfNodes {
         guard graph.count(of: type) == input.count else {
           throw mismatch("'\(type)' has \(graph.count(of: type)) nodes instead of \(input.count)")
         }
-        continue
       }
+      if input.isEmbedded { continue }
       let widths = try input.columns.map { column in
         guard let width = graph.width(of: column, of: type) else {
           throw mismatch("'\(type).\(column)' is no column of numbers")
@@ -83,7 +93,7 @@ extension [ModelSpecification.Input] {
         throw mismatch("there is no column '\(type).\(encoder.column)'")
       }
       let width = widths.reduce(input.encodedWidth, +)
-      guard width == input.width else {
+      guard width == input.width, input.dimensions == nil || widths.first == input.dimensions else {
         throw mismatch("the inputs of '\(type)' are \(width) wide, not \(input.width)")
       }
     }

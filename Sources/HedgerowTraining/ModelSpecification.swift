@@ -18,6 +18,9 @@ public struct ModelSpecification: Codable, Hashable, Sendable {
     /// Of columns that are encoded, behind the others; `nil` for none.
     public var encoders: [ColumnEncoder]?
 
+    /// How many of the first ones of ``columns`` are a node's place, which is never scaled.
+    public var dimensions: Int?
+
     /// Whether nodes have a learned vector each.
     var isEmbedded: Bool { columns.isEmpty && encoders == nil }
     var encodedWidth: Int { (encoders ?? []).reduce(0) { $0 + $1.width } }
@@ -53,6 +56,14 @@ extension ModelSpecification: SavedSpecification {
     }
   }
 
+  /// What the nodes of a ``HomogeneousNetwork`` bring in.
+  var nodesInput: Input? {
+    get throws {
+      let reached = options.reach(of: NodeType(targetType), along: try networkRelations).types
+      return inputs.first { $0.type == reached.first?.name }
+    }
+  }
+
   /// What the network is made with.
   var network: NodeNetwork.Options {
     get throws {
@@ -66,15 +77,25 @@ extension ModelSpecification: SavedSpecification {
 
   /// Whether a network can be built: whoever wrote the bytes, they must not end the program.
   public var isSound: Bool {
-    guard options.isSound, !classes.isEmpty, let networkRelations = try? networkRelations,
+    guard options.isSound, options.model.modes.contains(options.mode), !classes.isEmpty,
+      let networkRelations = try? networkRelations,
       (metapaths == nil) != (options.model == .han), hasSoundMetapaths,
       options.model != .pna || meanDegrees?.count == relations.count,
       inputs.areSound,
       options.mode != .sampled || options.fanouts.count == options.layerCount
     else { return false }
-    let reached = NodeNetwork.reach(
-      of: NodeType(targetType), along: networkRelations, options: options.network)
+    let reached = options.reach(of: NodeType(targetType), along: networkRelations)
     return Set(reached.types.map(\.name)).isSubset(of: inputs.map(\.type))
+      && (!options.model.isOfOneType || options.model.isOfPoints
+        || reached.relations.contains { $0.source == $0.target })
+      && (options.model.homogeneous == nil || reached.types.count == 1)
+      && inputs.allSatisfy { input in
+        let isOfPoints = options.model.isOfPoints && input.type == reached.types.first?.name
+        return isOfPoints
+          ? (input.dimensions ?? 0) > 0 && !input.columns.isEmpty
+            && input.dimensions! <= input.width - input.encodedWidth
+          : input.dimensions == nil
+      }
       && (options.mode != .graphs || !reached.types.isEmpty)
   }
 
@@ -91,17 +112,36 @@ extension ModelSpecification: SavedSpecification {
 }
 
 extension TrainingOptions {
+  func homogeneousNetwork(
+    _ architecture: HomogeneousNetwork.Architecture, dimensions: Int = 0
+  ) -> HomogeneousNetwork.Options {
+    var network = HomogeneousNetwork.Options(architecture)
+    network.hiddenWidth = hiddenWidth
+    network.layerCount = layerCount
+    network.heads = self.network.heads
+    network.dimensions = dimensions
+    network.radius = radius ?? (model == .schnet ? 10 : 0.2)
+    network.readout = readout
+    network.dropout = dropout
+    network.inputDropout = inputDropout
+    network.precision = precision ?? .float32
+    if activation == .elu { network.activation = .elu() }
+    return network
+  }
+
   var network: NodeNetwork.Options {
     var network = NodeNetwork.Options()
-    network.architecture = model
+    network.architecture = model.layers ?? .mlp
     network.hiddenWidth = hiddenWidth
+    if model == .gps { network.heads = 4 }
     network.layerCount = layerCount
     network.dropout = dropout
     network.inputDropout = inputDropout
     network.precision = precision ?? .float32
     network.bases = bases
+    network.jumping = jumping
     network.readout = readout
-    network.normalization = mode == .graphs ? .batch : .none
+    network.normalization = mode == .graphs ? .batchOfAnySize : .none
     if activation == .elu { network.activation = .elu() }
     return network
   }

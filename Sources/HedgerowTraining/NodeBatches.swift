@@ -20,7 +20,7 @@ struct NodeBatch {
   var rows = RowCounts()
 
   /// Shape [rows, classes].
-  func logits(_ network: NodeNetwork) -> Tensor {
+  func logits(_ network: any BatchNetwork) -> Tensor {
     let logits = network(features, blocks, nodes: nodes)
     return places.map { logits.gathered(rows: $0) } ?? logits
   }
@@ -165,15 +165,23 @@ struct NodeBatches {
     }
   }
 
+  /// Whose logits are asked for.
+  enum Predictor {
+    /// The network's.
+    case network
+    /// The same, or what labels make of them in models that spread these.
+    case model
+  }
+
   /// Calls `body` with the logits of a set's nodes, or of all, by rising id, part by part.
   func forEachPart(
-    of set: String?, where filter: Filter? = nil, labels: String?,
+    of set: String?, where filter: Filter? = nil, labels: String?, by predictor: Predictor = .model,
     _ body: (_ nodes: [UInt32], _ logits: Tensor, _ labels: [Int32]) throws -> Void
   ) async throws {
     if let whole {
       try resources.checkInterruption()
       let members = try whole.members(of: set, where: filter)
-      let logits = whole.batch(of: members).logits(model.network)
+      let logits = whole.logits(of: members, model.network, predictor)
       try check(logits, of: members)
       return try body(
         members, logits,
@@ -223,12 +231,12 @@ struct NodeBatches {
 
   /// Metrics over the labelled nodes of a set, or of all.
   func metrics(
-    of set: String?, where filter: Filter? = nil
+    of set: String?, where filter: Filter? = nil, by predictor: Predictor = .model
   ) async throws -> ClassificationMetrics {
     let classCount = model.specification.classes.count
     var metrics = ClassificationMetrics(classCount: classCount)
     try await forEachPart(
-      of: set, where: filter, labels: model.specification.targetColumn
+      of: set, where: filter, labels: model.specification.targetColumn, by: predictor
     ) { _, logits, labels in
       // The model gives classes that it does not know no probability.
       let known = labels.map { $0 < classCount ? $0 : -1 }
@@ -247,111 +255,5 @@ extension NodeBatch {
       blocks: batch.blocks, nodes: batch.subgraph.nodes, places: nil, labels: batch.labels,
       randomness: batch.randomness, seconds: batch.seconds,
       rows: batch.rows)
-  }
-}
-
-/// The whole graph as one batch, within the budget.
-final class WholeNodes: Sendable {
-  private let whole: WholeGraph
-  /// The edges that layers see: the graph's, or those along metapaths.
-  private let block: HeteroBlock
-  private let graph: Snapshot
-  private let specification: ModelSpecification
-  private let train: (nodes: [UInt32], labels: [Int32])
-  private let share: MemoryBudget.Reservation
-  private let shareOfMetapaths: [MemoryBudget.Reservation]
-
-  init(_ model: NodeClassifier, _ graph: Snapshot, _ resources: TrainingResources) throws {
-    self.graph = graph
-    specification = model.specification
-    let types = specification.inputs.map { NodeType($0.type) }
-    let relations = model.relations(of: graph)
-    let inputs = model.inputColumns
-    // Encoded rows, and the others again while both are put side by side.
-    let encoded = model.specification.inputs.reduce(0) { sum, input in
-      input.encoders == nil ? sum : sum + 8 * input.width * graph.count(of: NodeType(input.type))
-    }
-    let data =
-      WholeGraph.byteCount(graph, types: types, relations: relations, inputs: inputs) + encoded
-    let nodeCount = types.reduce(0) { $0 + graph.count(of: $1) }
-    // Each layer's sums, results and their gradients; the inputs again when dropout changes them, once
-    // more in half of the bytes when products keep them rounded, and widened where products need that.
-    let options = specification.options
-    let width = options.hiddenWidth * (options.layerCount - 1) + specification.classes.count
-    let perInput =
-      (options.inputDropout > 0 ? data : 0) + (options.inputScaling.isOfSum ? data : 0)
-    let rounded =
-      switch options.precision ?? .float32 {
-      case .float32: 0
-      case .bfloat16 where Precision.usesInstruction: data / 2
-      case .bfloat16, .float16: data / 2 + data
-      }
-    share = try resources.budget.reserve(
-      data + perInput + rounded + nodeCount * 4 * 6 * width
-        + StepEstimate.wholeGraphByteCount(specification, graph, relations),
-      for: "training on the whole graph"
-        + (options.model == .han ? "" : " (leave out --full-batch to train from samples)"))
-    var whole = try WholeGraph(
-      graph, types: types, relations: relations, inputs: inputs,
-      checkInterruption: resources.checkInterruption)
-    whole.features = try model.inputs(whole.features, of: whole.nodes, in: graph)
-    self.whole = whole
-    let target = NodeType(specification.targetType)
-    if let metapaths = specification.metapaths {
-      (block, shareOfMetapaths) = try Self.edges(along: metapaths, of: whole, options, resources)
-    } else {
-      (block, shareOfMetapaths) = (whole.block, [])
-    }
-    var nodes = try graph.set(named: "train", of: target).map { Array($0) } ?? []
-    if let filter = try options.seedFilter, !nodes.isEmpty {
-      nodes = try graph.members(of: "train", of: target, where: filter).map { Array($0) } ?? nodes
-    }
-    train = (
-      nodes, try graph.labels(nodes.span, of: target, column: specification.targetColumn)
-    )
-  }
-
-  private static func edges(
-    along metapaths: [String], of whole: WholeGraph, _ options: TrainingOptions,
-    _ resources: TrainingResources
-  ) throws -> (HeteroBlock, [MemoryBudget.Reservation]) {
-    var blocks = PerEdge<Block>()
-    var shares: [MemoryBudget.Reservation] = []
-    let bytesPerEdge = StepEstimate.byteCountPerEdge(options)
-    for (number, text) in metapaths.enumerated() {
-      try resources.checkInterruption()
-      let metapath = try Metapath(validating: text)
-      let block = try metapath.block(
-        in: whole.block, limit: resources.budget.available / bytesPerEdge)
-      shares.append(
-        try resources.budget.reserve(
-          block.edgeCount * bytesPerEdge, for: "the edges along the metapath \(metapath)"))
-      blocks[metapath.edgeType(number: number)] = block
-    }
-    let counts = whole.nodes.mapValues(\.count)
-    return (HeteroBlock(blocks: blocks, sourceCounts: counts, targetCounts: counts), shares)
-  }
-
-  /// Some nodes of the target's type, with all that reaches them.
-  func batch(
-    of nodes: [UInt32], labels: [Int32] = [], randomness: RandomStream = RandomStream(seed: 0)
-  ) -> NodeBatch {
-    NodeBatch(
-      features: whole.features,
-      blocks: [HeteroBlock](repeating: block, count: specification.options.layerCount),
-      nodes: whole.nodes, places: nodes, labels: labels, randomness: randomness)
-  }
-
-  func training(epoch: Int) -> NodeBatch {
-    let stream = RandomStream(seed: specification.options.seed).derive("training")
-    return batch(
-      of: train.nodes, labels: train.labels, randomness: stream.derive(UInt64(epoch), 0))
-  }
-
-  /// The nodes of a set, or all, by rising id.
-  func members(of set: String?, where filter: Filter?) throws -> [UInt32] {
-    let target = NodeType(specification.targetType)
-    return try graph.members(of: set, of: target, where: filter).map { Array($0) }
-      ?? whole.nodes[target]
   }
 }

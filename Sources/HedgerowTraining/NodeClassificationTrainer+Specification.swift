@@ -11,9 +11,15 @@ extension NodeClassificationTrainer {
     guard options.layerCount > 0 else {
       throw HedgerowError(.usage, "a model needs at least one layer")
     }
-    guard options.model != .han || options.mode != .sampled else {
+    guard options.model.modes.contains(options.mode) else {
       throw HedgerowError(
-        .usage, "han learns along metapaths of the whole graph: add --full-batch")
+        .usage,
+        options.model.isOfPoints
+          ? "\(options.model.rawValue) classifies graphs, whose nodes are points: say with --readout that the "
+            + "target's nodes are some"
+          : options.mode == .sampled
+            ? "\(options.model.rawValue) learns of the whole graph: add --full-batch"
+            : "\(options.model.rawValue) classifies nodes of a whole graph: take another --model")
     }
     guard options.mode != .sampled || options.fanouts.count == options.layerCount else {
       throw HedgerowError(
@@ -25,13 +31,21 @@ extension NodeClassificationTrainer {
     guard !options.model.hasHeads || options.hiddenWidth.isMultiple(of: heads) else {
       throw HedgerowError(
         .usage,
-        "\(options.model) has \(heads) heads: a width of \(options.hiddenWidth) is no multiple")
+        "\(options.model.rawValue) has \(heads) heads: a width of \(options.hiddenWidth) is no multiple"
+      )
+    }
+    guard options.jumping != .lstm || options.layerCount * options.hiddenWidth > 1 else {
+      throw HedgerowError(.usage, "--jumping lstm needs two layers, or a width above 1")
+    }
+    guard options.jumping == nil || options.model.layers != nil else {
+      throw HedgerowError(
+        .usage, "--jumping is of models of layers, not of \(options.model.rawValue)")
     }
     guard options.bases == nil || options.model == .rgcn else {
-      throw HedgerowError(.usage, "--bases is of --model rgcn, not of \(options.model)")
+      throw HedgerowError(.usage, "--bases is of --model rgcn, not of \(options.model.rawValue)")
     }
     guard options.metapaths == nil || options.model == .han else {
-      throw HedgerowError(.usage, "--metapaths is of --model han, not of \(options.model)")
+      throw HedgerowError(.usage, "--metapaths is of --model han, not of \(options.model.rawValue)")
     }
     guard let schema = graph.schema.node(target.type) else {
       let types = graph.schema.nodes.map(\.type.name).joined(separator: ", ")
@@ -44,14 +58,28 @@ extension NodeClassificationTrainer {
         "'\(target.type)' has no column '\(target.column)': "
           + (columns.isEmpty ? "it has no columns at all" : "there are \(columns)"))
     }
+    guard (options.epochs > 0) == options.model.isTrained else {
+      throw HedgerowError(
+        .usage,
+        options.model.isTrained
+          ? "a training has at least one epoch"
+          : "\(options.model.rawValue) learns nothing: leave out --epochs")
+    }
+    guard (options.propagation != nil) == options.model.spreadsLabels else {
+      throw HedgerowError(
+        .usage,
+        "--steps and --alpha are of label-propagation and correct-and-smooth, not of "
+          + options.model.rawValue)
+    }
     let classes = try classes(property)
     let all = graph.schema.relations(includingReverse: options.usesReverseRelations)
     if options.mode == .graphs { try checkGraphs(along: all.map(\.name)) }
     let metapaths = options.model == .han ? try metapaths(along: all.map(\.name)) : nil
-    let reached = NodeNetwork.reach(
+    let reached = options.reach(
       of: target.type,
-      along: metapaths?.enumerated().map { $1.edgeType(number: $0) } ?? all.map(\.name),
-      options: options.network)
+      along: metapaths?.enumerated().map { $1.edgeType(number: $0) } ?? all.map(\.name))
+    if options.model.isOfOneType { try checkOneType(reached) }
+    try checkPositions(of: reached.types)
     let used = Set(metapaths?.flatMap(\.relations) ?? reached.relations)
     let relations = all.filter { used.contains($0.name) }
     var specification = ModelSpecification(
@@ -75,10 +103,11 @@ extension NodeClassificationTrainer {
         "graphs are told apart by their nodes' features, and '\(bare.type)' has none: name some with "
           + "--inputs")
     }
-    if options.model == .mlp, specification.inputs.allSatisfy(\.isEmbedded) {
+    if options.model.needsFeatures, specification.inputs.allSatisfy(\.isEmbedded) {
       throw HedgerowError(
         .usage,
-        "mlp learns from features alone, and '\(target.type)' has none: name some with --inputs")
+        "\(options.model.rawValue) learns from features alone, and '\(target.type)' has none: name some with --inputs"
+      )
     }
     return specification
   }

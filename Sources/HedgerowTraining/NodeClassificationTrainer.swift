@@ -93,6 +93,8 @@ public struct NodeClassificationTrainer: Sendable {
     let parts: [(option: String, isChanged: Bool)] = [
       ("--target", isOther), ("--model", a.model != b.model),
       ("--full-batch", a.mode != b.mode), ("--best", a.criterion != b.criterion),
+      ("--positions", a.positions != b.positions), ("--radius", a.radius != b.radius),
+      ("--steps or --alpha", a.propagation != b.propagation),
       ("--readout", a.readout != b.readout), ("--metapaths", a.metapaths != b.metapaths),
       ("--class-weights", a.classWeights != b.classWeights), ("--where", a.filter != b.filter),
     ]
@@ -176,7 +178,8 @@ private final class TrainingRun {
       if let best { try model.network.load(best) }
       for name in [validation, "test"].compactMap({ $0 }) {
         guard try trainer.hasMembers(name) else { continue }
-        report.metrics.append((name == "test" ? "test" : "valid", try await metrics(of: name)))
+        let metrics = try await metrics(of: name, by: .model)
+        report.metrics.append((name == "test" ? "test" : "valid", metrics))
       }
     } catch let error as HedgerowError where error.code == .interrupted {
       guard let name = trainer.checkpointName else { throw error }
@@ -236,7 +239,7 @@ private final class TrainingRun {
       )
     }
     var metrics: ClassificationMetrics?
-    if let validation { metrics = try await self.metrics(of: validation) }
+    if let validation { metrics = try await self.metrics(of: validation, by: .network) }
     progress.epoch += 1
     progress.loss = progress.lossSum / Double(progress.labelledCount)
     (progress.batch, progress.lossSum, progress.labelledCount) = (0, 0, 0)
@@ -288,14 +291,16 @@ private final class TrainingRun {
     progress.batch += 1
   }
 
-  private func metrics(of set: String) async throws -> ClassificationMetrics {
+  private func metrics(
+    of set: String, by predictor: NodeBatches.Predictor
+  ) async throws -> ClassificationMetrics {
     let start = clock.now
     defer {
       report.seconds.evaluate += (clock.now - start).seconds
       trainer.resources.trace?.add("evaluate", from: start, to: clock.now)
     }
     defer { lookAtMemory() }
-    return try await source.metrics(of: set)
+    return try await source.metrics(of: set, by: predictor)
   }
 
   /// Behind each step and evaluation: what tensors had then waits for the next ones, and is there still.

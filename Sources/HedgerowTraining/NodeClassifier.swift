@@ -10,7 +10,7 @@ import HedgerowTensor
 /// A model that tells the classes of one node type apart, with what it needs to run over a store.
 public struct NodeClassifier: Sendable {
   public let specification: ModelSpecification
-  public let network: NodeNetwork
+  public let network: any BatchNetwork
 
   /// The network that a specification asks for, with its weights drawn from the seed.
   public init(_ specification: ModelSpecification) throws {
@@ -23,10 +23,25 @@ public struct NodeClassifier: Sendable {
 
   init(withoutWeights specification: ModelSpecification) throws {
     self.specification = specification
-    network = NodeNetwork(
-      inputs: specification.inputs.ofNetwork, relations: try specification.networkRelations,
-      target: NodeType(specification.targetType), outputs: specification.classes.count,
-      options: try specification.network)
+    let inputs = specification.inputs.ofNetwork
+    let target = NodeType(specification.targetType)
+    let relations = try specification.networkRelations
+    let outputs = specification.classes.count
+    if let architecture = specification.options.model.homogeneous,
+      let input = try specification.nodesInput
+    {
+      network = HomogeneousNetwork(
+        input: inputs[NodeType(input.type)], nodes: input.count, relations: relations,
+        target: target, outputs: outputs,
+        options: specification.options.homogeneousNetwork(
+          architecture, dimensions: input.dimensions ?? 0))
+    } else if !specification.options.model.isTrained {
+      network = UniformNetwork(target: target, outputs: outputs)
+    } else {
+      network = NodeNetwork(
+        inputs: inputs, relations: relations, target: target, outputs: outputs,
+        options: try specification.network)
+    }
   }
 
   /// A model that a store keeps.
@@ -61,7 +76,8 @@ public struct NodeClassifier: Sendable {
     for relation in specification.relations where !relations.contains(relation) {
       throw mismatch("the store has no relation '\(relation)'")
     }
-    try specification.inputs.check(schemaOf: graph, mismatch)
+    try specification.inputs.check(
+      schemaOf: graph, hasWeightsOfNodes: specification.options.model.hasWeightsOfNodes, mismatch)
     let target = NodeType(specification.targetType)
     if !specification.hasIntegerClasses,
       graph.schema.node(target)?.property(specification.targetColumn)?.kind == .categorical
@@ -76,6 +92,27 @@ public struct NodeClassifier: Sendable {
   }
 
   var inputColumns: PerNode<[String]> { specification.inputs.columns }
+
+  /// - Throws: `badData` naming the first node whose place is none.
+  func checkPlaces(
+    _ features: PerNode<Tensor>, of nodes: PerNode<[UInt32]>, in graph: Snapshot
+  ) throws {
+    for input in specification.inputs {
+      let type = NodeType(input.type)
+      guard let dimensions = input.dimensions, let rows = features[optional: type] else { continue }
+      // Squares of distances are to be numbers, too.
+      let isNone = rows.withUnsafeBufferPointer { numbers in
+        (0..<rows.rowCount).first { row in
+          numbers[row * rows.width..<row * rows.width + dimensions]
+            .contains { !($0.magnitude < 1e18) }
+        }
+      }
+      guard let row = isNone, let node = nodes[optional: type]?[row] else { continue }
+      throw HedgerowError(
+        .badData, "'\(type).\(input.columns[0])' is no place: a coordinate is no number, or huge",
+        at: "\(type) \(try graph.key(of: NodeID(node), of: type))")
+    }
+  }
 
   func relations(of graph: Snapshot) -> [Relation] {
     let names = Set(specification.relations)

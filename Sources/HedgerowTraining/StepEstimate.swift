@@ -54,17 +54,27 @@ struct StepEstimate {
           of: options, sources: sources(relation.source), targets: count, edges: drawn,
           input: width, output: output, heads: isLast ? 1 : options.network.heads)
         // Edges by source, along which gradients go back.
-        if layer > 0 || options.model.learnsOfSources { floats += 3 * drawn }
+        if layer > 0 || options.network.architecture.learnsOfSources { floats += 3 * drawn }
       }
       for input in specification.inputs {
         // Results and their gradients, and a mask of dropout.
         floats += 2.25 * targets(NodeType(input.type)) * output
       }
     }
+    floats +=
+      known(NodeType(specification.targetType), afterHop: 0) * Self.jumpingFloats(of: options)
     featureByteCount = Int(4 * features)
     let drawn = probabilities.edgeCounts.values.reduce(0) { $0 + $1.reduce(0, +) }
     subgraphByteCount = Int(4 * (2 * nodes + drawn))
     activationByteCount = Int(4 * floats)
+  }
+
+  /// Numbers that are kept for a node's row of all layers, with their gradients.
+  static func jumpingFloats(of options: TrainingOptions) -> Double {
+    guard let jumping = options.jumping else { return 0 }
+    let (layers, hidden) = (Double(options.layerCount), Double(options.hiddenWidth))
+    // Of a memory's state, which is half as wide as all layers, what it was and four gates, both ways.
+    return 4 * layers * hidden + (jumping == .lstm ? 12 * layers * layers * hidden : 0)
   }
 
   /// Numbers that a layer keeps along one relation, with their gradients.
@@ -74,7 +84,7 @@ struct StepEstimate {
   ) -> Double {
     let hidden = Double(options.hiddenWidth)
     let shares = 6 * edges * Double(heads)
-    return switch options.model {
+    return switch options.network.architecture {
     // Aggregates, and on the way back their gradients.
     case .sage, .gcn, .graph, .mlp: 2 * targets * input
     case .gin: 2 * targets * input + 4 * targets * hidden
@@ -98,9 +108,18 @@ struct StepEstimate {
     _ specification: ModelSpecification, _ graph: Snapshot, _ relations: [Relation]
   ) -> Int {
     let options = specification.options
-    switch options.model {
+    let jumping =
+      4 * graph.count(of: NodeType(specification.targetType)) * Int(jumpingFloats(of: options))
+    if options.model.spreadsLabels {
+      let nodes = graph.count(of: NodeType(specification.targetType))
+      return 4 * nodes * specification.classes.count * 10
+    }
+    if let architecture = options.model.homogeneous {
+      return homogeneousByteCount(architecture, specification, graph, relations)
+    }
+    switch options.network.architecture {
     // Metapaths are counted when they are known.
-    case .sage, .gcn, .gat, .mlp, .han: return 0
+    case .sage, .gcn, .gat, .mlp, .han: return jumping
     case .gatv2, .graph, .transformer, .gin, .pna, .edge, .rgcn, .hgt: break
     }
     var floats = 0.0
@@ -117,7 +136,33 @@ struct StepEstimate {
           heads: isLast ? 1 : options.network.heads)
       }
     }
-    return Int(4 * floats)
+    return Int(4 * floats) + jumping
+  }
+
+  /// The same of a ``HomogeneousNetwork``, with what it takes in instead of features.
+  private static func homogeneousByteCount(
+    _ architecture: HomogeneousNetwork.Architecture, _ specification: ModelSpecification,
+    _ graph: Snapshot, _ relations: [Relation]
+  ) -> Int {
+    let options = specification.options
+    let nodes = graph.count(of: NodeType(specification.targetType))
+    let edges = relations.reduce(0) { $0 + graph.count(of: $1.stored) }
+    let (layers, hidden) = (options.layerCount, options.hiddenWidth)
+    // Edges of several relations, joined.
+    let joined = relations.count > 1 ? 4 * (edges + nodes) : 0
+    switch architecture {
+    // Each hop's features, and again where they stand side by side; what hops give.
+    case .sign:
+      return joined + 4 * nodes * (layers + 1)
+        * (2 * (specification.inputs.first?.width ?? 0) + 3 * hidden)
+    // Keys, queries and values, what the kernel makes of them, and the network, with their gradients.
+    case .gps: return joined + 4 * nodes * hidden * layers * 40
+    // No models of whole graphs.
+    case .dgcnn, .pointnet, .schnet: return 0
+    // Pairs are counted when they are known.
+    case .unet: return joined + 4 * nodes * hidden * 16
+    case .linkx: return joined + 4 * nodes * hidden * (12 + 4 * layers)
+    }
   }
 
   /// Of an edge along a metapath: itself as those of a graph, and what attention keeps of it in each layer.

@@ -5,7 +5,8 @@ extension TrainingOptions {
   func changes(to other: TrainingOptions) -> [String] {
     let (a, b) = (self, other)
     let parts: [(option: String, isChanged: Bool)] = [
-      ("--activation", a.activation != b.activation), ("--bases", a.bases != b.bases),
+      ("--activation", a.activation != b.activation), ("--jumping", a.jumping != b.jumping),
+      ("--bases", a.bases != b.bases),
       ("--fanouts", a.fanouts != b.fanouts), ("--batch-size", a.batchSize != b.batchSize),
       ("--layers", a.layerCount != b.layerCount), ("--hidden", a.hiddenWidth != b.hiddenWidth),
       ("--learning-rate", a.learningRate != b.learningRate), ("--dropout", a.dropout != b.dropout),

@@ -46,7 +46,17 @@ public struct TrainingOptions: Codable, Hashable, Sendable {
     var isOfSum: Bool { self == .sum || self == .automaticSum }
   }
 
-  public var model: NodeNetwork.Architecture
+  /// How labels spread.
+  public struct Propagation: Codable, Hashable, Sendable {
+    public var steps = 50
+    public var alpha: Float = 0.8
+
+    public init() {}
+
+    var isSound: Bool { (1...10_000).contains(steps) && (0...1).contains(alpha) }
+  }
+
+  public var model: Model
   public var mode: Mode
   /// Neighbors to sample at each hop, one hop a layer; unused in full-batch training.
   public var fanouts = [15, 10]
@@ -64,6 +74,15 @@ public struct TrainingOptions: Codable, Hashable, Sendable {
   public var dropout = 0.5
   /// `nil`, as in models of older versions, is ``Activation/relu``.
   public var activation: Activation?
+  /// Of `label-propagation` and `correct-and-smooth`: steps along edges, and the share of its neighbors in what becomes
+  /// of a node in each; `nil` for the defaults.
+  public var propagation: Propagation?
+  /// The columns of vectors that are the places of nodes, by their type, of models of points.
+  public var positions: PerNode<String>?
+  /// How far around a point others count; `nil` for the model's default.
+  public var radius: Float?
+  /// What a node has of all layers; `nil` for the last layer, or for the readout of each.
+  public var jumping: JumpingKnowledge.Mode?
   /// What a graph has of its nodes' features, of ``Mode/graphs``.
   public var readout: NodeNetwork.Readout?
   public var inputScaling = InputScaling.automatic
@@ -94,7 +113,7 @@ public struct TrainingOptions: Codable, Hashable, Sendable {
 
   /// The defaults of a model in a mode. They were chosen on validation sets alone (`docs/results.md`), or are those of
   /// a paper.
-  public init(model: NodeNetwork.Architecture = .sage, mode: Mode = .sampled) {
+  public init(model: Model = .sage, mode: Mode = .sampled) {
     self.model = model
     self.mode = mode
     switch mode {
@@ -114,6 +133,12 @@ public struct TrainingOptions: Codable, Hashable, Sendable {
       patience = 100
     }
     if model == .han { layerCount = 1 }
+    if model == .sign { layerCount = 4 }
+    if model == .linkx { (layerCount, dropout) = (1, 0.7) }
+    if mode == .fullBatch && model == .unet { layerCount = 3 }
+    if mode == .fullBatch && model == .gps { dropout = 0.7 }
+    if !model.isTrained { epochs = 0 }
+    if model.spreadsLabels { propagation = Propagation() }
     if mode == .fullBatch && (model == .gat || model == .gatv2) {
       // Those of the paper of GAT.
       (learningRate, dropout, inputDropout, activation) = (0.005, 0.6, 0.6, .elu)
@@ -130,6 +155,9 @@ public struct TrainingOptions: Codable, Hashable, Sendable {
       && (0..<1).contains(dropout) && (0..<1).contains(inputDropout)
       && (!model.hasHeads || hiddenWidth.isMultiple(of: network.heads))
       && (bases.map { (1...65536).contains($0) } ?? true)
+      && (propagation != nil) == model.spreadsLabels && (propagation?.isSound ?? true)
+      && (radius.map { $0 > 0 && $0 < 1e18 } ?? true)
+      && (jumping != .lstm || layerCount * hiddenWidth > 1)
       && fanouts.allSatisfy { $0 >= -1 } && (readout != nil) == (mode == .graphs)
   }
 }

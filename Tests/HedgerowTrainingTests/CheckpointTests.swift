@@ -88,12 +88,12 @@ private let node = BlockStore.node
   }
 
   /// Every model, stopped in the middle of a run.
-  @Test(arguments: NodeNetwork.Architecture.allCases, [TrainingOptions.Mode.sampled, .fullBatch])
+  @Test(arguments: TrainingOptions.Model.allCases, [TrainingOptions.Mode.sampled, .fullBatch])
   func everyModelResumesBitForBitAndPredictsAsTrained(
-    model: NodeNetwork.Architecture, mode: TrainingOptions.Mode
+    model: TrainingOptions.Model, mode: TrainingOptions.Mode
   ) async throws {
-    // Metapaths are of the whole graph.
-    if model == .han && mode == .sampled { return }
+    // What learns nothing is never stopped.
+    if !model.modes.contains(mode) || model == .labelPropagation { return }
     let seed = printedSeed()
     let directory = TemporaryDirectory()
     var blocks = BlockStore(nodes: 300)
@@ -102,6 +102,7 @@ private let node = BlockStore.node
     var options = options(mode, seed: seed)
     options.model = model
     if model == .rgcn { options.bases = 2 }
+    options.propagation = TrainingOptions(model: model, mode: mode).propagation
     let (whole, report) = try await trainer(store, options, named: "whole").run()
     let weights = try whole.network.state.encoded()
     let isDue = Mutex(false)
@@ -256,8 +257,8 @@ private let node = BlockStore.node
 
 /// Training on the whole graph at once.
 @Suite struct FullBatchTests {
-  @Test(arguments: NodeNetwork.Architecture.allCases)
-  func everyModelLearns(model: NodeNetwork.Architecture) async throws {
+  @Test(arguments: TrainingOptions.Model.allCases.filter { $0.modes.contains(.fullBatch) })
+  func everyModelLearns(model: TrainingOptions.Model) async throws {
     let seed = printedSeed()
     let directory = TemporaryDirectory()
     // What features say alone is little: it takes more nodes to tell it from chance.
@@ -266,7 +267,7 @@ private let node = BlockStore.node
     let store = try blocks.make(at: directory("s"), seed: seed)
     var options = TrainingOptions(model: model, mode: .fullBatch)
     options.hiddenWidth = 16
-    options.epochs = 60
+    if model != .labelPropagation { options.epochs = 60 }
     options.learningRate = 0.01
     options.dropout = 0.2
     options.inputDropout = 0
@@ -286,11 +287,14 @@ private let node = BlockStore.node
 
   /// A sampler that takes everything gives the same logits as the whole graph.
   @Test(
-    arguments: NodeNetwork.Architecture.allCases.filter {
-      // Degrees at a sample's edge are those within it; metapaths are of the whole graph.
-      $0 != .gcn && $0 != .han
-    })
-  func allNeighborsOfASampleAreTheWholeGraph(model: NodeNetwork.Architecture) async throws {
+    arguments: TrainingOptions.Model.allCases.filter {
+      // Degrees at a sample's edge are those within it.
+      $0 != .gcn && $0.modes.contains(.sampled)
+    }, [JumpingKnowledge.Mode?.none, .concatenated])
+  func allNeighborsOfASampleAreTheWholeGraph(
+    model: TrainingOptions.Model, jumping: JumpingKnowledge.Mode?
+  ) async throws {
+    if jumping != nil && model != .sage && model != .hgt { return }
     let seed = printedSeed()
     let directory = TemporaryDirectory()
     var blocks = BlockStore(nodes: 300)
@@ -299,6 +303,7 @@ private let node = BlockStore.node
     var options = TrainingOptions(model: model, mode: .fullBatch)
     options.hiddenWidth = 16
     options.epochs = 10
+    options.jumping = jumping
     options.seed = seed
     let (whole, _) = try await train(store, options)
     var specification = whole.specification
@@ -315,6 +320,41 @@ private let node = BlockStore.node
       #expect(a.accuracy == b.accuracy && a.macroF1 == b.macroF1)
       #expect(abs(a.loss - b.loss) < 1e-5)
     }
+  }
+
+  @Test(
+    arguments: JumpingKnowledge.Mode.allCases, [TrainingOptions.Model.sage, .gat, .hgt, .rgcn])
+  func outputsOfAllLayersAreLearned(
+    mode: JumpingKnowledge.Mode, model: TrainingOptions.Model
+  ) async throws {
+    let seed = printedSeed()
+    let directory = TemporaryDirectory()
+    var blocks = BlockStore(nodes: 400)
+    blocks.hasTags = true
+    let store = try blocks.make(at: directory("s"), seed: seed)
+    var options = TrainingOptions(model: model, mode: .fullBatch)
+    options.hiddenWidth = 16
+    options.epochs = 40
+    options.layerCount = 3
+    options.dropout = 0.2
+    options.inputDropout = 0
+    options.learningRate = 0.01
+    options.jumping = mode
+    options.seed = seed
+    let (trained, report) = try await train(store, options)
+    let test = try #require(report.metrics.first { $0.set == "test" }).metrics
+    #expect(test.accuracy > test.majorityShare + 0.15, "\(test)")
+    #expect(
+      try await train(store, options, threads: 1).model.network.state.encoded()
+        == trained.network.state.encoded())
+    let build = try store.beginBuild()
+    try build.saveModel(try trained.record(named: "m"))
+    try build.publish()
+    let loaded = try NodeClassifier(named: "m", in: store.snapshot())
+    #expect(loaded.specification.options.jumping == mode)
+    #expect(
+      try await loaded.evaluate(
+        over: store.snapshot(), in: "test", batchSize: 50, resources: resources()) == test)
   }
 
   @Test func aGraphThatDoesNotFitIsRefused() async throws {

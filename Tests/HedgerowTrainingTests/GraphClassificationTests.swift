@@ -11,7 +11,7 @@ import Testing
 /// Classes of graphs, which are nodes to which others belong.
 @Suite struct GraphClassificationTests {
   private func options(
-    _ model: NodeNetwork.Architecture = .gin, seed: UInt64, epochs: Int = 15
+    _ model: TrainingOptions.Model = .gin, seed: UInt64, epochs: Int = 15
   ) -> TrainingOptions {
     var options = TrainingOptions(model: model, mode: .graphs)
     options.hiddenWidth = 16
@@ -20,6 +20,7 @@ import Testing
     options.layerCount = 2
     options.learningRate = 0.01
     options.inputs = [GraphsStore.node: ["one"]]
+    if model.isOfPoints { options.positions = [GraphsStore.node: "place"] }
     options.seed = seed
     return options
   }
@@ -52,10 +53,90 @@ import Testing
     }
   }
 
+  /// Models of graphs as wholes, some of which have no nodes, or are a batch alone.
+  @Test(
+    arguments: TrainingOptions.Model.allCases.filter {
+      $0.homogeneous != nil && $0.modes.contains(.graphs)
+    })
+  func wholeGraphsAreLearned(model: TrainingOptions.Model) async throws {
+    let seed = printedSeed()
+    let directory = TemporaryDirectory()
+    var graphs = GraphsStore()
+    graphs.emptyCount = 2
+    let store = try graphs.make(at: directory("s"), seed: seed)
+    var options = options(model, seed: seed, epochs: 40)
+    options.batchSize = 20
+    options.dropout = 0.1
+    if model.isOfPoints { options.radius = model == .dgcnn ? nil : model == .schnet ? 3 : 0.6 }
+    let (trained, report) = try await trainer(store, options).run()
+    let test = try #require(report.metrics.last).metrics
+    print("\(model): \(test.accuracy), the largest class \(test.majorityShare)")
+    #expect(test.accuracy > test.majorityShare + 0.15, "\(test)")
+    for threads in [1, 2] {
+      let again = try await Compute.with(ThreadPool(threadCount: threads)) {
+        try await trainer(store, options, resources: resources(threads: threads)).run()
+      }
+      #expect(try again.model.network.state.encoded() == trained.network.state.encoded())
+    }
+    options.batchSize = 1
+    options.epochs = 1
+    #expect(try await trainer(store, options).run().report.loss.isFinite)
+  }
+
+  /// Whatever a specification says that is no model, or is none of these weights.
+  @Test(
+    arguments: TrainingOptions.Model.allCases.filter {
+      $0.homogeneous != nil && $0.modes.contains(.graphs)
+    })
+  func hostileSpecificationsAreRefused(model: TrainingOptions.Model) async throws {
+    let directory = TemporaryDirectory()
+    let store = try GraphsStore(count: 20).make(at: directory("s"), seed: 1)
+    let trained = try await trainer(store, options(model, seed: 1, epochs: 1)).run().model
+    func opened(_ change: (inout ModelSpecification) -> Void) throws {
+      var record = try trained.record(named: "m")
+      var specification = trained.specification
+      change(&specification)
+      record.specification = try specification.encoded()
+      let build = try store.beginBuild()
+      try build.saveModel(record)
+      try build.publish()
+      _ = try NodeClassifier(named: "m", in: store.snapshot())
+    }
+    try opened { _ in }
+    let changes: [(inout ModelSpecification) -> Void] = [
+      { $0.options.hiddenWidth = 4 }, { $0.options.hiddenWidth = 65536 },
+      { $0.options.layerCount = 64 }, { $0.options.mode = .sampled }, { $0.options.readout = nil },
+      { $0.options.model = model == .gps ? .unet : .gps }, { $0.options.model = .sign },
+      { $0.inputs[0].type = "graph" }, { $0.inputs[0].dimensions = model.isOfPoints ? nil : 1 },
+      { $0.inputs[0].dimensions = -1 }, { $0.inputs[0].dimensions = 1 << 40 },
+      { $0.inputs[0].columns = [] }, { $0.inputs[0].width = 0 }, { $0.relations = [] },
+      { $0.relations = ["node:edge:node"] }, { $0.relations.append("graph:rev_in:node") },
+      { $0.relations.append("other:in:graph") }, { $0.classes.append("more") },
+      { $0.options.radius = -1 }, { $0.targetType = "node" },
+    ]
+    for (place, change) in changes.enumerated() {
+      // What a graph's nodes are led to from changes nothing, nor does a second model of the same layers.
+      if place == 15 || (place == 2 && (model == .dgcnn || model == .pointnet)) { continue }
+      #expect(throws: HedgerowError.self, "\(place)") { try opened(change) }
+    }
+  }
+
+  @Test(arguments: [Float.nan, .infinity, 1e30])
+  func aPlaceThatIsNoneIsNamed(coordinate: Float) async throws {
+    let directory = TemporaryDirectory()
+    var graphs = GraphsStore(count: 20)
+    graphs.changePlaces = { $0[7] = coordinate }
+    let store = try graphs.make(at: directory("s"), seed: 1)
+    let error = await #expect(throws: HedgerowError.self) {
+      try await trainer(store, options(.dgcnn, seed: 1)).run()
+    }
+    #expect(error?.code == .badData && error?.place == "node 3", "\(error as Any)")
+  }
+
   /// How batches are cut changes nothing of what a graph is told to be.
-  @Test(arguments: NodeNetwork.Architecture.allCases.filter { $0 != .han })
+  @Test(arguments: TrainingOptions.Model.allCases.filter { $0.modes.contains(.graphs) })
   func everyModelResumesBitForBitAndPredictsAsTrained(
-    model architecture: NodeNetwork.Architecture
+    model architecture: TrainingOptions.Model
   ) async throws {
     let seed = printedSeed()
     let directory = TemporaryDirectory()
@@ -110,6 +191,20 @@ import Testing
     }
     #expect(try await message { $0.inputs = nil }.contains("'node' has none"))
     #expect(try await message { $0.model = .han }.contains("another --model"))
+    #expect(try await message { $0.model = .linkx }.contains("another --model"))
+    #expect(try await message { $0.model = .dgcnn }.contains("--positions node.COLUMN"))
+    #expect(
+      try await message { $0.positions = [GraphsStore.node: "place"] }.contains("not of gin"))
+    #expect(try await message { $0.radius = 1 }.contains("--radius is of"))
+    for (type, column, says) in [
+      (GraphsStore.graph, "label", "none of theirs"), (GraphsStore.node, "nowhere", "no column of"),
+    ] {
+      let text = try await message {
+        $0.model = .schnet
+        $0.positions = [type: column]
+      }
+      #expect(text.contains(says), "\(text)")
+    }
     let blocks = try BlockStore(nodes: 100).make(at: directory("b"), seed: 1)
     let nodes = NodeClassificationTrainer(
       try blocks.snapshot(), target: (BlockStore.node, "label"),

@@ -55,6 +55,23 @@ private let node = BlockStore.node
       changed { $0.options.hiddenWidth = -1 }, changed { $0.options.dropout = 1 },
       changed { $0.inputs = [] }, changed { $0.inputs[0].width = -3 }, changed { $0.classes = [] },
       changed { $0.relations.append("no triple") }, changed { $0.options.fanouts = [] },
+      changed { $0.inputs[1].count = 1 << 60 }, changed { $0.inputs[0].width = 1 << 60 },
+      changed { $0.options.model = .sign }, changed { $0.options.model = .labelPropagation },
+      changed { $0.options.propagation = .init() },
+      changed {
+        $0.options.model = .unet
+        $0.options.mode = .fullBatch
+        $0.relations = []
+      },
+      changed {
+        ($0.options.model, $0.options.mode) = (.correctAndSmooth, .fullBatch)
+        $0.options.propagation = .init()
+        $0.options.propagation?.steps = 1 << 40
+      }, changed { $0.options.model = .linkx },
+      changed {
+        $0.options.jumping = .lstm
+        ($0.options.layerCount, $0.options.hiddenWidth, $0.options.fanouts) = (1, 1, [4])
+      },
       changed {
         $0.options.model = .gat
         $0.options.hiddenWidth = 9

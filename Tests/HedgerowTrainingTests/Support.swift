@@ -1,3 +1,4 @@
+import Glibc
 import HedgerowCore
 import HedgerowGraph
 import HedgerowRoaring
@@ -134,9 +135,14 @@ extension GenerationBuilder {
   }
 }
 
-/// A store of small graphs: a wheel's rim (0) or a star (1), of 5 to 12 nodes, whose features say nothing.
+/// A store of small graphs: a wheel's rim (0) or a star (1), of 5 to 12 nodes, whose features say nothing; their places
+/// are on a circle, and the middle of a star in its own.
 struct GraphsStore {
   var count = 120
+  /// Without nodes, after the others.
+  var emptyCount = 0
+  /// Changes the places, x and y of each node.
+  var changePlaces: (inout [Float]) -> Void = { _ in }
   static let graph: NodeType = "graph"
   static let node: NodeType = "node"
 
@@ -144,27 +150,43 @@ struct GraphsStore {
     var random = RandomStream(seed: seed).derive("graphs")
     var (edges, members): ([(UInt32, UInt32)], [(UInt32, UInt32)]) = ([], [])
     var labels: [Int64] = []
+    var places: [Float] = []
+    var turns = RandomStream(seed: seed).derive("turns")
     for graph in 0..<count {
       let first = UInt32(members.count)
       let size = 5 + UInt32(random.next(below: 8))
       let isStar = random.next(below: 2) == 1
       labels.append(isStar ? 1 : 0)
+      let turn = Double(turns.next(below: 1000)) / 1000
       for node in 0..<size {
+        let angle = 2 * Double.pi * (turn + Double(node) / Double(size))
+        places += isStar && node == 0 ? [0, 0] : [Float(cos(angle)), Float(sin(angle))]
         members.append((first + node, UInt32(graph)))
         if isStar && node == 0 { continue }
         let other = isStar ? first : first + (node + 1) % size
         edges += [(first + node, other), (other, first + node)]
       }
     }
+    let count = count + emptyCount
+    labels += [Int64](repeating: 0, count: emptyCount)
+    changePlaces(&places)
     let store = try GraphStore.create(at: path, rangeBits: 8)
     let build = try store.beginBuild()
     try build.declare(
-      NodeSchema(Self.node, properties: [PropertySchema("one", .float32)]), count: members.count)
+      NodeSchema(
+        Self.node,
+        properties: [
+          PropertySchema("one", .float32),
+          PropertySchema("place", .vector(element: .float32, width: 2)),
+        ]), count: members.count)
     try build.keyWriter(of: Self.node, .identity).finish()
     let one = try build.columnWriter(of: Self.node, "one")
     let ones = [Float](repeating: 1, count: members.count)
     try ones.withUnsafeBytes { try one.append(fixed: $0, count: members.count) }
     try one.finish()
+    let place = try build.columnWriter(of: Self.node, "place")
+    try places.withUnsafeBytes { try place.append(fixed: $0, count: members.count) }
+    try place.finish()
     try build.declare(
       NodeSchema(Self.graph, properties: [PropertySchema("label", .int64)]), count: count)
     try build.keyWriter(of: Self.graph, .identity).finish()

@@ -240,8 +240,8 @@ func train(
   }
 
   /// Training sees none of them, the test set does.
-  @Test(arguments: [NodeNetwork.Architecture.mlp, .sage])
-  func featuresOfTestNodesThatAreNoNumbers(model: NodeNetwork.Architecture) async throws {
+  @Test(arguments: [TrainingOptions.Model.mlp, .sage])
+  func featuresOfTestNodesThatAreNoNumbers(model: TrainingOptions.Model) async throws {
     let directory = TemporaryDirectory()
     var blocks = BlockStore(nodes: 150)
     let graph = try StochasticBlock(blocks.options, seed: 5)

@@ -1,15 +1,15 @@
 import ArgumentParser
 import Hedgerow
 
-/// What `--model` names: the architecture of a network, or a model with a training of its own.
+/// What `--model` names: a classifier, whose layers may learn links as well, or a model with a training of its own.
 enum ModelChoice: Equatable, Sendable {
-  case network(NodeNetwork.Architecture)
+  case network(TrainingOptions.Model)
   case links(LinkTrainingOptions.Model)
   case triples(KnowledgeGraphOptions.Model)
   case embedding(EmbeddingOptions.Model)
 
   private static var named: [(name: String, choice: ModelChoice)] {
-    NodeNetwork.Architecture.allCases.map { ($0.rawValue, .network($0)) }
+    TrainingOptions.Model.allCases.map { ($0.rawValue, .network($0)) }
       + LinkTrainingOptions.Model.allCases.filter { $0 != .network }
       .map { ($0.rawValue, .links($0)) }
       + KnowledgeGraphOptions.Model.allCases.map { ($0.rawValue, .triples($0)) }
@@ -23,9 +23,8 @@ enum ModelChoice: Equatable, Sendable {
 
   var name: String { Self.named.first { $0.choice == self }!.name }
 
-  var architecture: NodeNetwork.Architecture? {
-    if case .network(let architecture) = self { architecture } else { nil }
-  }
+  /// A classifier, or layers.
+  var trained: TrainingOptions.Model? { if case .network(let model) = self { model } else { nil } }
 
   @Sendable static func parse(_ text: String) throws -> Self {
     guard let found = named.first(where: { $0.name == text }) else {

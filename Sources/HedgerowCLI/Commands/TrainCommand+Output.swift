@@ -38,9 +38,12 @@ extension TrainCommand {
     _ model: NodeClassifier, _ report: TrainingReport, savedAs name: String?
   ) -> String {
     let seconds = report.seconds
+    let options = model.specification.options
     var lines = [
-      "\(model.specification.options.model), \(model.parameterCount.grouped) parameters: \(report.epochs) epochs, best "
-        + "\(report.bestEpoch), last training loss \(report.loss.formatted(decimals: 4))"
+      options.epochs == 0
+        ? "\(options.model.rawValue): nothing to learn"
+        : "\(options.model.rawValue), \(model.parameterCount.grouped) parameters: \(report.epochs) "
+          + "epochs, best \(report.bestEpoch), last training loss \(report.loss.formatted(decimals: 4))"
     ]
     for (set, metrics) in report.metrics {
       lines.append("\(set): \(metrics.text(of: model.specification))")

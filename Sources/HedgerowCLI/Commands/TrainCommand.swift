@@ -25,7 +25,7 @@ struct TrainCommand: AsyncParsableCommand {
     help: ArgumentHelp("The architecture: \(ModelChoice.names).", valueName: "name"),
     transform: ModelChoice.parse)
   var modelChoice: ModelChoice?
-  var model: NodeNetwork.Architecture? { modelChoice?.architecture }
+  var model: TrainingOptions.Model? { modelChoice?.trained }
   @OptionGroup var filter: FilterOptions
   @Flag(help: "Hold the whole graph in memory and take one step an epoch.")
   var fullBatch = false
@@ -55,6 +55,24 @@ struct TrainCommand: AsyncParsableCommand {
       "Of han: chains of relations from the target's type back to it; else all of two relations.",
       valueName: "type:relation:type:relation:type,..."))
   var metapaths: String?
+  @Option(
+    help: ArgumentHelp(
+      "Of dgcnn, pointnet and schnet: the column of vectors that says where nodes are.",
+      valueName: "type.column"))
+  var positions: String?
+  @Option(
+    help: ArgumentHelp(
+      "Of pointnet and schnet: how far around a point others count.", valueName: "distance"))
+  var radius: Float?
+  @Option(
+    help: ArgumentHelp(
+      "Of label-propagation and correct-and-smooth: steps along edges.", valueName: "count"))
+  var steps: Int?
+  @Option(
+    help: ArgumentHelp(
+      "Of these: the share of its neighbors in what becomes of a node in a step.",
+      valueName: "share"))
+  var alpha: Float?
   @Option(help: ArgumentHelp("Most epochs to run.", valueName: "count"))
   var epochs: Int?
   @Option(help: ArgumentHelp("Adam's step size.", valueName: "rate"))
@@ -63,6 +81,12 @@ struct TrainCommand: AsyncParsableCommand {
     help: ArgumentHelp("What follows each layer but the last: relu or elu.", valueName: "name"),
     transform: TrainingOptions.Activation.parse)
   var activation: TrainingOptions.Activation?
+  @Option(
+    help: ArgumentHelp(
+      "Make the outputs of one row of each node's rows in all layers: cat, max, lstm or last.",
+      valueName: "name"),
+    transform: JumpingKnowledge.Mode.parse)
+  var jumping: JumpingKnowledge.Mode?
   @Option(
     help: ArgumentHelp(
       "The target's nodes are graphs: what one has of the nodes that belong to it, sum, mean or max.",
@@ -143,6 +167,9 @@ struct TrainCommand: AsyncParsableCommand {
     try check(bases.map { (1...65536).contains($0) }, "--bases is between 1 and 65536")
     try check(hidden.map { (1...65536).contains($0) }, "--hidden is between 1 and 65536")
     try check(epochs.map { $0 > 0 }, "--epochs must be at least 1")
+    try check(radius.map { $0 > 0 && $0 < 1e18 }, "--radius must be above 0")
+    try check(steps.map { (1...10_000).contains($0) }, "--steps is between 1 and 10000")
+    try check(alpha.map { (0...1).contains($0) }, "--alpha is between 0 and 1")
     try check(patience.map { $0 > 0 }, "--patience must be at least 1")
     try check(
       learningRate.map { $0 > 0 && $0.isFinite }, "--learning-rate must be above 0")
@@ -235,6 +262,18 @@ struct TrainCommand: AsyncParsableCommand {
     set(\.learningRate, learningRate)
     set(\.dropout, dropout)
     if let activation { options.activation = activation }
+    if let jumping { options.jumping = jumping }
+    if let positions {
+      let (type, column) = try parsePair(positions, at: ".", as: "column")
+      options.positions = [NodeType(type): column]
+    }
+    if let radius { options.radius = radius }
+    if steps != nil || alpha != nil {
+      var propagation = options.propagation ?? .init()
+      propagation.steps = steps ?? propagation.steps
+      propagation.alpha = alpha ?? propagation.alpha
+      options.propagation = propagation
+    }
     if let readout { options.readout = readout }
     set(\.inputDropout, inputDropout)
     set(\.inputScaling, inputScaling)

@@ -96,8 +96,9 @@ public struct LinkPredictionTrainer: Sendable {
       unless: training.mode == .sampled,
       "links are learned from sampled batches: leave out --full-batch and --readout")
     try refuse(
-      unless: training.model != .han,
-      "han learns along metapaths of nodes, not links: take another --model")
+      unless: training.model.modes.contains(.sampled),
+      "\(training.model.rawValue) is no model of sampled neighborhoods, where links are learned: take "
+        + "another --model")
     try refuse(
       unless: training.sampling?.time == nil,
       "links are not sampled by time here: leave out --node-times and --edge-times")

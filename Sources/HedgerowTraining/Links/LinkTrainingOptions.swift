@@ -83,7 +83,7 @@ public struct LinkTrainingOptions: Codable, Hashable, Sendable {
     training.isSound && negativeCount >= 1 && candidateCount >= 0
       && (model != .lightgcn || decoder == .dot)
       && (!decoder.isComplex || training.hiddenWidth.isMultiple(of: 2))
-      && training.mode == .sampled && training.model != .han
+      && training.mode == .sampled && training.model.modes.contains(.sampled)
       && (model == .lightgcn || training.fanouts.count == training.layerCount)
   }
 }
