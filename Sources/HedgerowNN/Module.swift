@@ -30,6 +30,9 @@ extension Module {
     FoundParameters.kept(of: self)?.named ?? reflectedParameters
   }
 
+  /// Numbers in all of them.
+  public var parameterCount: Int { parameters.reduce(0) { $0 + $1.shape.reduce(1, *) } }
+
   var reflectedParameters: [(path: String, parameter: Parameter)] {
     named { if case .parameter(let parameter) = $0 { parameter } else { nil } }
       .map { (path: $0, parameter: $1) }

@@ -64,9 +64,7 @@ public struct NodeClassifier: Sendable {
       weights: try network.state.encoded())
   }
 
-  public var parameterCount: Int {
-    network.parameters.reduce(0) { $0 + $1.shape.reduce(1, *) }
-  }
+  public var parameterCount: Int { network.parameterCount }
 
   private func checkSchema(of graph: Snapshot, name: String) throws {
     func mismatch(_ what: String) -> HedgerowError {

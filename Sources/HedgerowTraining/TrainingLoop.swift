@@ -18,25 +18,43 @@ protocol TrainingBatch {
 /// Batch i of epoch e is a pure function of (e, i).
 protocol TrainingTask: AnyObject {
   associatedtype Specification: SavedSpecification
-  associatedtype Network: Module
   associatedtype Batch: TrainingBatch
   associatedtype Metrics
 
   var specification: Specification { get }
-  var network: Network { get }
+  /// What has the parameters.
+  var module: any Module { get }
+  /// Whether losses are scaled, so that small gradients are numbers of 16 bits.
+  var scalesLosses: Bool { get }
   /// Threads that make batches.
   var loaderThreads: Int { get }
 
   /// Goes to a batch of an epoch.
   func begin(epoch: Int, from firstBatch: Int) async throws
   func nextBatch() async throws -> Batch?
+  /// Lets go of what an epoch's batches took, once they are over.
+  func end()
   func loss(of batch: Batch) -> Tensor
   /// Metrics on the validation set; `nil` where there is none.
   func validationMetrics() async throws -> Metrics?
-  /// By what one epoch is told to be better than another: by the score, then by the lower loss.
-  func standing(of metrics: Metrics) -> (score: Double, loss: Double)
+  /// By what one epoch is told to be better than another.
+  func standing(of metrics: Metrics) -> Standing
+  func isBetter(_ one: Standing, than other: Standing) -> Bool
   /// What to say where no batch of an epoch had examples.
   var missingExamples: String { get }
+}
+
+typealias Standing = (score: Double, loss: Double)
+
+extension TrainingTask {
+  var scalesLosses: Bool { false }
+
+  func end() {}
+
+  /// By the score, then by the lower loss.
+  func isBetter(_ one: Standing, than other: Standing) -> Bool {
+    (one.score, -one.loss) > (other.score, -other.loss)
+  }
 }
 
 /// How a training goes on and ends.
@@ -52,7 +70,7 @@ struct TrainingSchedule {
 
 /// Takes steps along gradients until epochs or patience are over, keeps checkpoints, and the best epoch's weights.
 final class TrainingLoop<Task: TrainingTask> {
-  private let task: Task
+  let task: Task
   private let schedule: TrainingSchedule
   private let resources: TrainingResources
   /// The store's directory, where checkpoints are kept.
@@ -72,12 +90,17 @@ final class TrainingLoop<Task: TrainingTask> {
   private let lock: FileLock?
 
   /// Draws the weights from the seed, or takes those of a checkpoint.
+  ///
+  /// - Parameters:
+  ///   - parameterCount: of the task's network: they have their memory before the task takes its own.
+  ///   - scalesLosses: as the task says.
+  ///   - makeTask: called once no other training of the name is under way.
   init(
-    _ task: Task, _ optimizer: any Optimizer, _ schedule: TrainingSchedule, seed: UInt64,
-    directory: String, dataIdentity: @autoclosure () -> String, resources: TrainingResources,
-    resuming checkpoint: TrainingCheckpoint<Task.Specification>?
+    parameterCount: Int, scalesLosses: Bool = false, _ optimizer: any Optimizer,
+    _ schedule: TrainingSchedule, seed: UInt64, directory: String,
+    dataIdentity: @autoclosure () -> String, resources: TrainingResources,
+    resuming checkpoint: TrainingCheckpoint<Task.Specification>?, task makeTask: () throws -> Task
   ) throws {
-    self.task = task
     self.optimizer = optimizer
     self.schedule = schedule
     self.resources = resources
@@ -85,19 +108,22 @@ final class TrainingLoop<Task: TrainingTask> {
     lock = try schedule.checkpointName.map {
       try TrainingCheckpoint<Task.Specification>.lock($0, in: directory)
     }
-    let count = task.network.parameters.reduce(0) { $0 + $1.shape.reduce(1, *) }
-    // Weights, their gradients and Adam's two moments, and the best epoch's copy.
-    share = try resources.budget.reserve(5 * 4 * count, for: "a model of \(count) parameters")
+    // Weights, their gradients and Adam's two moments, and the best epoch's copy; gradients that were
+    // scaled, too.
+    share = try resources.budget.reserve(
+      (scalesLosses ? 6 : 5) * 4 * parameterCount, for: "a model of \(parameterCount) parameters")
+    task = try makeTask()
     self.dataIdentity = schedule.checkpointName == nil ? "" : dataIdentity()
     lastCheckpoint = clock.now
     if let checkpoint {
       let numbers = try checkpoint.numbers()
-      try task.network.load(numbers.model)
-      try self.optimizer.load(numbers.optimizer, for: task.network)
+      try task.module.load(numbers.model)
+      try self.optimizer.load(numbers.optimizer, for: task.module)
       progress = checkpoint.progress
       best = numbers.best
     } else {
-      _ = task.network.initialized(seed: seed)
+      _ = task.module.initialized(seed: seed)
+      if task.scalesLosses { progress.scaler = LossScaler() }
     }
   }
 
@@ -118,7 +144,7 @@ final class TrainingLoop<Task: TrainingTask> {
       }
       try saveCheckpoint()
       isTrained = true
-      if let best { try task.network.load(best) }
+      if let best { try task.module.load(best) }
       try await measuring { try await measure() }
     } catch let error as HedgerowError where error.code == .interrupted {
       guard let name = schedule.checkpointName else { throw error }
@@ -162,6 +188,7 @@ final class TrainingLoop<Task: TrainingTask> {
       resources.trace?.add("compute", from: ready, to: done, batch: number)
       try saveCheckpointIfDue()
     }
+    task.end()
     report.seconds.idle +=
       Double(task.loaderThreads) * (clock.now - begin).seconds
       - (report.seconds.stages.total - stagesBefore)
@@ -172,9 +199,9 @@ final class TrainingLoop<Task: TrainingTask> {
     (progress.batch, progress.lossSum, progress.labelledCount) = (0, 0, 0)
     if let metrics {
       let standing = task.standing(of: metrics)
-      if progress.best.map({ (standing.score, -standing.loss) > ($0.score, -$0.loss) }) ?? true {
+      if progress.best.map({ task.isBetter(standing, than: ($0.score, $0.loss)) }) ?? true {
         progress.best = .init(epoch: progress.epoch, score: standing.score, loss: standing.loss)
-        best = task.network.state
+        best = task.module.state
       }
     }
     onEpoch(progress.epoch, progress.loss, metrics)
@@ -183,31 +210,45 @@ final class TrainingLoop<Task: TrainingTask> {
   private func step(_ batch: Task.Batch) throws {
     let count = batch.exampleCount
     if count > 0 {
-      let (loss, gradients) = valueWithGradients(at: task.network, randomness: batch.randomness) {
-        task.loss(of: batch)
+      let (loss, gradients) = valueWithGradients(at: task.module, randomness: batch.randomness) {
+        let loss = task.loss(of: batch)
+        return progress.scaler?.scaled(loss) ?? loss
       }
-      let value = Double(loss.scalar)
+      let value = Double(loss.scalar) / Double(progress.scaler?.scale ?? 1)
       guard value.isFinite else {
         throw HedgerowError(
           .badData,
           "the loss is \(value.isNaN ? "no number" : "infinite") in epoch \(progress.epoch + 1): look "
-            + "for NaN or huge values among the features, or lower --learning-rate")
+            + "for NaN or huge values among the features, or lower --learning-rate"
+            + (progress.scaler == nil ? "" : "; float16 has no numbers above 65504, bfloat16 has"))
       }
-      optimizer.update(task.network, along: gradients)
+      if progress.scaler == nil {
+        optimizer.update(task.module, along: gradients)
+      } else {
+        progress.scaler!.update(task.module, along: gradients, with: &optimizer)
+      }
       progress.lossSum += value * Double(count)
       progress.labelledCount += count
       progress.steps += 1
     }
+    lookAtMemory()
     progress.batch += 1
   }
 
   private func measuring<Result>(_ body: () async throws -> Result) async rethrows -> Result {
     let start = clock.now
     defer {
+      lookAtMemory()
       report.seconds.evaluate += (clock.now - start).seconds
       resources.trace?.add("evaluate", from: start, to: clock.now)
     }
     return try await body()
+  }
+
+  /// Behind each step and evaluation: what tensors had then waits for the next ones, and is there still.
+  private func lookAtMemory() {
+    report.peakPrivateByteCount = max(
+      report.peakPrivateByteCount, ProcessResources.privateByteCount)
   }
 
   // MARK: Checkpoints
@@ -221,7 +262,7 @@ final class TrainingLoop<Task: TrainingTask> {
     guard let name = schedule.checkpointName else { return }
     let start = clock.now
     let numbers = TrainingCheckpoint<Task.Specification>.Numbers(
-      model: task.network.state, best: best, optimizer: optimizer.state)
+      model: task.module.state, best: best, optimizer: optimizer.state)
     try TrainingCheckpoint.save(
       numbers, task.specification, progress, dataIdentity: dataIdentity, named: name, in: directory)
     lastCheckpoint = clock.now

@@ -36,7 +36,8 @@ final class WalkTask: TrainingTask {
   private var batch = 0
 
   var specification: EmbeddingSpecification { model.specification }
-  var network: EmbeddingNetwork { model.network }
+  private var network: EmbeddingNetwork { model.network }
+  var module: any Module { network }
 
   init(_ specification: EmbeddingSpecification, _ graph: Snapshot) throws {
     model = NodeEmbedding(withoutWeights: specification)
@@ -102,7 +103,8 @@ final class InfomaxTask: TrainingTask {
   private var pending: InfomaxBatch?
 
   var specification: EmbeddingSpecification { model.specification }
-  var network: EmbeddingNetwork { model.network }
+  private var network: EmbeddingNetwork { model.network }
+  var module: any Module { network }
 
   init(
     _ specification: EmbeddingSpecification, _ graph: Snapshot, resources: TrainingResources

@@ -61,12 +61,12 @@ public struct EmbeddingTrainer: Sendable {
     _ onEpoch: (Int, Double) -> Void
   ) async throws -> TrainingReport where Task.Specification == EmbeddingSpecification {
     let loop = try TrainingLoop(
-      task, optimizer,
+      parameterCount: task.module.parameterCount, optimizer,
       TrainingSchedule(
         epochs: options.epochs, patience: .max, checkpointName: checkpointName,
         checkpointInterval: checkpointInterval),
       seed: options.seed, directory: graph.path, dataIdentity: graph.dataIdentity,
-      resources: resources, resuming: checkpoint)
+      resources: resources, resuming: checkpoint, task: { task })
     try await loop.run(onEpoch: { epoch, loss, _ in onEpoch(epoch, loss) }, measure: {})
     return loop.report
   }

@@ -75,9 +75,7 @@ public struct NodeEmbedding: Sendable {
       weights: try network.state.encoded())
   }
 
-  public var parameterCount: Int {
-    network.parameters.reduce(0) { $0 + $1.shape.reduce(1, *) }
-  }
+  public var parameterCount: Int { network.parameterCount }
 
   /// The node types that have rows.
   public var types: [NodeType] { specification.nodes.map { NodeType($0.type) } }

@@ -66,9 +66,7 @@ public struct KnowledgeGraphEmbedding: Sendable {
       weights: try network.state.encoded())
   }
 
-  public var parameterCount: Int {
-    network.parameters.reduce(0) { $0 + $1.shape.reduce(1, *) }
-  }
+  public var parameterCount: Int { network.parameterCount }
 
   /// Filtered ranks of the triples of a set.
   ///

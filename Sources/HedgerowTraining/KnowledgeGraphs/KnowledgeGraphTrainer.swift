@@ -58,12 +58,13 @@ public struct KnowledgeGraphTrainer: Sendable {
     }
     let task = try TripleTask(specification, graph, resources)
     let loop = try TrainingLoop(
-      task, SparseAdam(learningRate: Double(options.learningRate)),
+      parameterCount: task.module.parameterCount,
+      SparseAdam(learningRate: Double(options.learningRate)),
       TrainingSchedule(
         epochs: options.epochs, patience: options.patience, checkpointName: checkpointName,
         checkpointInterval: checkpointInterval),
       seed: options.seed, directory: graph.path, dataIdentity: graph.dataIdentity,
-      resources: resources, resuming: checkpoint)
+      resources: resources, resuming: checkpoint, task: { task })
     var metrics: [(set: String, metrics: LinkMetrics)] = []
     try await loop.run(onEpoch: onEpoch) {
       for (set, triples) in [("valid", task.sets.valid), ("test", task.sets.test)]

@@ -30,7 +30,8 @@ final class TripleTask: TrainingTask {
   private let stream: RandomStream
 
   var specification: KnowledgeGraphSpecification { model.specification }
-  var network: KnowledgeGraphNetwork { model.network }
+  private var network: KnowledgeGraphNetwork { model.network }
+  var module: any Module { network }
   var loaderThreads: Int { 0 }
   private var options: KnowledgeGraphOptions { specification.options }
 

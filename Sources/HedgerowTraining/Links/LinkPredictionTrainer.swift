@@ -70,12 +70,12 @@ public struct LinkPredictionTrainer: Sendable {
       learningRate: Double(options.training.learningRate),
       weightDecay: options.model == .lightgcn ? 0 : Double(options.training.weightDecay))
     let loop = try TrainingLoop(
-      task, optimizer,
+      parameterCount: task.module.parameterCount, optimizer,
       TrainingSchedule(
         epochs: options.training.epochs, patience: options.training.patience,
         checkpointName: checkpointName, checkpointInterval: checkpointInterval),
       seed: options.training.seed, directory: graph.path, dataIdentity: graph.dataIdentity,
-      resources: resources, resuming: checkpoint)
+      resources: resources, resuming: checkpoint, task: { task })
     var metrics: [(set: String, metrics: LinkMetrics)] = []
     try await loop.run(onEpoch: onEpoch) {
       for set in ["valid", "test"] {

@@ -45,9 +45,7 @@ public struct LinkPredictor: Sendable {
       weights: try network.state.encoded())
   }
 
-  public var parameterCount: Int {
-    network.parameters.reduce(0) { $0 + $1.shape.reduce(1, *) }
-  }
+  public var parameterCount: Int { network.parameterCount }
 
   /// What a loader of neighborhoods is told.
   func loaderOptions(

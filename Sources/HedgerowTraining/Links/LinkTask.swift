@@ -29,7 +29,8 @@ final class LinkTask: TrainingTask {
   private var batches: Epoch<LinkBatch>.Iterator?
 
   var specification: LinkSpecification { model.specification }
-  var network: LinkNetwork { model.network }
+  private var network: LinkNetwork { model.network }
+  var module: any Module { network }
   var loaderThreads: Int { loader.options.threads }
 
   init(_ model: LinkPredictor, _ links: DividedLinks, resources: TrainingResources) throws {
@@ -57,6 +58,8 @@ final class LinkTask: TrainingTask {
   func begin(epoch: Int, from firstBatch: Int) {
     batches = loader.epoch(epoch, from: firstBatch).makeAsyncIterator()
   }
+
+  func end() { batches = nil }
 
   func nextBatch() async throws -> LinkTrainingBatch? {
     guard let batch = try await batches?.next() else { return nil }
