@@ -8,9 +8,9 @@ import HedgerowStore
 import HedgerowTensor
 
 /// Nothing is measured where nothing is known.
-extension TrainingTask where Metrics == Never {
-  func validationMetrics() -> Never? { nil }
-  func standing(of metrics: Never) -> (score: Double, loss: Double) { switch metrics {} }
+extension TrainingTask where Metrics == Void {
+  func validationMetrics() -> Void? { nil }
+  func standing(of metrics: Void) -> Standing { (0, 0) }
   var loaderThreads: Int { 0 }
 }
 
@@ -27,7 +27,7 @@ struct WalkBatch: TrainingBatch {
 
 /// Learns rows of nodes on walks, which are drawn anew for each epoch.
 final class WalkTask: TrainingTask {
-  typealias Metrics = Never
+  typealias Metrics = Void
 
   let model: NodeEmbedding
   private let walks: WalkBatches<Snapshot>
@@ -96,7 +96,7 @@ struct InfomaxBatch: TrainingBatch {
 
 /// Learns an encoder that tells the graph from one whose features were shuffled: one step an epoch.
 final class InfomaxTask: TrainingTask {
-  typealias Metrics = Never
+  typealias Metrics = Void
 
   let model: NodeEmbedding
   private let whole: WholeFeatures
