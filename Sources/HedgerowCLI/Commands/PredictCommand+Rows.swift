@@ -4,14 +4,14 @@ extension PredictCommand {
   /// Writes rows that were learned of nodes as a column of vectors.
   func writeRows(
     _ task: SavedTask, _ graph: Snapshot, _ store: GraphStore, _ resources: TrainingResources
-  ) async throws {
+  ) throws {
     guard set == "all", filter.text == nil, show == 0 else {
       throw HedgerowError(
         .usage, "all nodes of the type get their rows: leave out --in, --where and --show")
     }
     let (name, column) = try parsePair(write, at: ".", as: "column")
     let type = NodeType(name)
-    let (count, version) = try await Compute.with(global.makePool()) {
+    let (count, version) = try Compute.with(global.makePool()) {
       switch task {
       case .embedding:
         return try NodeEmbedding(named: model.model, in: graph).write(

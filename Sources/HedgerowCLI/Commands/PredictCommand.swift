@@ -133,7 +133,7 @@ struct PredictCommand: AsyncParsableCommand {
     let store = try GraphStore.open(at: store.path)
     let graph = try store.snapshot()
     let task = try graph.taskOfModel(named: model.model)
-    if task != .classification { return try await writeRows(task, graph, store, resources) }
+    if task != .classification { return try writeRows(task, graph, store, resources) }
     let classifier = try NodeClassifier(named: model.model, in: graph)
     let (type, column) = try parsePair(write, at: ".", as: "column")
     guard type == classifier.specification.targetType else {

@@ -1,6 +1,7 @@
 import HedgerowCore
 import HedgerowGNN
 import HedgerowLoader
+import HedgerowNN
 import HedgerowStore
 import HedgerowTensor
 

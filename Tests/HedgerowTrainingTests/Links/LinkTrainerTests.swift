@@ -16,7 +16,7 @@ private let rates = LinkStore.rates
   }
 
   private func options(
-    _ model: LinkTrainingOptions.Model = .network, _ network: NodeNetwork.Architecture = .sage,
+    _ model: LinkTrainingOptions.Model = .network, _ network: TrainingOptions.Model = .sage,
     epochs: Int = 3, seed: UInt64
   ) -> LinkTrainingOptions {
     var options = LinkTrainingOptions(model: model, network: TrainingOptions(model: network))
@@ -43,7 +43,7 @@ private let rates = LinkStore.rates
   }
 
   static let models:
-    [(LinkTrainingOptions.Model, NodeNetwork.Architecture, LinkTrainingOptions.Decoder)] =
+    [(LinkTrainingOptions.Model, TrainingOptions.Model, LinkTrainingOptions.Decoder)] =
       [
         (.network, .sage, .dot), (.network, .rgcn, .distmult), (.network, .gcn, .complex),
         (.network, .gat, .rotate), (.network, .sage, .transe), (.gae, .gcn, .dot),
