@@ -1,3 +1,4 @@
+import Glibc
 import HedgerowNN
 public import HedgerowTensor
 
@@ -24,7 +25,10 @@ public struct TransE: KnowledgeGraphModel {
   public init(nodes: Int, relations: Int, width: Int, options: Options = Options()) {
     let bound = 6 / Float(max(1, width)).squareRoot()
     self.nodes = EmbeddingTable(nodes, width, from: .uniform(bound: bound))
-    self.relations = EmbeddingTable(relations, width, from: .uniform(bound: bound))
+    // Of length one or so, as rows of nodes count: longer ones would leave no sign of a difference to learn from.
+    let p = options.p
+    let relationBound = pow((p + 1) / Float(max(1, width)), 1 / p)
+    self.relations = EmbeddingTable(relations, width, from: .uniform(bound: relationBound))
     self.options = options
   }
 
