@@ -262,7 +262,7 @@ private let node = BlockStore.node
     let seed = printedSeed()
     let directory = TemporaryDirectory()
     // What features say alone is little: it takes more nodes to tell it from chance.
-    var blocks = BlockStore(nodes: model == .mlp ? 3000 : 500)
+    var blocks = BlockStore(nodes: model == .mlp || model == .gps ? 3000 : 500)
     blocks.hasTags = true
     let store = try blocks.make(at: directory("s"), seed: seed)
     var options = TrainingOptions(model: model, mode: .fullBatch)
@@ -276,7 +276,9 @@ private let node = BlockStore.node
     let test = try #require(report.metrics.first { $0.set == "test" }).metrics
     print("\(model): \(test.accuracy), the largest class \(test.majorityShare)")
     // By its own features a node is told a little, by its neighbors much.
-    #expect(test.accuracy > test.majorityShare + (model == .mlp ? 0.05 : 0.15))
+    // Where a layer adds what it takes in, the former counts more.
+    let margin = model == .mlp ? 0.05 : model == .gps ? 0.1 : 0.15
+    #expect(test.accuracy > test.majorityShare + margin)
     #expect(report.steps == report.epochs)
     for threads in [1, 4] {
       let again = try await train(store, options, threads: threads)

@@ -58,7 +58,7 @@ private let node = BlockStore.node
       found.append(try await predictions(trained, store, column: "predicted"))
     }
     #expect(found[0] == found[1])
-    #expect(Set(found[0].map { "\($0 as Any)" }).count == 3)
+    #expect(Set(found[0].map { "\($0 as Any)" }).count > 1)
   }
 
   @Test func whatIsKnownOfNeighborsIsWhatIsPredicted() async throws {
