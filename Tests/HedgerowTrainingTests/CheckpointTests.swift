@@ -325,7 +325,7 @@ private let node = BlockStore.node
   }
 
   @Test(
-    arguments: JumpingKnowledge.Mode.allCases, [TrainingOptions.Model.sage, .gat, .hgt, .rgcn])
+    arguments: JumpingKnowledge.Mode.allCases, [TrainingOptions.Model.sage, .gat, .rgcn])
   func outputsOfAllLayersAreLearned(
     mode: JumpingKnowledge.Mode, model: TrainingOptions.Model
   ) async throws {
