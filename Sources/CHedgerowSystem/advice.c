@@ -104,6 +104,24 @@ void hr_release(const hr_window *windows, size_t window_count, unsigned position
   advise_places(&r, place_width, page_out);
 }
 
+void hr_find_resident(const hr_window *w) {
+  enum { pages = 1 << 14 };
+  unsigned char *found = malloc(pages);
+  if (!found) return;
+  const size_t count = (w->byte_count + ((size_t)1 << page_shift) - 1) >> page_shift;
+  for (size_t first = 0; first < count; first += pages) {
+    const size_t part = count - first < pages ? count - first : pages;
+    const char *start = (const char *)w->start + (first << page_shift);
+    if (mincore((void *)start, part << page_shift, found) != 0) break;
+    for (size_t i = 0; i < part; i++) {
+      if (!(found[i] & 1)) continue;
+      __atomic_fetch_or(&w->resident[(first + i) >> 6], 1ull << ((first + i) & 63),
+                        __ATOMIC_RELAXED);
+    }
+  }
+  free(found);
+}
+
 void hr_forget_resident(uint64_t *resident, size_t word_count) {
   for (size_t i = 0; i < word_count; i++) __atomic_store_n(&resident[i], 0, __ATOMIC_RELAXED);
 }

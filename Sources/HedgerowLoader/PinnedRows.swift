@@ -1,3 +1,4 @@
+import Glibc
 public import HedgerowCore
 public import HedgerowGraph
 public import HedgerowSampling
@@ -23,10 +24,20 @@ public final class PinnedRows: Sendable {
       self.name = name
       self.layout = layout
       self.nodes = nodes
-      rows = .allocate(byteCount: max(1, nodes.count * layout.byteCount), alignment: 64)
+      rows = Self.makeRoom(nodes.count * layout.byteCount)
     }
 
     deinit { rows.deallocate() }
+
+    /// In pages as large as there are: each row is somewhere else, and where a page is must be looked up.
+    private static func makeRoom(_ byteCount: Int) -> UnsafeMutableRawBufferPointer {
+      let page = 2 << 20
+      let isLarge = byteCount >= page
+      let room = UnsafeMutableRawBufferPointer.allocate(
+        byteCount: max(1, byteCount), alignment: isLarge ? page : 64)
+      if isLarge { madvise(room.baseAddress, byteCount, MADV_HUGEPAGE) }
+      return room
+    }
 
     var place: FeatureColumn { FeatureColumn(type: type, name: name, layout: layout) }
     var count: Int { nodes.count }

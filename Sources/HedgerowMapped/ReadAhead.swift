@@ -1,13 +1,14 @@
 import CHedgerowSystem
+import Glibc
 public import HedgerowCore
 import Synchronization
 
 /// Asks the kernel for the pages of equally spaced rows before they are touched.
 ///
 /// A touch of a cold page waits for the disk, 15,000 a second; pages asked for many at a time come
-/// at 80,000 a second. Of rows that fit into memory, a page that was asked for once is taken to stay,
-/// until the process sees major faults again: so a warm run pays one bit test a row. Of rows that do
-/// not fit, pages are asked for each time. Memory: one bit a page, 1/32768 of the mapped bytes.
+/// at 80,000 a second. Of rows that fit into memory, a page that was there at the beginning or was asked for
+/// once is taken to stay, until the process sees major faults again: so a warm run pays one bit test a row. Of
+/// rows that do not fit, pages are asked for each time. Memory: one bit a page, 1/32768 of the mapped bytes.
 public final class ReadAhead: @unchecked Sendable {
   // The windows never change; their bits are only touched by atomics in C.
   private let windows: UnsafeMutableBufferPointer<hr_window>
@@ -17,6 +18,7 @@ public final class ReadAhead: @unchecked Sendable {
   private let width: Int
   private let isRemembering: Bool
   private let seenFaultEpoch = Atomic<Int>(0)
+  private let hasLooked = Atomic<Bool>(false)
 
   /// - Parameters:
   ///   - segments: one a range; `nil` for a range without a file.
@@ -59,13 +61,15 @@ public final class ReadAhead: @unchecked Sendable {
     byteCount / SegmentLayout.pageByteCount / 64 + 1
   }
 
-  /// Starts reading the rows of these numbers.
-  public func willNeed(_ rows: Span<UInt32>) {
+  /// Starts reading the rows of these numbers. How many pages were asked for.
+  @discardableResult
+  public func willNeed(_ rows: Span<UInt32>) -> Int {
     rows.withUnsafeBytes { ask($0.baseAddress, width: 4, count: rows.count) }
   }
 
-  /// Starts reading the rows at these places.
-  public func willNeed(_ places: Span<UInt64>) {
+  /// Starts reading the rows at these places. How many pages were asked for.
+  @discardableResult
+  public func willNeed(_ places: Span<UInt64>) -> Int {
     places.withUnsafeBytes { ask($0.baseAddress, width: 8, count: places.count) }
   }
 
@@ -78,17 +82,28 @@ public final class ReadAhead: @unchecked Sendable {
     }
   }
 
-  private func ask(_ places: UnsafeRawPointer?, width placeWidth: Int, count: Int) {
-    guard count > 0 else { return }
+  private func ask(_ places: UnsafeRawPointer?, width placeWidth: Int, count: Int) -> Int {
+    guard count > 0 else { return 0 }
+    if isRemembering, !hasLooked.exchange(true, ordering: .relaxed) { look() }
     let epoch = isRemembering ? PageFaults.epoch() : 0
     if isRemembering, seenFaultEpoch.exchange(epoch, ordering: .relaxed) != epoch {
       for window in windows {
         hr_forget_resident(window.resident, Self.wordCount(window.byte_count))
       }
     }
-    hr_will_need(
+    return hr_will_need(
       windows.baseAddress, windows.count, UInt32(positionBits), scale, width, places, placeWidth,
       count)
+  }
+}
+
+extension ReadAhead {
+  /// Remembers the pages that are in memory already, where the kernel says so.
+  private func look() {
+    for (segment, window) in zip(segments, windows) where window.byte_count > 0 {
+      guard let path = segment?.path, access(path, W_OK) == 0 else { continue }
+      withUnsafePointer(to: window) { hr_find_resident($0) }
+    }
   }
 }
 

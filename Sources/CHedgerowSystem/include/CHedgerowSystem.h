@@ -52,6 +52,10 @@ void hr_release_range(int fd, int64_t offset, int64_t byte_count);
 /// Bytes free for this user on the file system that holds `path`, or -1.
 int64_t hr_free_space(const char *path);
 
+/// Marks the pages of a window that are in the page cache. The kernel tells the truth of files that the
+/// caller may write, and says of others that all are.
+void hr_find_resident(const hr_window *window);
+
 /// Clears `word_count` words of a bitmap that `hr_will_need` may be setting at the same time.
 void hr_forget_resident(uint64_t *resident, size_t word_count);
 
