@@ -84,11 +84,15 @@ public final class ReadAhead: @unchecked Sendable {
 
   private func ask(_ places: UnsafeRawPointer?, width placeWidth: Int, count: Int) -> Int {
     guard count > 0 else { return 0 }
-    if isRemembering, !hasLooked.exchange(true, ordering: .relaxed) { look() }
-    let epoch = isRemembering ? PageFaults.epoch() : 0
-    if isRemembering, seenFaultEpoch.exchange(epoch, ordering: .relaxed) != epoch {
-      for window in windows {
-        hr_forget_resident(window.resident, Self.wordCount(window.byte_count))
+    if isRemembering {
+      let epoch = PageFaults.epoch()
+      let before = seenFaultEpoch.exchange(epoch, ordering: .relaxed)
+      if !hasLooked.exchange(true, ordering: .relaxed) {
+        look()
+      } else if before != epoch {
+        for window in windows {
+          hr_forget_resident(window.resident, Self.wordCount(window.byte_count))
+        }
       }
     }
     return hr_will_need(
