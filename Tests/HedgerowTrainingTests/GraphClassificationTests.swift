@@ -76,7 +76,8 @@ import Testing
     }
     let test = try #require(report.metrics.last).metrics
     print("\(model): \(test.accuracy), the largest class \(test.majorityShare)")
-    #expect(test.accuracy > test.majorityShare + 0.15, "\(test)")
+    // A quarter of those that are in smaller classes, however large the largest is.
+    #expect(test.accuracy > 0.75 * test.majorityShare + 0.25, "\(test)")
     for threads in [1, 2] {
       let again = try await Compute.with(ThreadPool(threadCount: threads)) {
         try await trainer(store, options, resources: resources(threads: threads)).run()
