@@ -46,7 +46,7 @@ import Testing
     let trained = try json(try CommandLineRun(arguments: arguments + ["--save", "m"]))
     #expect(trained["task"] as? String == "link-prediction")
     #expect(trained["model"] as? String == options[1] && trained["epochs"] as? Int == 4)
-    for key in ["parameters", "loss", "peak_resident_bytes", "version"] {
+    for key in ["parameters", "loss", "peak_private_bytes", "peak_resident_bytes", "version"] {
       #expect(trained[key] != nil, "\(key)")
     }
     #expect((trained["seconds"] as? [String: Any])?["total"] != nil)

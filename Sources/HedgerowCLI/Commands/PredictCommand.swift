@@ -86,6 +86,7 @@ extension EvaluateCommand {
     var report = TrainingReport()
     report.seconds.total = (clock.now - start).seconds
     report.seconds.evaluate = report.seconds.total
+    report.peakPrivateByteCount = ProcessResources.privateByteCount
     print(
       LinkOutput(
         task: task, model: model.model, parameterCount: parameterCount, report: report,

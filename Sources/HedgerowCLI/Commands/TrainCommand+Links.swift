@@ -137,6 +137,7 @@ struct LinkOutput {
           [.init(key: "total", value: .double(seconds.total))]
             + seconds.table.map { .init(key: $0.stage, value: .double($0.seconds)) })),
       .init(key: "bytes_read", value: .int(report.storageByteCount)),
+      .init(key: "peak_private_bytes", value: .int(report.peakPrivateByteCount)),
       .init(key: "peak_resident_bytes", value: .int(ProcessResources.peakResidentByteCount)),
       .init(key: "version", value: .int(Int(version))),
     ]).description
@@ -152,7 +153,9 @@ struct LinkOutput {
     ]
     for (set, metrics) in metrics { lines.append("\(set): \(metrics.text)") }
     lines.append(StageTable(title: "seconds:", rows: report.seconds.table).text)
-    lines.append("peak \(ByteSize.format(ProcessResources.peakResidentByteCount))")
+    lines.append(
+      "peak \(ByteSize.format(ProcessResources.peakResidentByteCount)), of it private "
+        + ByteSize.format(report.peakPrivateByteCount))
     if let name { lines.append("saved as \(name): " + next.replacing("NAME", with: name)) }
     return lines.joined(separator: "\n")
   }
