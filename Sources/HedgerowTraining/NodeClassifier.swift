@@ -1,16 +1,18 @@
-import HedgerowCore
+public import HedgerowCore
 public import HedgerowGNN
 import HedgerowGraph
 import HedgerowLoader
-import HedgerowNN
+public import HedgerowNN
 import HedgerowSampling
 public import HedgerowStore
 import HedgerowTensor
 
 /// A model that tells the classes of one node type apart, with what it needs to run over a store.
-public struct NodeClassifier: Sendable {
+public struct NodeClassifier: SavedModel {
   public let specification: ModelSpecification
   public let network: any BatchNetwork
+
+  public var module: any Module { network }
 
   /// The network that a specification asks for, with its weights drawn from the seed.
   public init(_ specification: ModelSpecification) throws {
@@ -21,7 +23,7 @@ public struct NodeClassifier: Sendable {
   /// Draws the weights from the seed.
   func initialize() { _ = network.initialized(seed: specification.options.seed) }
 
-  init(withoutWeights specification: ModelSpecification) throws {
+  public init(withoutWeights specification: ModelSpecification) throws {
     self.specification = specification
     let inputs = specification.inputs.ofNetwork
     let target = NodeType(specification.targetType)
@@ -44,36 +46,8 @@ public struct NodeClassifier: Sendable {
     }
   }
 
-  /// A model that a store keeps.
-  ///
-  /// - Throws: `usage` when there is none of that name, or the store's schema is another one;
-  ///   `damaged` when what it keeps is no model.
-  public init(named name: String, in graph: Snapshot) throws {
-    let record = try graph.savedModel(named: name)
-    try self.init(withoutWeights: ModelSpecification(decoding: record.specification, name: name))
-    try network.load(try ModelState(decoding: record.weights))
-    try checkSchema(of: graph, name: name)
-  }
-
-  /// As the store keeps it.
-  public func record(named name: String) throws -> ModelRecord {
-    // The weights are copied to be written: room for that.
-    BufferPool.releaseIdle()
-    return ModelRecord(
-      name: name, specification: try specification.encoded(),
-      weights: try network.state.encoded())
-  }
-
-  public var parameterCount: Int { network.parameterCount }
-
-  private func checkSchema(of graph: Snapshot, name: String) throws {
-    func mismatch(_ what: String) -> HedgerowError {
-      HedgerowError(.usage, "model '\(name)' was trained on another schema: \(what)")
-    }
-    let relations = Set(graph.schema.relations().map { "\($0.name)" })
-    for relation in specification.relations where !relations.contains(relation) {
-      throw mismatch("the store has no relation '\(relation)'")
-    }
+  public func check(schemaOf graph: Snapshot, _ mismatch: (String) -> HedgerowError) throws {
+    try graph.check(relations: specification.relations, mismatch)
     try specification.inputs.check(
       schemaOf: graph, hasWeightsOfNodes: specification.options.model.hasWeightsOfNodes, mismatch)
     let target = NodeType(specification.targetType)

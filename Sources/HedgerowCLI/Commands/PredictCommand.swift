@@ -88,7 +88,7 @@ extension EvaluateCommand {
     report.seconds.evaluate = report.seconds.total
     report.peakPrivateByteCount = ProcessResources.privateByteCount
     print(
-      LinkOutput(
+      TrainingOutput(
         task: task, model: model.model, parameterCount: parameterCount, report: report,
         metrics: [(set, metrics)],
         version: graph.version

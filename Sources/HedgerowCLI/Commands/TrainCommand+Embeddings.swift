@@ -54,7 +54,7 @@ extension TrainCommand {
     }
     progress.finish()
     if let name { try store.saveModel(trained.record(named: name), waiting: wait) }
-    let output = LinkOutput(
+    let output = TrainingOutput(
       task: EmbeddingSpecification.savedTask, model: model.rawValue,
       parameterCount: trained.parameterCount, report: report, metrics: [], version: graph.version)
     print(

@@ -50,7 +50,7 @@ extension TrainCommand {
     }
     progress.finish()
     if let name { try store.saveModel(trained.record(named: name), waiting: wait) }
-    let output = LinkOutput(
+    let output = TrainingOutput(
       task: KnowledgeGraphSpecification.savedTask, model: options.model.rawValue,
       parameterCount: trained.parameterCount, report: report, metrics: metrics,
       version: graph.version)

@@ -10,6 +10,8 @@ public protocol WalkModel: Module {
   func drawn(_ pairs: NodePairs, perPair count: Int, from stream: RandomStream) -> NodePairs
   /// The mean of -log sigmoid(z_u . z_v) over pairs that are near, and of -log(1 - sigmoid(z_u . z_v)) over others.
   func loss(of pairs: NodePairs, against others: NodePairs) -> Tensor
+  /// The rows of nodes of one of its types: [nodes, width].
+  func callAsFunction(_ nodes: [UInt32], of type: NodeType) -> Tensor
 }
 
 /// Rows of nodes that are alike where walks pass both nodes within a few steps: a skip-gram with negative samples.
@@ -30,6 +32,9 @@ public struct Node2Vec: WalkModel {
 
   /// The rows of some nodes: [nodes, width].
   public func callAsFunction(_ nodes: [UInt32]) -> Tensor { embedding(nodes) }
+
+  /// The same, of whatever type the nodes are: it has one only.
+  public func callAsFunction(_ nodes: [UInt32], of type: NodeType) -> Tensor { self(nodes) }
 
   public func contexts(ofWalks walks: [UInt32], places: Int, within window: Int) -> NodePairs {
     .contexts(ofWalks: walks, places: places, within: window)

@@ -14,23 +14,12 @@ extension TrainingTask where Metrics == Void {
   var loaderThreads: Int { 0 }
 }
 
-/// Pairs that walks pass, and pairs that are drawn.
-struct WalkBatch: TrainingBatch {
-  let near: NodePairs
-  let others: NodePairs
-  let randomness: RandomStream
-
-  var exampleCount: Int { near.count }
-  var seconds: StageSeconds { StageSeconds() }
-  var rows: RowCounts { RowCounts() }
-}
-
 /// Learns rows of nodes on walks, which are drawn anew for each epoch.
 final class WalkTask: TrainingTask {
   typealias Metrics = Void
 
   let model: NodeEmbedding
-  private let walks: WalkBatches<Snapshot>
+  private let walks: WalkBatches
   private var order: [UInt32] = []
   private var epoch = 0
   private var batch = 0
@@ -48,21 +37,10 @@ final class WalkTask: TrainingTask {
       }
       return step
     }
-    var walking = WalkTrainingOptions()
-    walking.steps = options.steps
-    walking.walksPerNode = options.walksPerNode
-    walking.window = options.window
-    walking.negatives = options.negativeCount
-    walking.batchSize = options.batchSize
     walks = WalkBatches(
       walker: try RandomWalker(
         graph, along: path, returning: options.returning, leaving: options.leaving,
-        seed: options.seed), options: walking, seed: options.seed)
-  }
-
-  private var walkModel: any WalkModel {
-    if let walks = network.walks { return walks }
-    return network.typedWalks!
+        seed: options.seed), options: options)
   }
 
   func begin(epoch: Int, from firstBatch: Int) {
@@ -72,12 +50,14 @@ final class WalkTask: TrainingTask {
 
   func nextBatch() throws -> WalkBatch? {
     guard batch * walks.options.batchSize < order.count else { return nil }
-    let made = try walks.batch(batch, of: order, epoch: epoch, for: walkModel)
+    let made = try walks.batch(batch, of: order, epoch: epoch, for: network.walks!)
     batch += 1
     return made
   }
 
-  func loss(of batch: WalkBatch) -> Tensor { walkModel.loss(of: batch.near, against: batch.others) }
+  func loss(of batch: WalkBatch) -> Tensor {
+    network.walks!.loss(of: batch.near, against: batch.others)
+  }
 
   var missingExamples: String {
     "no walk from '\(specification.target)' finds a way: there are no edges along "

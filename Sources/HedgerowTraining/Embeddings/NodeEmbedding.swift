@@ -8,23 +8,25 @@ import HedgerowTensor
 
 /// What rows of nodes are learned by.
 public struct EmbeddingNetwork: Module {
-  let walks: Node2Vec?
-  let typedWalks: MetaPath2Vec?
+  /// Of all models but `dgi`.
+  let walks: (any WalkModel)?
   let infomax: DeepGraphInfomax<GCN>?
 
-  public static let pathNames = ["walks": "", "typedWalks": "", "infomax": ""]
+  public static let pathNames = ["walks": "", "infomax": ""]
 
   init(_ specification: EmbeddingSpecification) {
     let options = specification.options
     var counts = PerNode<Int>()
     for nodes in specification.nodes { counts[NodeType(nodes.type)] = nodes.count }
     walks =
-      options.model == .node2vec
-      ? Node2Vec(nodes: counts[NodeType(specification.target)], width: options.width) : nil
-    typedWalks =
-      options.model == .metapath2vec
-      ? MetaPath2Vec(
-        path: specification.path.map { NodeType($0) }, counts: counts, width: options.width) : nil
+      switch options.model {
+      case .node2vec:
+        Node2Vec(nodes: counts[NodeType(specification.target)], width: options.width)
+      case .metapath2vec:
+        MetaPath2Vec(
+          path: specification.path.map { NodeType($0) }, counts: counts, width: options.width)
+      case .dgi: nil
+      }
     infomax = specification.input.map {
       DeepGraphInfomax(
         encoder: GCN($0.width, options.width, layers: options.layerCount), width: options.width)
@@ -33,49 +35,22 @@ public struct EmbeddingNetwork: Module {
 }
 
 /// Rows of nodes that were learned without labels.
-public struct NodeEmbedding: Sendable {
+public struct NodeEmbedding: SavedModel {
   public let specification: EmbeddingSpecification
   public let network: EmbeddingNetwork
 
-  init(withoutWeights specification: EmbeddingSpecification) {
+  public var module: any Module { network }
+
+  public init(withoutWeights specification: EmbeddingSpecification) {
     self.specification = specification
     network = EmbeddingNetwork(specification)
   }
 
-  /// A model that a store keeps.
-  ///
-  /// - Throws: `usage` when there is none of that name, it is of another task, or the store's nodes are others;
-  ///   `damaged` when what it keeps is no model.
-  public init(named name: String, in graph: Snapshot) throws {
-    let record = try graph.savedModel(named: name)
-    self.init(
-      withoutWeights: try EmbeddingSpecification(decoding: record.specification, name: name))
-    try network.load(try ModelState(decoding: record.weights))
-    func mismatch(_ what: String) -> HedgerowError {
-      HedgerowError(.usage, "model '\(name)' was trained on another schema: \(what)")
-    }
-    for nodes in specification.nodes where graph.count(of: NodeType(nodes.type)) != nodes.count {
-      throw mismatch(
-        "'\(nodes.type)' has \(graph.count(of: NodeType(nodes.type))) nodes instead of \(nodes.count)"
-      )
-    }
-    for relation in specification.relations
-    where graph.schema.step(along: try EdgeType(validating: relation)) == nil {
-      throw mismatch("the store has no relation '\(relation)'")
-    }
+  public func check(schemaOf graph: Snapshot, _ mismatch: (String) -> HedgerowError) throws {
+    try graph.check(specification.nodes, mismatch)
+    try graph.check(relations: specification.relations, mismatch)
     if let input = specification.input { try [input].check(schemaOf: graph, mismatch) }
   }
-
-  /// As the store keeps it.
-  public func record(named name: String) throws -> ModelRecord {
-    // The weights are copied to be written: room for that.
-    BufferPool.releaseIdle()
-    return ModelRecord(
-      name: name, specification: try specification.encoded(),
-      weights: try network.state.encoded())
-  }
-
-  public var parameterCount: Int { network.parameterCount }
 
   /// The node types that have rows.
   public var types: [NodeType] { specification.nodes.map { NodeType($0.type) } }
@@ -105,7 +80,7 @@ public struct NodeEmbedding: Sendable {
     ) { nodes in
       try resources.checkInterruption()
       if let encoded { return encoded.gathered(rows: nodes) }
-      return network.walks.map { $0(nodes) } ?? network.typedWalks!(nodes, of: type)
+      return network.walks!(nodes, of: type)
     }
   }
 }

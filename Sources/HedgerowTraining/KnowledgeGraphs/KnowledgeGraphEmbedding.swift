@@ -1,4 +1,4 @@
-import HedgerowCore
+public import HedgerowCore
 public import HedgerowGNN
 public import HedgerowNN
 public import HedgerowStore
@@ -24,49 +24,24 @@ public struct KnowledgeGraphNetwork: Module {
 }
 
 /// A model of which triples of a store are true, with what it needs to run over it.
-public struct KnowledgeGraphEmbedding: Sendable {
+public struct KnowledgeGraphEmbedding: SavedModel {
   public let specification: KnowledgeGraphSpecification
   public let network: KnowledgeGraphNetwork
 
-  init(withoutWeights specification: KnowledgeGraphSpecification) {
+  public var module: any Module { network }
+
+  public init(withoutWeights specification: KnowledgeGraphSpecification) {
     self.specification = specification
     network = KnowledgeGraphNetwork(specification)
   }
 
-  /// A model that a store keeps.
-  ///
-  /// - Throws: `usage` when there is none of that name, it is of another task, or the store's nodes or edge types are
-  ///   others; `damaged` when what it keeps is no model.
-  public init(named name: String, in graph: Snapshot) throws {
-    let record = try graph.savedModel(named: name)
-    self.init(
-      withoutWeights: try KnowledgeGraphSpecification(
-        decoding: record.specification, name: name))
-    try network.load(try ModelState(decoding: record.weights))
-    func mismatch(_ what: String) -> HedgerowError {
-      HedgerowError(.usage, "model '\(name)' was trained on another schema: \(what)")
-    }
-    for nodes in specification.nodes where graph.count(of: NodeType(nodes.type)) != nodes.count {
-      throw mismatch(
-        "'\(nodes.type)' has \(graph.count(of: NodeType(nodes.type))) nodes instead of \(nodes.count)"
-      )
-    }
+  public func check(schemaOf graph: Snapshot, _ mismatch: (String) -> HedgerowError) throws {
+    try graph.check(specification.nodes, mismatch)
     for edges in specification.edges
     where graph.schema.edge(try EdgeType(validating: edges.type)) == nil {
       throw mismatch("the store has no edge type '\(edges.type)'")
     }
   }
-
-  /// As the store keeps it.
-  public func record(named name: String) throws -> ModelRecord {
-    // The weights are copied to be written: room for that.
-    BufferPool.releaseIdle()
-    return ModelRecord(
-      name: name, specification: try specification.encoded(),
-      weights: try network.state.encoded())
-  }
-
-  public var parameterCount: Int { network.parameterCount }
 
   /// Filtered ranks of the triples of a set.
   ///
