@@ -7,7 +7,7 @@ import HedgerowCore
 ///
 /// The file grows under a temporary name. ``finish(attributes:)`` writes the header, syncs and
 /// renames; until then, and after a crash, there is no file of the final name. The caller syncs the
-/// directory once for many files. Holds one buffer of 256 KiB.
+/// directory once for many files. Holds one buffer of 256 KiB, or of 2 MiB for large pages.
 public final class SegmentWriter {
   public let path: String
   private let temporaryPath: String
@@ -22,12 +22,17 @@ public final class SegmentWriter {
   private var checksums: [UInt32] = []
   private var sections: [SegmentLayout.Section] = []
   private var isInSection = false
+  /// Writes end at multiples of it in the file, and the buffer holds as much.
+  private let chunkByteCount: UInt64
 
-  static let bufferByteCount = 256 << 10
   public static let temporarySuffix = ".partial"
 
+  /// - Parameter inLargePages: for rows that will be read at random. The kernel keeps what is written at once in one
+  ///   piece where the file system lets it (ext4 from Linux 6.16 on, XFS): a write of 2 MiB at a multiple of that is one
+  ///   entry of the page table, and rows of it are found without a walk through the table.
   public init(
-    path: String, kind: SegmentKind, identity: StoreIdentity, generation: UInt64
+    path: String, kind: SegmentKind, identity: StoreIdentity, generation: UInt64,
+    inLargePages: Bool = false
   ) throws {
     self.path = path
     self.kind = kind
@@ -39,7 +44,8 @@ public final class SegmentWriter {
     descriptor = fd
     flushedByteCount = UInt64(SegmentLayout.pageByteCount)
     writebackByteCount = flushedByteCount
-    buffer.reserveCapacity(Self.bufferByteCount + SegmentLayout.pageByteCount)
+    chunkByteCount = inLargePages ? 2 << 20 : 256 << 10
+    buffer.reserveCapacity(Int(chunkByteCount))
   }
 
   deinit { abandon() }
@@ -60,10 +66,11 @@ public final class SegmentWriter {
     require(isInSection, "begin a section first")
     var rest = bytes[...]
     while !rest.isEmpty {
-      let count = min(rest.count, Self.bufferByteCount - buffer.count)
+      let room = Int(chunkByteCount - position % chunkByteCount)
+      let count = min(rest.count, room)
       buffer.append(contentsOf: UnsafeRawBufferPointer(rebasing: rest.prefix(count)))
       rest = rest.dropFirst(count)
-      if buffer.count == Self.bufferByteCount { try flush() }
+      if count == room { try flush() }
     }
     sections[sections.count - 1].byteCount += UInt64(bytes.count)
   }

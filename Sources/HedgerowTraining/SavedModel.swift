@@ -1,4 +1,4 @@
-import HedgerowCore
+public import HedgerowCore
 public import HedgerowNN
 public import HedgerowStore
 import HedgerowTensor

@@ -7,14 +7,16 @@ import Testing
 @Suite struct SegmentTests {
   let identity = StoreIdentity()
 
-  @Test func sectionsOfAnySizeComeBack() throws {
+  @Test(arguments: [false, true]) func sectionsOfAnySizeComeBack(inLargePages: Bool) throws {
     var random = RandomStream(seed: printedSeed())
     let directory = TemporaryDirectory()
-    let sizes = [0, 1, 4095, 4096, 4097, 262_144, 300_001].map { size in
+    // The header's page and the sections before it end one section with a chunk of 2 MiB.
+    let sizes = [0, 1, 4095, 4096, 4097, 262_144, 300_001, 1_507_328, 4_194_305].map { size in
       (0..<size).map { _ in UInt8(truncatingIfNeeded: random.next()) }
     }
     let writer = try SegmentWriter(
-      path: directory("a.seg"), kind: .column, identity: identity, generation: 3)
+      path: directory("a.seg"), kind: .column, identity: identity, generation: 3,
+      inLargePages: inLargePages)
     for (index, bytes) in sizes.enumerated() {
       try writer.beginSection(UInt32(index), elementByteCount: 1)
       for start in stride(from: 0, to: bytes.count, by: 1000) {

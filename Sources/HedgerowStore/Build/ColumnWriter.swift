@@ -159,13 +159,19 @@ public final class ColumnWriter {
     return Int((UInt64(range) + 1) << UInt64(builder.rangeBits) - rowCount)
   }
 
+  /// Features: batches read their rows at random.
+  private var isVector: Bool {
+    if case .vector = kind { true } else { false }
+  }
+
   private var part: SegmentID.Part { edgeRanges == nil ? .nodeColumn : .edgeColumn }
 
   private func enter(_ range: UInt32) throws {
     try finishRange()
     self.range = range
     let segment = try builder.segmentWriter(
-      SegmentID(part: part, type: type, column: column, range: range), .column)
+      SegmentID(part: part, type: type, column: column, range: range), .column,
+      inLargePages: isVector)
     if kind != .categorical {
       try segment.beginSection(
         StoreLayout.ColumnSection.values,

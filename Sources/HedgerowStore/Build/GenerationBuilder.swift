@@ -352,10 +352,12 @@ public final class GenerationBuilder: Sendable {
 
   // MARK: What writers report
 
-  func segmentWriter(_ id: SegmentID, _ kind: SegmentKind) throws -> SegmentWriter {
+  func segmentWriter(
+    _ id: SegmentID, _ kind: SegmentKind, inLargePages: Bool = false
+  ) throws -> SegmentWriter {
     try SegmentWriter(
       path: store.segmentPath(id.fileName(generation: generation)), kind: kind,
-      identity: base.record.identity, generation: generation)
+      identity: base.record.identity, generation: generation, inLargePages: inLargePages)
   }
 
   func add(_ record: SegmentRecord) {
