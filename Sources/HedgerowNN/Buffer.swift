@@ -31,6 +31,13 @@ public final class Buffer: @unchecked Sendable {
     }
   }
 
+  /// The numbers, for changing in place; copied first when a tensor shares them.
+  public func withUnsafeMutableBufferPointer<Result>(
+    _ body: (UnsafeMutableBufferPointer<Float>) throws -> Result
+  ) rethrows -> Result {
+    try stored.withUnsafeMutableBufferPointer(body)
+  }
+
   /// What it began as.
   func reset() { stored = start }
 }

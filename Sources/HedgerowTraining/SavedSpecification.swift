@@ -8,6 +8,7 @@ public enum SavedTask: String, Codable, Hashable, Sendable {
   case linkPrediction = "link-prediction"
   case knowledgeGraph = "knowledge-graph"
   case embedding = "embedding"
+  case temporalLinks = "temporal-links"
 
   /// Which one bytes are of that a specification was encoded as.
   public init(ofEncoded bytes: [UInt8]) {

@@ -15,7 +15,8 @@ protocol TrainingBatch {
 
 /// What is trained, and on what: the part of a training that depends on its task.
 ///
-/// Batch i of epoch e is a pure function of (e, i).
+/// Batch i of epoch e is a pure function of (e, i), and of nothing else that changes but the module's parameters and
+/// buffers, which checkpoints hold.
 protocol TrainingTask: AnyObject {
   associatedtype Specification: SavedSpecification
   associatedtype Batch: TrainingBatch
@@ -35,6 +36,8 @@ protocol TrainingTask: AnyObject {
   /// Lets go of what an epoch's batches took, once they are over.
   func end()
   func loss(of batch: Batch) -> Tensor
+  /// Takes a batch in, once the step along its gradients is taken.
+  func finish(_ batch: Batch)
   /// Metrics on the validation set; `nil` where there is none.
   func validationMetrics() async throws -> Metrics?
   /// By what one epoch is told to be better than another.
@@ -50,6 +53,7 @@ extension TrainingTask {
   var scalesLosses: Bool { false }
 
   func end() {}
+  func finish(_ batch: Batch) {}
 
   /// By the score, then by the lower loss.
   func isBetter(_ one: Standing, than other: Standing) -> Bool {
@@ -230,6 +234,7 @@ final class TrainingLoop<Task: TrainingTask> {
       progress.lossSum += value * Double(count)
       progress.labelledCount += count
       progress.steps += 1
+      task.finish(batch)
     }
     lookAtMemory()
     progress.batch += 1

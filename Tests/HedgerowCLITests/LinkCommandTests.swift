@@ -112,6 +112,79 @@ import Testing
     #expect(evaluated.status == 64 && !evaluated.errors.contains("damaged"), "\(evaluated.errors)")
   }
 
+  /// A store of users who write to users of the other parity, later ones with greater weight.
+  private func messages(_ directory: TemporaryDirectory) throws -> String {
+    var edges = "source\ttarget\ttime\tweight:float32\n"
+    for number in 0..<400 {
+      let target = (number * 7 + 1 + number / 40) % 20
+      edges += "u\((number * 3) % 20)\tu\(target)\t\(1_082_040_961 + 60 * number)\t\(number % 5)\n"
+    }
+    try edges.write(toFile: directory("messages.tsv"), atomically: true, encoding: .utf8)
+    let run = try CommandLineRun(
+      "ingest", directory("m"), "--edges", "user:writes:user=\(directory("messages.tsv"))",
+      "--time", "user:writes:user.time")
+    try #require(run.status == 0, "\(run.errors)")
+    return directory("m")
+  }
+
+  @Test func eventsAreTrainedOnEvaluatedResumedAndRowsWritten() throws {
+    let directory = TemporaryDirectory()
+    let store = try messages(directory)
+    let writes = ["train", store, "--target", "user:writes:user", "--model", "tgn"]
+    let unsplit = try CommandLineRun(arguments: writes)
+    #expect(unsplit.status == 64 && unsplit.errors.contains("hedgerow split"), "\(unsplit.errors)")
+    // By chance, training would see what comes after.
+    var split = ["split", store, "user:writes:user"]
+    var run = try CommandLineRun(arguments: split)
+    try #require(run.status == 0, "\(run.errors)")
+    let leaking = try CommandLineRun(arguments: writes)
+    #expect(
+      leaking.status == 64 && leaking.errors.contains("--by time --column time --replace"),
+      "\(leaking.errors)")
+    split += ["--by", "time", "--replace"]
+    run = try CommandLineRun(arguments: split)
+    try #require(run.status == 0, "\(run.errors)")
+
+    let arguments =
+      writes + [
+        "--hidden", "8", "--epochs", "2", "--batch-size", "25", "--fanouts", "4", "--candidates",
+        "all", "--inputs", "user:writes:user.weight", "--save", "m", "--json",
+      ]
+    let trained = try json(try CommandLineRun(arguments: arguments))
+    #expect(trained["task"] as? String == "temporal-links" && trained["model"] as? String == "tgn")
+    for set in ["valid", "test"] {
+      for name in [
+        "roc_auc", "average_precision", "mrr", "hits_at_1", "hits_at_3", "hits_at_10", "count",
+      ] {
+        let value = try #require(metric(trained, set, name), "\(name)")
+        #expect(value >= 0 && (name == "count" ? value == 40 : value <= 1))
+      }
+    }
+    let evaluated = try json(try CommandLineRun("evaluate", store, "--from", "m", "--json"))
+    #expect(metric(evaluated, "test", "roc_auc") == metric(trained, "test", "roc_auc"))
+    #expect(metric(evaluated, "test", "mrr") == metric(trained, "test", "mrr"))
+    let more = try json(
+      try CommandLineRun(arguments: writes + ["--resume", "m", "--epochs", "3", "--json"]))
+    #expect(more["epochs"] as? Int == 3)
+    let written = try json(
+      try CommandLineRun("predict", store, "--from", "m", "--write", "user.row", "--json"))
+    #expect(written["written"] as? Int == 20)
+    let info = try CommandLineRun("info", store)
+    #expect(info.output.contains("float32[8]"), "\(info.output)")
+    for (more, says) in [
+      (["--times", "when"], "'when'"), (["--layers", "2"], "--layers"),
+      (["--fanouts", "5,5"], "one count"), (["--edge-times"], "--times"),
+      (["--inputs", "user.x"], "user:writes:user.COLUMN"), (["--best", "accuracy"], "roc_auc"),
+      (["--decoder", "dot"], "--decoder"),
+    ] {
+      let run = try CommandLineRun(arguments: writes + more)
+      #expect(run.status == 64 && run.errors.contains(says), "\(more): \(run.errors)")
+      #expect(run.errors.split(separator: "\n").count == 1, "\(run.errors)")
+    }
+    let plan = try CommandLineRun(arguments: ["plan", store] + writes.dropFirst(2) + ["train"])
+    #expect(plan.status == 64 && plan.errors.contains("TYPE.COLUMN"), "\(plan.errors)")
+  }
+
   /// One line, and 64.
   @Test func whatDoesNotGoTogetherIsSaid() throws {
     let directory = TemporaryDirectory()

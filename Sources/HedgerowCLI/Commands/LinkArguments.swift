@@ -39,6 +39,11 @@ struct LinkArguments: ParsableArguments {
       valueName: "count|all"),
     transform: parseCandidates)
   var validateOn: Int?
+  @Option(
+    help: ArgumentHelp(
+      "Of tgn: the edges' column of times; that which their type declares unless given.",
+      valueName: "column"))
+  var times: String?
 
   /// The first option that is given, as it is written.
   var given: String? {
@@ -46,6 +51,7 @@ struct LinkArguments: ParsableArguments {
       ("--split", split != nil), ("--decoder", decoder != nil), ("--negatives", negatives != nil),
       ("--negatives-from", negativesFrom != nil), ("--candidates", candidates != nil),
       ("--relation-column", relationColumn != nil), ("--validate-on", validateOn != nil),
+      ("--times", times != nil),
     ]
     return options.first { $0.1 }?.0
   }

@@ -7,6 +7,8 @@ enum ModelChoice: Equatable, Sendable {
   case links(LinkTrainingOptions.Model)
   case triples(KnowledgeGraphOptions.Model)
   case embedding(EmbeddingOptions.Model)
+  /// A network with a memory, of events in time.
+  case temporal
 
   private static var named: [(name: String, choice: ModelChoice)] {
     TrainingOptions.Model.allCases.map { ($0.rawValue, .network($0)) }
@@ -14,6 +16,7 @@ enum ModelChoice: Equatable, Sendable {
       .map { ($0.rawValue, .links($0)) }
       + KnowledgeGraphOptions.Model.allCases.map { ($0.rawValue, .triples($0)) }
       + EmbeddingOptions.Model.allCases.map { ($0.rawValue, .embedding($0)) }
+      + [("tgn", .temporal)]
   }
 
   static var names: String {

@@ -21,6 +21,10 @@ extension PredictCommand {
         return try KnowledgeGraphEmbedding(named: model.model, in: graph).write(
           to: column, of: type, over: graph, modelName: model.model, store: store, waiting: wait,
           resources: resources)
+      case .temporalLinks:
+        return try TemporalLinkPredictor(named: model.model, in: graph).write(
+          to: column, of: type, over: graph, modelName: model.model, store: store, waiting: wait,
+          resources: resources)
       case .classification, .linkPrediction:
         throw HedgerowError(
           .usage,

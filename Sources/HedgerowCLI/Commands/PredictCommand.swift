@@ -76,6 +76,11 @@ extension EvaluateCommand {
         let metrics = try await predictor.evaluate(over: graph, in: set, resources: resources)
         return (metrics, predictor.parameterCount)
       }
+      if task == .temporalLinks {
+        let predictor = try TemporalLinkPredictor(named: model.model, in: graph)
+        let metrics = try predictor.evaluate(over: graph, in: set, resources: resources)
+        return (metrics, predictor.parameterCount)
+      }
       let embedding = try KnowledgeGraphEmbedding(named: model.model, in: graph)
       return (
         try embedding.evaluate(over: graph, in: set, resources: resources),

@@ -11,6 +11,8 @@ extension TrainCommand {
       if !isRight { throw ValidationError(what) }
     }
     if case .embedding? = modelChoice { return try checkEmbedding() }
+    if modelChoice == .temporal { return try checkTemporal() }
+    if links.times != nil { throw ValidationError("--times is of --model tgn") }
     if let option = walking.given {
       throw ValidationError("\(option) is of --model node2vec and metapath2vec")
     }
@@ -19,7 +21,7 @@ extension TrainCommand {
         target, at: ".", as: "target: write TYPE.COLUMN, as paper.label, or SOURCE:RELATION:TARGET")
       switch modelChoice {
       case .network?, nil: break
-      case .links?, .triples?, .embedding?:
+      case .links?, .triples?, .embedding?, .temporal?:
         throw ValidationError(
           "--model \(modelChoice!.name) learns links: write --target SOURCE:RELATION:TARGET")
       }
@@ -92,7 +94,7 @@ extension TrainCommand {
     switch modelChoice {
     case .links(let model)?: kind = model
     case .network?: kind = .network
-    case .triples?, .embedding?, nil: break
+    case .triples?, .embedding?, .temporal?, nil: break
     }
     var options = before ?? LinkTrainingOptions(model: kind)
     options.model = kind

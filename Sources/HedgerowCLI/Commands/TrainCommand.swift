@@ -125,7 +125,7 @@ struct TrainCommand: AsyncParsableCommand {
   var patience: Int?
   @Option(
     help: ArgumentHelp(
-      "Feature columns to use, instead of every vector column named x.",
+      "Feature columns to use, instead of every vector column named x; of tgn columns of its edges.",
       valueName: "type.column,..."))
   var inputs: String?
   @Option(
@@ -198,6 +198,7 @@ struct TrainCommand: AsyncParsableCommand {
 
   func run() async throws {
     if case .embedding(let model)? = modelChoice { return try await runEmbedding(model) }
+    if modelChoice == .temporal { return try await runTemporal() }
     if isOfLinks { return try await runLinks() }
     let name = save ?? resume
     var resources = try global.trainingResources()

@@ -111,6 +111,35 @@ extension KnowledgeGraphEmbedding {
   }
 }
 
+extension TemporalLinkPredictor {
+  /// Writes the rows of a type's nodes, as of the end of all events, as a column of vectors, in one commit.
+  ///
+  /// - Returns: how many nodes have one, and the store's new version.
+  /// - Throws: `usage` for a type that has no rows, and for a column that is there and that no model wrote.
+  public func write(
+    to column: String, of type: NodeType, over graph: Snapshot, modelName: String,
+    store: GraphStore, waiting: Double, resources: TrainingResources
+  ) throws -> (count: Int, version: UInt64) {
+    guard let own = specification.rows(of: type) else {
+      throw HedgerowError(
+        .usage,
+        "model '\(modelName)' has rows of \(specification.nodes.map(\.type).joined(separator: ", ")), not "
+          + "of '\(type)'")
+    }
+    let record = try record(named: modelName)
+    let task = try TemporalLinkTask(self, over: graph, resources: resources)
+    return try task.behindAllEvents { rows in
+      try store.writeVectors(
+        to: column, of: type, over: graph, width: specification.options.width, record: record,
+        waiting: waiting
+      ) { nodes in
+        try resources.checkInterruption()
+        return try rows(nodes.map { own.lowerBound + $0 })
+      }
+    }
+  }
+}
+
 extension GraphStore {
   /// Writes a column of vectors of float32, some thousand nodes at a time. Nodes that came meanwhile have none.
   fileprivate func writeVectors(

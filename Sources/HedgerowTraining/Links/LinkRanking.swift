@@ -9,12 +9,18 @@ struct LinkRanking {
   enum Scope {
     /// Ranks alone, as of knowledge graphs.
     case ranks
+    /// And scores of links beside those of pairs that are none.
+    case pairs
     /// And scores of links beside those of pairs that are none, and the best candidates of each source.
     case all
 
     var metrics: [LinkMetric] {
-      self == .all
-        ? LinkMetric.allCases : [.meanReciprocalRank, .hitsAt1, .hitsAt3, .hitsAt10]
+      let ranks: [LinkMetric] = [.meanReciprocalRank, .hitsAt1, .hitsAt3, .hitsAt10]
+      return switch self {
+      case .ranks: ranks
+      case .pairs: [.rocAUC, .averagePrecision] + ranks
+      case .all: LinkMetric.allCases
+      }
     }
   }
   let scope: Scope
@@ -71,10 +77,13 @@ struct LinkRanking {
     let first = Int(draw % UInt64(candidates.count))
     let drawn = (0..<candidates.count).lazy.map { (first + $0) % candidates.count }
       .first { !isLink[$0] }
-    if let drawn {
-      positives.append(score)
-      negatives.append(candidates[drawn])
-    }
+    if let drawn { add(score: score, beside: candidates[drawn]) }
+  }
+
+  /// Counts the score of a link, and of a pair that is none.
+  mutating func add(score: Float, beside other: Float) {
+    positives.append(score)
+    negatives.append(other)
   }
 
   /// Counts a rank, from 1.
@@ -115,7 +124,7 @@ struct LinkRanking {
     finishSource()
     let links = Double(max(1, count))
     var values: [(LinkMetric, Double)] = []
-    if scope == .all {
+    if scope != .ranks {
       let (area, precision) = Self.separation(&positives, &negatives)
       values += [(.rocAUC, area), (.averagePrecision, precision)]
     }
