@@ -46,23 +46,6 @@ public struct NodeClassifier: SavedModel {
     }
   }
 
-  public func check(schemaOf graph: Snapshot, _ mismatch: (String) -> HedgerowError) throws {
-    try graph.check(relations: specification.relations, mismatch)
-    try specification.inputs.check(
-      schemaOf: graph, hasWeightsOfNodes: specification.options.model.hasWeightsOfNodes, mismatch)
-    let target = NodeType(specification.targetType)
-    if !specification.hasIntegerClasses,
-      graph.schema.node(target)?.property(specification.targetColumn)?.kind == .categorical
-    {
-      // Labels are compared by their number: it must stand for the same text.
-      let categories = try graph.categories(of: specification.targetColumn, of: target)
-      guard categories.prefix(specification.classes.count) == specification.classes[...] else {
-        throw mismatch(
-          "the classes of '\(target).\(specification.targetColumn)' are not those of the training")
-      }
-    }
-  }
-
   var inputColumns: PerNode<[String]> { specification.inputs.columns }
 
   /// - Throws: `badData` naming the first node whose place is none.
@@ -131,5 +114,24 @@ public struct NodeClassifier: SavedModel {
     options.relations = relations(of: graph)
     options.inputs = inputColumns
     return options
+  }
+}
+
+extension ModelSpecification {
+  public func check(schemaOf graph: Snapshot, _ mismatch: (String) -> HedgerowError) throws {
+    try graph.check(relations: relations, mismatch)
+    try inputs.check(
+      schemaOf: graph, hasWeightsOfNodes: options.model.hasWeightsOfNodes, mismatch)
+    let target = NodeType(targetType)
+    if !hasIntegerClasses,
+      graph.schema.node(target)?.property(targetColumn)?.kind == .categorical
+    {
+      // Labels are compared by their number: it must stand for the same text.
+      let categories = try graph.categories(of: targetColumn, of: target)
+      guard categories.prefix(classes.count) == classes[...] else {
+        throw mismatch(
+          "the classes of '\(target).\(targetColumn)' are not those of the training")
+      }
+    }
   }
 }

@@ -13,9 +13,6 @@ public protocol SavedModel: Sendable {
 
   /// What a specification asks for, before weights are drawn or loaded.
   init(withoutWeights specification: Specification) throws
-
-  /// - Throws: what `mismatch` says of a schema that is not that of the training.
-  func check(schemaOf graph: Snapshot, _ mismatch: (String) -> HedgerowError) throws
 }
 
 extension SavedModel {
@@ -25,11 +22,13 @@ extension SavedModel {
   ///   `damaged` when what it keeps is no model.
   public init(named name: String, in graph: Snapshot) throws {
     let record = try graph.savedModel(named: name)
-    try self.init(withoutWeights: Specification(decoding: record.specification, name: name))
-    try module.load(try ModelState(decoding: record.weights))
-    try check(schemaOf: graph) {
+    let specification = try Specification(decoding: record.specification, name: name)
+    // Before anything is made as large as the specification says.
+    try specification.check(schemaOf: graph) {
       HedgerowError(.usage, "model '\(name)' was trained on another schema: \($0)")
     }
+    try self.init(withoutWeights: specification)
+    try module.load(try ModelState(decoding: record.weights))
   }
 
   /// As the store keeps it.

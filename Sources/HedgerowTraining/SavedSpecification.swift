@@ -1,5 +1,6 @@
 import FoundationEssentials
-import HedgerowCore
+public import HedgerowCore
+public import HedgerowStore
 
 /// What kind of model a specification is of.
 public enum SavedTask: String, Codable, Hashable, Sendable {
@@ -24,6 +25,8 @@ public protocol SavedSpecification: Codable, Hashable, Sendable {
   var dataVersion: UInt64 { get }
   /// Whether a model can be built: whoever wrote the bytes, they must not end the program.
   var isSound: Bool { get }
+  /// - Throws: what `mismatch` says of a schema that is not that of the training.
+  func check(schemaOf graph: Snapshot, _ mismatch: (String) -> HedgerowError) throws
 }
 
 extension SavedSpecification {

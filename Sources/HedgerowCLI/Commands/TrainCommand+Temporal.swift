@@ -57,7 +57,7 @@ extension TrainCommand {
     progress.finish()
     try resources.trace?.finish()
     if let name { try store.saveModel(trained.record(named: name), waiting: wait) }
-    let output = LinkOutput(
+    let output = TrainingOutput(
       task: TemporalLinkSpecification.savedTask, model: ModelChoice.temporal.name,
       parameterCount: trained.parameterCount, report: report, metrics: metrics,
       version: graph.version)

@@ -46,12 +46,6 @@ public struct NodeEmbedding: SavedModel {
     network = EmbeddingNetwork(specification)
   }
 
-  public func check(schemaOf graph: Snapshot, _ mismatch: (String) -> HedgerowError) throws {
-    try graph.check(specification.nodes, mismatch)
-    try graph.check(relations: specification.relations, mismatch)
-    if let input = specification.input { try [input].check(schemaOf: graph, mismatch) }
-  }
-
   /// The node types that have rows.
   public var types: [NodeType] { specification.nodes.map { NodeType($0.type) } }
 
@@ -203,5 +197,13 @@ struct WholeFeatures {
       checkInterruption: resources.checkInterruption)
     features = try [input].rows(whole.features, of: whole.nodes, in: graph)[type]
     block = whole.block.blocks[relation.name]
+  }
+}
+
+extension EmbeddingSpecification {
+  public func check(schemaOf graph: Snapshot, _ mismatch: (String) -> HedgerowError) throws {
+    try graph.check(nodes, mismatch)
+    try graph.check(relations: relations, mismatch)
+    if let input { try [input].check(schemaOf: graph, mismatch) }
   }
 }

@@ -35,14 +35,6 @@ public struct KnowledgeGraphEmbedding: SavedModel {
     network = KnowledgeGraphNetwork(specification)
   }
 
-  public func check(schemaOf graph: Snapshot, _ mismatch: (String) -> HedgerowError) throws {
-    try graph.check(specification.nodes, mismatch)
-    for edges in specification.edges
-    where graph.schema.edge(try EdgeType(validating: edges.type)) == nil {
-      throw mismatch("the store has no edge type '\(edges.type)'")
-    }
-  }
-
   /// Filtered ranks of the triples of a set.
   ///
   /// - Throws: `usage` when none is in it.
@@ -65,5 +57,15 @@ public struct KnowledgeGraphEmbedding: SavedModel {
     }
     return try TripleEvaluation(network, sets, graph, specification, resources)
       .metrics(of: triples)
+  }
+}
+
+extension KnowledgeGraphSpecification {
+  public func check(schemaOf graph: Snapshot, _ mismatch: (String) -> HedgerowError) throws {
+    try graph.check(nodes, mismatch)
+    for edges in edges
+    where graph.schema.edge(try EdgeType(validating: edges.type)) == nil {
+      throw mismatch("the store has no edge type '\(edges.type)'")
+    }
   }
 }

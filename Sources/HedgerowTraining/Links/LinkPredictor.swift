@@ -19,11 +19,6 @@ public struct LinkPredictor: SavedModel {
     network = try LinkNetwork(specification)
   }
 
-  public func check(schemaOf graph: Snapshot, _ mismatch: (String) -> HedgerowError) throws {
-    try graph.check(relations: specification.relations + [specification.target], mismatch)
-    try specification.inputs.check(schemaOf: graph, mismatch)
-  }
-
   /// What a loader of neighborhoods is told.
   func loaderOptions(
     _ graph: some Topology, order: LoaderOptions.Order, resources: TrainingResources
@@ -46,5 +41,12 @@ public struct LinkPredictor: SavedModel {
   var fanouts: Fanouts {
     specification.options.model == .lightgcn
       ? [0] : Fanouts(specification.options.training.fanouts)
+  }
+}
+
+extension LinkSpecification {
+  public func check(schemaOf graph: Snapshot, _ mismatch: (String) -> HedgerowError) throws {
+    try graph.check(relations: relations + [target], mismatch)
+    try inputs.check(schemaOf: graph, mismatch)
   }
 }

@@ -1,60 +1,24 @@
-import HedgerowCore
+public import HedgerowCore
 public import HedgerowGNN
-import HedgerowNN
+public import HedgerowNN
 public import HedgerowStore
 import HedgerowTensor
 
 /// A temporal graph network that tells which links of one edge type come next, with what it needs to run over a store:
 /// among it the memory of all nodes, as the events of the training set left it.
-public struct TemporalLinkPredictor: Sendable {
+public struct TemporalLinkPredictor: SavedModel {
   public let specification: TemporalLinkSpecification
   public let network: TemporalGraphNetwork
 
-  init(withoutWeights specification: TemporalLinkSpecification) {
+  public var module: any Module { network }
+
+  public init(withoutWeights specification: TemporalLinkSpecification) {
     self.specification = specification
     let options = specification.options
     network = TemporalGraphNetwork(
       nodes: specification.nodeCount, messageWidth: options.messageColumns.count,
       width: options.width, dropout: options.dropout)
   }
-
-  /// A model that a store keeps.
-  ///
-  /// - Throws: `usage` when there is none of that name, it is of another task, or the store's nodes or edge types are
-  ///   others; `damaged` when what it keeps is no model.
-  public init(named name: String, in graph: Snapshot) throws {
-    let record = try graph.savedModel(named: name)
-    let specification = try TemporalLinkSpecification(
-      decoding: record.specification, name: name)
-    func mismatch(_ what: String) -> HedgerowError {
-      HedgerowError(.usage, "model '\(name)' was trained on another schema: \(what)")
-    }
-    for nodes in specification.nodes where graph.count(of: NodeType(nodes.type)) != nodes.count {
-      throw mismatch(
-        "'\(nodes.type)' has \(graph.count(of: NodeType(nodes.type))) nodes instead of \(nodes.count)"
-      )
-    }
-    guard let edge = graph.schema.edge(try specification.type) else {
-      throw mismatch("the store has no edge type '\(specification.target)'")
-    }
-    for column in specification.options.messageColumns + [specification.timeColumn]
-    where edge.property(column) == nil {
-      throw mismatch("there is no column '\(specification.target).\(column)'")
-    }
-    self.init(withoutWeights: specification)
-    try network.load(try ModelState(decoding: record.weights))
-  }
-
-  /// As the store keeps it.
-  public func record(named name: String) throws -> ModelRecord {
-    // The weights are copied to be written: room for that.
-    BufferPool.releaseIdle()
-    return ModelRecord(
-      name: name, specification: try specification.encoded(),
-      weights: try network.state.encoded())
-  }
-
-  public var parameterCount: Int { network.parameterCount }
 
   /// Metrics over the links of a set, `valid` or `test`: each is scored by what was before its batch, and taken in
   /// after it, from where training ended. The same result every time.
@@ -72,5 +36,17 @@ public struct TemporalLinkPredictor: Sendable {
           + "training, valid or test")
     }
     return metrics
+  }
+}
+
+extension TemporalLinkSpecification {
+  public func check(schemaOf graph: Snapshot, _ mismatch: (String) -> HedgerowError) throws {
+    try graph.check(nodes, mismatch)
+    guard let edge = graph.schema.edge(try type) else {
+      throw mismatch("the store has no edge type '\(target)'")
+    }
+    for column in options.messageColumns + [timeColumn] where edge.property(column) == nil {
+      throw mismatch("there is no column '\(target).\(column)'")
+    }
   }
 }
