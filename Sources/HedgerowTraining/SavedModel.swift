@@ -1,4 +1,4 @@
-public import HedgerowCore
+import HedgerowCore
 public import HedgerowNN
 public import HedgerowStore
 import HedgerowTensor
