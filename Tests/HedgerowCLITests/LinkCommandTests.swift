@@ -172,7 +172,8 @@ import Testing
     let info = try CommandLineRun("info", store)
     #expect(info.output.contains("float32[8]"), "\(info.output)")
     for (more, says) in [
-      (["--times", "when"], "'when'"), (["--layers", "2"], "--layers"),
+      (["--times", "when"], "'when'"),
+      (["--layers", "2"], "--layers"),
       (["--fanouts", "5,5"], "one count"), (["--edge-times"], "--times"),
       (["--inputs", "user.x"], "user:writes:user.COLUMN"), (["--best", "accuracy"], "roc_auc"),
       (["--decoder", "dot"], "--decoder"),
@@ -206,7 +207,8 @@ import Testing
       (links + ["--model", "node2vec"], "--target TYPE"),
       (["--target", "user", "--model", "dgi", "--walks", "3"], "--walks"),
       (["--target", "user", "--model", "node2vec"], "metapath2vec"),
-      (links + ["--candidates", "some"], "all"), (links + ["--near", "3"], "node2vec"),
+      (links + ["--times", "time"], "tgn"), (links + ["--candidates", "some"], "all"),
+      (links + ["--near", "3"], "node2vec"),
     ] {
       let run = try CommandLineRun(arguments: ["train", store] + arguments)
       #expect(run.status == 64 && run.errors.contains(says), "\(arguments): \(run.errors)")

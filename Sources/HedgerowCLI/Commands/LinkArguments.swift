@@ -51,7 +51,6 @@ struct LinkArguments: ParsableArguments {
       ("--split", split != nil), ("--decoder", decoder != nil), ("--negatives", negatives != nil),
       ("--negatives-from", negativesFrom != nil), ("--candidates", candidates != nil),
       ("--relation-column", relationColumn != nil), ("--validate-on", validateOn != nil),
-      ("--times", times != nil),
     ]
     return options.first { $0.1 }?.0
   }

@@ -22,7 +22,7 @@ extension TrainCommand {
       ("--decoder", links.decoder != nil), ("--negatives-from", links.negativesFrom != nil),
       ("--candidates", links.candidates != nil),
       ("--relation-column", links.relationColumn != nil),
-      ("--validate-on", links.validateOn != nil), ("--times", links.times != nil),
+      ("--validate-on", links.validateOn != nil),
       ("what says which neighbors are taken", sampling.isGiven),
       ("--inputs", isOfWalks && inputs != nil), ("--layers", isOfWalks && layers != nil),
       ("--batch-size", !isOfWalks && batchSize != nil),

@@ -10,9 +10,9 @@ extension TrainCommand {
     func check(_ isRight: Bool, _ what: String) throws {
       if !isRight { throw ValidationError(what) }
     }
-    if case .embedding? = modelChoice { return try checkEmbedding() }
     if modelChoice == .temporal { return try checkTemporal() }
     if links.times != nil { throw ValidationError("--times is of --model tgn") }
+    if case .embedding? = modelChoice { return try checkEmbedding() }
     if let option = walking.given {
       throw ValidationError("\(option) is of --model node2vec and metapath2vec")
     }

@@ -21,7 +21,7 @@ extension TrainCommand {
       ("--precision", precision != nil), ("--weight-decay", weightDecay != nil),
       ("--inputs", inputs != nil), ("--encode", encode != nil), ("--no-reverse", noReverse),
       ("--decoder", links.decoder != nil), ("--negatives-from", links.negativesFrom != nil),
-      ("--candidates", links.candidates != nil), ("--times", links.times != nil),
+      ("--candidates", links.candidates != nil),
       ("what says which neighbors are taken", sampling.isGiven),
     ]
     if let option = others.first(where: { $0.1 })?.0 {

@@ -44,7 +44,8 @@ import Testing
     }
   }
 
-  /// Whom others turn to is told from nodes' last events, and is not when the marks of events are dealt anew.
+  /// Whom others turn to is told from nodes' last events, and is not when the marks of events are dealt anew: but for
+  /// what the events themselves say, which is much where marked items stay marked.
   @Test(arguments: [false, true]) func whatLastEventsSayIsLearned(isOfTwoTypes: Bool) async throws {
     let seed = printedSeed()
     let directory = TemporaryDirectory()
@@ -64,6 +65,7 @@ import Testing
       options.seed &+= 1
     }
     #expect(area > 0.7)
+    if isOfTwoTypes { return }
     var random = RandomStream(seed: seed).derive("shuffled")
     let marks = events.map(\.mark).shuffled(using: &random)
     let shuffled = zip(events, marks).map { event, mark in
