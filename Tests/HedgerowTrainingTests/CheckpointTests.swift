@@ -325,7 +325,7 @@ private let node = BlockStore.node
   }
 
   @Test(
-    arguments: JumpingKnowledge.Mode.allCases, [TrainingOptions.Model.sage, .gat, .rgcn])
+    arguments: JumpingKnowledge.Mode.allCases, [TrainingOptions.Model.sage, .gat, .hgt, .rgcn])
   func outputsOfAllLayersAreLearned(
     mode: JumpingKnowledge.Mode, model: TrainingOptions.Model
   ) async throws {
@@ -335,9 +335,13 @@ private let node = BlockStore.node
     blocks.hasTags = true
     let store = try blocks.make(at: directory("s"), seed: seed)
     var options = TrainingOptions(model: model, mode: .fullBatch)
-    options.hiddenWidth = 16
-    options.epochs = 40
-    options.layerCount = 3
+    // Layers of `hgt` learn slower: three, with eight heads two numbers wide, reach 0.48 in the
+    // mean of ten beginnings after 40 epochs, where the others reach 1, and that with `last` as
+    // without jumping. Two wider ones reach 0.98 at least after 100.
+    let isHGT = model == .hgt
+    options.hiddenWidth = isHGT ? 32 : 16
+    options.epochs = isHGT ? 100 : 40
+    options.layerCount = isHGT ? 2 : 3
     options.dropout = 0.2
     options.inputDropout = 0
     options.learningRate = 0.01
@@ -345,7 +349,16 @@ private let node = BlockStore.node
     options.seed = seed
     let (trained, report) = try await train(store, options)
     let test = try #require(report.metrics.first { $0.set == "test" }).metrics
-    #expect(test.accuracy > 0.8 * test.majorityShare + 0.2, "\(test)")
+    // By features alone, without any edge, it is 0.69 at most.
+    #expect(test.accuracy > 0.85, "\(test)")
+    if isHGT && mode == .last {
+      // Its outputs are a linear map of the last layer's rows either way.
+      options.jumping = nil
+      #expect(
+        try await train(store, options).model.network.state.encoded()
+          == trained.network.state.encoded())
+      options.jumping = mode
+    }
     #expect(
       try await train(store, options, threads: 1).model.network.state.encoded()
         == trained.network.state.encoded())
