@@ -113,13 +113,23 @@ import Testing
     try writer.finish(attributes: [])
     FileSystem.dropCache(of: directory("a.seg"))
     let segment = try MappedSegment(path: directory("a.seg"), kind: .column, identity: identity)
-    let ahead = ReadAhead([segment, nil], section: 1, positionBits: 20, scale: 4, width: 4)
     // Rows beyond the section, of the range without a file, and of none at all are left out.
     let rows: [UInt32] = [0, 99_999, 100_000, 1 << 20, 5 << 20, .max]
-    // None where files live in memory.
-    #expect((0...2).contains(ahead.willNeed(rows.span)))
     let places = rows.map { UInt64($0) }
-    #expect(ahead.willNeed(places.span) == 0)
+    func ahead(residentLimit: Int) -> ReadAhead {
+      ReadAhead(
+        [segment, nil], section: 1, positionBits: 20, scale: 4, width: 4,
+        residentLimit: residentLimit)
+    }
+    // Of what does not fit into memory nothing is remembered: two pages are asked for each time.
+    let forgetful = ahead(residentLimit: 0)
+    for _ in 0..<2 {
+      #expect(forgetful.willNeed(rows.span) == 2)
+      #expect(forgetful.willNeed(places.span) == 2)
+    }
+    let remembering = ahead(residentLimit: .max)
+    remembering.willNeed(rows.span)
+    #expect(remembering.willNeed(places.span) == 0)
     #expect(segment.section(1)!.count == 400_000)
   }
 
