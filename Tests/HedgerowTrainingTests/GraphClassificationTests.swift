@@ -61,23 +61,18 @@ import Testing
   func wholeGraphsAreLearned(model: TrainingOptions.Model) async throws {
     let seed = printedSeed()
     let directory = TemporaryDirectory()
-    var graphs = GraphsStore()
+    var graphs = GraphsStore(count: 240)
     graphs.emptyCount = 2
     let store = try graphs.make(at: directory("s"), seed: seed)
     var options = options(model, seed: seed, epochs: 40)
     options.batchSize = 20
     options.dropout = 0.1
-    if model.isOfPoints { options.radius = model == .dgcnn ? nil : model == .schnet ? 3 : 0.6 }
-    // One beginning may go wrong, three hardly.
-    var (trained, report) = try await trainer(store, options).run()
-    for _ in 0..<2 where report.metrics[1].metrics.accuracy < 0.8 {
-      options.seed &+= 1
-      (trained, report) = try await trainer(store, options).run()
-    }
+    if model.isOfPoints { options.radius = model == .dgcnn ? nil : model == .schnet ? 3 : 1 }
+    let (trained, report) = try await trainer(store, options).run()
     let test = try #require(report.metrics.last).metrics
     print("\(model): \(test.accuracy), the largest class \(test.majorityShare)")
-    // A quarter of those that are in smaller classes, however large the largest is.
-    #expect(test.accuracy > 0.75 * test.majorityShare + 0.25, "\(test)")
+    // Without edges, or with all points in one place, it is 0.58 at most.
+    #expect(test.accuracy > 0.8, "\(test)")
     for threads in [1, 2] {
       let again = try await Compute.with(ThreadPool(threadCount: threads)) {
         try await trainer(store, options, resources: resources(threads: threads)).run()

@@ -38,6 +38,7 @@ private let node = BlockStore.node
   private func store(_ directory: TemporaryDirectory, seed: UInt64) throws -> GraphStore {
     var blocks = BlockStore(nodes: 150)
     blocks.hasTags = true
+    blocks.options.homophily = 0.9
     return try blocks.make(at: directory("s"), seed: seed)
   }
 
@@ -57,24 +58,26 @@ private let node = BlockStore.node
     let seed = printedSeed()
     let directory = TemporaryDirectory()
     let store = try store(directory, seed: seed)
-    let epochs = model == .dgi ? 60 : 15
+    let epochs = model == .dgi ? 60 : 30
     var options = options(model, epochs: epochs, seed: seed)
     if model == .dgi { options.learningRate = 0.01 }
-    var difference: Float = 0
-    // One beginning may go wrong, three hardly.
-    for round in 0..<3 where difference <= 0.02 {
-      let (trained, report) = try await train(store, options)
-      #expect(report.loss.isFinite && report.epochs == epochs)
-      let (count, _) = try trained.write(
-        to: "row\(round)", of: node, over: store.snapshot(), modelName: "m", store: store,
-        waiting: 0, resources: resources())
-      let graph = try store.snapshot()
-      #expect(count == 150 && graph.width(of: "row\(round)", of: node) == 16)
-      difference = try likenessWithinClasses(graph, column: "row\(round)")
-      print("\(model): \(difference)")
-      options.seed &+= 1
+    // Tags by themselves never lead from one to another.
+    if model == .metapath2vec { options.path = "node:has:tag:rev_has:node:links:node" }
+    let (trained, report) = try await train(store, options)
+    #expect(report.epochs == epochs)
+    let (count, _) = try trained.write(
+      to: "row", of: node, over: store.snapshot(), modelName: "m", store: store,
+      waiting: 0, resources: resources())
+    let graph = try store.snapshot()
+    #expect(count == 150 && graph.width(of: "row", of: node) == 16)
+    let difference = try likenessWithinClasses(graph, column: "row")
+    print("\(model): \(difference), loss \(report.loss)")
+    #expect(difference > (model == .dgi ? 0.05 : 0.4))
+    if model == .dgi {
+      // Layers that have learned nothing make neighbors alike as well, but tell no features from
+      // shuffled ones, which is a loss of 2 log 2, 1.39.
+      #expect(report.loss < 1)
     }
-    #expect(difference > 0.02)
   }
 
   /// The mean cosine of rows of one class less that of rows of two.

@@ -170,22 +170,19 @@ struct TownStore {
     let seed = printedSeed()
     let directory = TemporaryDirectory()
     let store = try TownStore().make(at: directory("s"), seed: seed)
-    var options = options(model, epochs: 60, seed: seed)
-    options.learningRate = 0.03
-    options.negativeCount = 4
+    let isTransE = model == .transe
+    var options = options(model, epochs: isTransE ? 150 : 60, seed: seed)
+    (options.width, options.patience) = (isTransE ? 16 : 32, options.epochs)
+    (options.learningRate, options.negativeCount, options.validationCount) = (0.03, 4, 0)
     let before = try await train(store, self.options(model, epochs: 1, seed: seed)).metrics
     let first = try #require(before.last?.metrics[.meanReciprocalRank])
-    // Of 60 nodes in no order it is 0.08. One beginning may go wrong, three hardly.
-    let least = model == .transe ? 0.2 : 0.3
-    var last = 0.0
-    for _ in 0..<3 where last <= least {
-      let (_, report, metrics) = try await train(store, options)
-      #expect(report.loss.isFinite && metrics.map(\.set) == ["valid", "test"])
-      last = try #require(metrics.last?.metrics[.meanReciprocalRank])
-      print("\(model): \(last)")
-      options.seed &+= 1
-    }
-    #expect(last > least && last > first, "\(first) before, \(last) after")
+    let (_, report, metrics) = try await train(store, options)
+    #expect(report.loss.isFinite && metrics.map(\.set) == ["valid", "test"])
+    let last = try #require(metrics.last?.metrics[.meanReciprocalRank])
+    print("\(model): \(first) before, \(last) after")
+    // Of 60 nodes in no order it is 0.08, after one epoch 0.23 at most; in the end 0.35 at least in
+    // 30 beginnings of TransE, 0.42 in 20 of the others.
+    #expect(last > (isTransE ? 0.28 : 0.35) && last > first, "\(first) before, \(last) after")
   }
 
   @Test(arguments: KnowledgeGraphOptions.Model.allCases)

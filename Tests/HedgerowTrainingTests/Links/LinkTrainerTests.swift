@@ -57,18 +57,15 @@ private let rates = LinkStore.rates
     let (model, network, decoder) = Self.models[index]
     let directory = TemporaryDirectory()
     let store = try LinkStore().make(at: directory("s"), seed: seed)
-    var options = options(model, network, epochs: 25, seed: seed)
+    // Of ten beginnings of `transe` one is still at chance after 25 epochs.
+    var options = options(model, network, epochs: decoder == .transe ? 50 : 25, seed: seed)
     options.decoder = decoder
-    var (_, report, metrics) = try await train(store, options)
-    // One beginning may go wrong, three hardly.
-    for _ in 0..<2 where (metrics.last?.metrics[.rocAUC] ?? 0) <= 0.68 {
-      options.training.seed &+= 1
-      (_, report, metrics) = try await train(store, options)
-    }
+    let (_, report, metrics) = try await train(store, options)
     #expect(report.loss.isFinite && metrics.map(\.set) == ["valid", "test"])
     let test = try #require(metrics.last).metrics
-    // Of 40 items 20 are of the community: at best 0.95 or so.
-    #expect((test[.rocAUC] ?? 0) > 0.68, "\(test.values)")
+    print("\(model) \(network) \(decoder): \(test[.rocAUC] ?? 0)")
+    // Rows that are not learned reach 0.58, spread by LightGCN 0.70; learned ones 0.75 at least.
+    #expect((test[.rocAUC] ?? 0) > 0.72, "\(test.values)")
     #expect(test.candidateCount == 40)
   }
 
