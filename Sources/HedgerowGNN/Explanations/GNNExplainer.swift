@@ -37,6 +37,8 @@ public struct GNNExplainer: Sendable {
   public var featureSize: Float = 1
   /// Of the mean entropy of the features' masks.
   public var featureEntropy: Float = 0.1
+  /// Of the normal noise that masks begin with; 0 begins all entries alike, and no seed matters.
+  public var noise: Float = 1
 
   public init() {}
 
@@ -44,7 +46,8 @@ public struct GNNExplainer: Sendable {
   ///
   /// - Parameter seed: decides what masks begin from.
   public func callAsFunction(_ prediction: ExplainedPrediction, seed: UInt64) -> Explanation {
-    let masks = Masks(prediction, features, RandomStream(seed: seed).derive("explainer"))
+    let masks = Masks(
+      prediction, features, noise: noise, RandomStream(seed: seed).derive("explainer"))
     var optimizer = Adam(learningRate: learningRate)
     for step in 0..<stepCount {
       let gradients = valueWithGradients(at: masks) { loss(prediction, masks, step) }.gradients
@@ -93,12 +96,14 @@ private struct Masks: Module {
   let features: Parameter?
   let reached = Reached()
 
-  init(_ prediction: ExplainedPrediction, _ kind: GNNExplainer.FeatureMask, _ stream: RandomStream)
-  {
+  init(
+    _ prediction: ExplainedPrediction, _ kind: GNNExplainer.FeatureMask, noise: Float,
+    _ stream: RandomStream
+  ) {
     let (nodes, width) = (prediction.x.rowCount, prediction.x.width)
     edges = Parameter(
       Tensor.normal(
-        [prediction.block.edgeCount], deviation: (2 / Float(max(1, nodes))).squareRoot(),
+        [prediction.block.edgeCount], deviation: noise * (2 / Float(max(1, nodes))).squareRoot(),
         from: stream.derive("edges")))
     let shape: [Int]? =
       switch kind {
@@ -108,7 +113,7 @@ private struct Masks: Module {
       case .nodes: [nodes, 1]
       }
     features = shape.map {
-      Parameter(Tensor.normal($0, deviation: 0.1, from: stream.derive("features")))
+      Parameter(Tensor.normal($0, deviation: noise * 0.1, from: stream.derive("features")))
     }
   }
 

@@ -118,6 +118,9 @@ private struct WeightedNetwork: Module {
     #expect(
       explainer(prediction, seed: 1).edges == explainer(prediction, seed: 1).edges
         && explainer(prediction, seed: 1).edges != explainer(prediction, seed: 2).edges)
+    var quiet = explainer
+    quiet.noise = 0
+    #expect(quiet(prediction, seed: 1).edges == quiet(prediction, seed: 2).edges)
     var columns = explainer
     columns.features = .columns
     let mask = columns(prediction, seed: 1).features!
@@ -259,7 +262,7 @@ private struct ExplainedShapes {
       let prediction = ExplainedPrediction(of: [UInt32(node)], x, block) { model($0, $1, $2) }
       var explainer = GNNExplainer()
       explainer.features = .none
-      (explainer.learningRate, explainer.edgeSize) = (0.05, 0.1)
+      (explainer.learningRate, explainer.edgeSize, explainer.noise) = (0.05, 0.1, 0)
       let masks = explainer(prediction, seed: UInt64(node)).edges!.scalars
       // Both arcs of an edge together; the block says which arc each entry is.
       var edges = [Float](repeating: 0, count: graph.edges.count / 2)
