@@ -72,11 +72,12 @@ private let node = BlockStore.node
     #expect(count == 150 && graph.width(of: "row", of: node) == 16)
     let difference = try likenessWithinClasses(graph, column: "row")
     print("\(model): \(difference), loss \(report.loss)")
-    #expect(difference > (model == .dgi ? 0.05 : 0.4))
     if model == .dgi {
       // Layers that have learned nothing make neighbors alike as well, but tell no features from
       // shuffled ones, which is a loss of 2 log 2, 1.39.
       #expect(report.loss < 1)
+    } else {
+      #expect(difference > 0.4)
     }
   }
 
