@@ -3,7 +3,7 @@ import HedgerowGraph
 
 /// The last events of each node, whichever end it was.
 ///
-/// A ring for each node, in flat arrays: 8 bytes a place, and 8 a node.
+/// A ring for each node, in flat arrays: 8 bytes a place, and 12 a node.
 struct RecentEvents {
   private let capacity: Int
   private var others: [UInt32]

@@ -138,6 +138,8 @@ struct TemporalEvents: Sendable {
 
   func time(of event: UInt32) -> Float { times[Int(event)] }
 
+  var lastTrainingTime: Float { train.isEmpty ? 0 : times[train.upperBound - 1] }
+
   /// Numbers of the columns, side by side; 0 for those that are not there. Shape [events, columns].
   func messages(of events: [UInt32]) throws -> Tensor {
     let wanted = events.map { UInt64(places[Int($0)]) }

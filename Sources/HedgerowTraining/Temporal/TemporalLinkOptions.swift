@@ -31,7 +31,7 @@ public struct TemporalLinkOptions: Codable, Hashable, Sendable {
   /// Whether a model can be built of these.
   var isSound: Bool {
     (2...65536).contains(width) && width.isMultiple(of: 2)
-      && (1...10_000).contains(neighborCount) && batchSize > 0
+      && (1...10_000).contains(neighborCount) && (1...1 << 20).contains(batchSize)
       && (1...10_000).contains(negativeCount) && candidateCount >= 0
       && (0..<1).contains(dropout) && LinkRanking.Scope.pairs.metrics.contains(criterion)
   }

@@ -13,6 +13,9 @@ public struct TemporalLinkSpecification: SavedSpecification {
   public var timeColumn: String
   /// How times are counted: from that of the first event, in so many of the column's units.
   public var clock: EventClock
+  /// Of the training set, whose events the memory has taken in: how many there were, and when the last one was.
+  public var trainedCount: Int
+  public var trainedUntil: Float
   public var options: TemporalLinkOptions
   public var dataVersion: UInt64
 
@@ -32,7 +35,8 @@ public struct TemporalLinkSpecification: SavedSpecification {
   }
 
   public var isSound: Bool {
-    guard task == Self.savedTask, options.isSound, clock.unit > 0, let type = try? type,
+    guard task == Self.savedTask, options.isSound, clock.unit > 0, trainedCount > 0,
+      let type = try? type,
       (1...2).contains(nodes.count), nodes.allSatisfy({ (0...1 << 31).contains($0.count) }),
       nodeCount <= 1 << 31
     else { return false }

@@ -46,7 +46,7 @@ final class TemporalLinkTask: TrainingTask {
   var module: any Module { network }
   var loaderThreads: Int { 0 }
 
-  /// - Throws: as ``TemporalEvents``.
+  /// - Throws: as ``TemporalEvents``; `usage` where the training set is not that of the model.
   convenience init(
     _ model: TemporalLinkPredictor, over graph: Snapshot, resources: TrainingResources
   ) throws {
@@ -58,6 +58,14 @@ final class TemporalLinkTask: TrainingTask {
         specification.rows(of: try specification.type.source)?.lowerBound ?? 0,
         specification.rows(of: try specification.type.target)?.lowerBound ?? 0
       ), options: specification.options, resources: resources)
+    guard events.train.count == specification.trainedCount,
+      events.lastTrainingTime == specification.trainedUntil
+    else {
+      throw HedgerowError(
+        .usage,
+        "the training set of '\(specification.target)' is another one than the model's memory has taken in, "
+          + "which may know what it would be asked: train anew")
+    }
     try self.init(model, events, over: graph, resources: resources)
   }
 
@@ -91,7 +99,7 @@ final class TemporalLinkTask: TrainingTask {
   // MARK: Training
 
   func begin(epoch: Int, from firstBatch: Int) throws {
-    (self.epoch, batch) = (epoch, firstBatch)
+    (self.epoch, batch) = (epoch, min(firstBatch, batches(of: events.train).count))
     try goTo(batch: firstBatch)
     if firstBatch == 0 { network.memory.reset() }
   }
@@ -191,7 +199,10 @@ final class TemporalLinkTask: TrainingTask {
     }
     let candidates = drawnCandidates()
     let share = try resources.budget.reserve(
-      4 * (options.batchSize * (candidates.count + 1) + candidates.count * 3 * options.width),
+      4
+        * (min(options.batchSize, max(events.valid.count, events.test.count))
+          * (candidates.count + 1)
+          + candidates.count * 3 * options.width),
       for: "ranking links among \(candidates.count) candidates")
     defer { share.release() }
     var found: [(set: String, metrics: LinkMetrics)] = []

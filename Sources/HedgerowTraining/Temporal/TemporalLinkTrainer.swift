@@ -91,8 +91,9 @@ public struct TemporalLinkTrainer: Sendable {
     guard options.isSound else {
       throw refuse(
         "a width of \(options.width), \(options.neighborCount) last events, \(options.negativeCount) "
-          + "negatives: the width is even, as attention has \(TemporalGraphNetwork.heads) heads, the others at "
-          + "least 1")
+          + "negatives, batches of \(options.batchSize): the width is even, as attention has "
+          + "\(TemporalGraphNetwork.heads) heads, the others at least 1, batches at most \(1 << 20)"
+      )
     }
     guard let schema = graph.schema.edge(target) else {
       let known = graph.schema.edges.map { "\($0.type)" }.joined(separator: ", ")
@@ -135,7 +136,8 @@ public struct TemporalLinkTrainer: Sendable {
     options.timeColumn = timeColumn
     let specification = TemporalLinkSpecification(
       target: "\(target)", nodes: nodes, timeColumn: timeColumn, clock: events.clock,
-      options: options, dataVersion: graph.version)
+      trainedCount: events.train.count, trainedUntil: events.lastTrainingTime, options: options,
+      dataVersion: graph.version)
     return (specification, events)
   }
 }

@@ -257,6 +257,23 @@ import Testing
     #expect(trained.metrics.count == 2 && trained.report.loss.isFinite)
   }
 
+  /// A memory must not be asked for what it has taken in.
+  @Test func anotherSplitIsRefused() async throws {
+    let seed = printedSeed()
+    let directory = TemporaryDirectory()
+    let stream = EventStore()
+    var events = stream.events(count: 300, seed: seed)
+    let model = try await train(
+      stream.make(at: directory("s"), events), stream, options(epochs: 1, seed: seed)
+    ).model
+    for place in 150..<210 { events[place].part = 1 }
+    let other = try stream.make(at: directory("o"), events).snapshot()
+    let error = #expect(throws: HedgerowError.self) {
+      _ = try model.evaluate(over: other, in: "test", resources: resources())
+    }
+    #expect(error?.code == .usage && error?.message.contains("train anew") == true)
+  }
+
   @Test func whatDoesNotFitIsSaid() async throws {
     let directory = TemporaryDirectory()
     let events = EventStore().events(count: 200, seed: 3)
