@@ -39,6 +39,11 @@ final class TemporalLinkTask: TrainingTask {
   private let targetRows: Range<UInt32>
   private let deleted: Set<UInt32>
   private let shares: [MemoryBudget.Reservation]
+  /// Of a step of training, from the first one on.
+  private var stepShare: MemoryBudget.Reservation?
+  /// So many batches of training are what the last events of nodes, and those that memory is to take in, are of; `nil`
+  /// after an evaluation.
+  private var position: Int?
 
   var specification: TemporalLinkSpecification { model.specification }
   private var options: TemporalLinkOptions { specification.options }
@@ -100,20 +105,44 @@ final class TemporalLinkTask: TrainingTask {
 
   func begin(epoch: Int, from firstBatch: Int) throws {
     (self.epoch, batch) = (epoch, min(firstBatch, batches(of: events.train).count))
-    try goTo(batch: firstBatch)
+    if stepShare == nil {
+      // What is computed is kept for the way back, and has gradients.
+      let count = min(options.batchSize, events.train.count)
+      stepShare = try resources.budget.reserve(
+        3 * byteCount(rows: (2 + options.negativeCount) * count),
+        for: "steps of \(count) events and their nodes' last ones")
+    }
+    try goTo(batch: batch)
     if firstBatch == 0 { network.memory.reset() }
   }
 
   /// Makes anew what batches of training before this one left beside the rows of memory.
   private func goTo(batch: Int) throws {
+    if position == batch { return }
     recent.removeAll()
     network.memory.forgetEvents()
+    position = nil
     for range in batches(of: events.train).prefix(batch) {
       try resources.checkInterruption()
       let interactions = try events.interactions(range)
       network.memory.keep(interactions)
       insert(interactions, range)
     }
+    position = batch
+  }
+
+  /// Most that it takes to make the rows of some nodes: of them and the others of their last events what is in memory,
+  /// in attention keys and values, and of each event its time and what is known of it.
+  private func byteCount(rows count: Int) -> Int {
+    let nodeCount = specification.nodeCount
+    let asked = min(count, nodeCount)
+    let entries = min(
+      asked * options.neighborCount,
+      2 * (events.train.count + events.valid.count + events.test.count))
+    let nodes = min(nodeCount, asked + entries)
+    return 4
+      * (4 * nodes * options.width
+        + entries * (5 * options.width + 2 * options.messageColumns.count))
   }
 
   func batches(of events: Range<Int>) -> [Range<Int>] {
@@ -138,27 +167,34 @@ final class TemporalLinkTask: TrainingTask {
     let others = interactions.targets.flatMap { target in
       (0..<options.negativeCount).map { _ in other(than: target, &random) }
     }
-    return try batch(of: range, interactions, others, randomness: own.derive("dropout")).batch
+    return try batch(of: range, interactions, others, randomness: own.derive("dropout"))
   }
 
-  /// A batch, and the rows of what else is asked for.
   private func batch(
     of range: Range<Int>, _ interactions: Interactions, _ others: [UInt32],
-    and candidates: [UInt32] = [], randomness: RandomStream
-  ) throws -> (batch: TemporalLinkBatch, candidates: [UInt32]) {
-    let asked = [candidates, interactions.sources, interactions.targets, others]
-    // Candidates first: where their rows stand does not depend on who meets whom.
-    let (neighborhood, rows) = try recent.neighborhood(of: Array(asked.joined()), in: events)
-    var first = 0
-    let parts = asked.map { part in
-      first += part.count
-      return Array(rows[first - part.count..<first])
-    }
-    let batch = TemporalLinkBatch(
-      range: range, events: interactions, neighborhood: neighborhood, sources: parts[1],
-      targets: parts[2], others: parts[3], randomness: randomness)
-    return (batch, parts[0])
+    randomness: RandomStream
+  ) throws -> TemporalLinkBatch {
+    let count = interactions.count
+    let (neighborhood, rows) = try recent.neighborhood(
+      of: interactions.sources + interactions.targets + others, in: events)
+    return TemporalLinkBatch(
+      range: range, events: interactions, neighborhood: neighborhood,
+      sources: Array(rows[..<count]), targets: Array(rows[count..<2 * count]),
+      others: Array(rows[(2 * count)...]), randomness: randomness)
   }
+
+  /// The rows of any nodes, [nodes, width], some at a time: each brings its last events along.
+  private func rows(of nodes: [UInt32]) throws -> Tensor {
+    let parts = try stride(from: 0, to: nodes.count, by: Self.partCount).map { first in
+      try resources.checkInterruption()
+      let part = Array(nodes[first..<min(nodes.count, first + Self.partCount)])
+      let (neighborhood, rows) = try recent.neighborhood(of: part, in: events)
+      return network.rows(of: neighborhood).gathered(rows: rows)
+    }
+    return parts.isEmpty ? .zeros([0, options.width]) : concatenated(parts, along: 0)
+  }
+
+  private static var partCount: Int { 1024 }
 
   /// Any node of the target's type but this one, where there is another.
   private func other(than target: UInt32, _ random: inout RandomStream) -> UInt32 {
@@ -183,6 +219,7 @@ final class TemporalLinkTask: TrainingTask {
   func finish(_ batch: TemporalLinkBatch) {
     network.memory.update(with: batch.events, .rowsFirst)
     insert(batch.events, batch.range)
+    position! += 1
   }
 
   // MARK: Evaluation
@@ -198,11 +235,10 @@ final class TemporalLinkTask: TrainingTask {
       return []
     }
     let candidates = drawnCandidates()
+    let count = min(options.batchSize, max(events.valid.count, events.test.count))
     let share = try resources.budget.reserve(
-      4
-        * (min(options.batchSize, max(events.valid.count, events.test.count))
-          * (candidates.count + 1)
-          + candidates.count * 3 * options.width),
+      4 * (count * (candidates.count + 1) + candidates.count * 3 * options.width)
+        + byteCount(rows: max(3 * count, min(Self.partCount, candidates.count))),
       for: "ranking links among \(candidates.count) candidates")
     defer { share.release() }
     var found: [(set: String, metrics: LinkMetrics)] = []
@@ -224,7 +260,8 @@ final class TemporalLinkTask: TrainingTask {
 
   /// Calls `body` where all events of training are taken in, and goes back to the memory from before.
   func behindTraining<Result>(_ body: () throws -> Result) throws -> Result {
-    try goTo(batch: .max)
+    try goTo(batch: batches(of: events.train).count)
+    position = nil
     return try network.memory.restoringRows {
       network.memory.flush()
       return try body()
@@ -241,10 +278,7 @@ final class TemporalLinkTask: TrainingTask {
         try resources.checkInterruption()
         try measure(range, among: [], &ranking)
       }
-      return try body { nodes in
-        let (neighborhood, rows) = try self.recent.neighborhood(of: nodes, in: self.events)
-        return self.network.rows(of: neighborhood).gathered(rows: rows)
-      }
+      return try body(rows)
     }
   }
 
@@ -280,11 +314,12 @@ final class TemporalLinkTask: TrainingTask {
       var random = stream.derive("pairs that are none").derive(UInt64(event))
       return other(than: target, &random)
     }
-    let (batch, candidateRows) = try batch(
-      of: range, interactions, others, and: candidates, randomness: stream)
+    // Candidates by themselves: no bit of their rows depends on who meets whom.
+    let candidateRows = try self.rows(of: candidates)
+    let batch = try batch(of: range, interactions, others, randomness: stream)
     let rows = network.rows(of: batch.neighborhood)
     let sources = rows.gathered(rows: batch.sources)
-    let scores = network.scores(sources, candidates: rows.gathered(rows: candidateRows))
+    let scores = network.scores(sources, candidates: candidateRows)
     let links = network.scores(sources, rows.gathered(rows: batch.targets))
     guard sum(links).scalar.isFinite, sum(scores).scalar.isFinite else {
       throw HedgerowError(
