@@ -58,7 +58,7 @@ private let node = BlockStore.node
     let seed = printedSeed()
     let directory = TemporaryDirectory()
     let store = try store(directory, seed: seed)
-    let epochs = model == .dgi ? 60 : 30
+    let epochs = model == .dgi ? 300 : 30
     var options = options(model, epochs: epochs, seed: seed)
     if model == .dgi { options.learningRate = 0.01 }
     // Tags by themselves never lead from one to another.
