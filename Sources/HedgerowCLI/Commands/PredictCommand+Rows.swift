@@ -12,25 +12,9 @@ extension PredictCommand {
     let (name, column) = try parsePair(write, at: ".", as: "column")
     let type = NodeType(name)
     let (count, version) = try Compute.with(global.makePool()) {
-      switch task {
-      case .embedding:
-        return try NodeEmbedding(named: model.model, in: graph).write(
-          to: column, of: type, over: graph, modelName: model.model, store: store, waiting: wait,
-          resources: resources)
-      case .knowledgeGraph:
-        return try KnowledgeGraphEmbedding(named: model.model, in: graph).write(
-          to: column, of: type, over: graph, modelName: model.model, store: store, waiting: wait,
-          resources: resources)
-      case .temporalLinks:
-        return try TemporalLinkPredictor(named: model.model, in: graph).write(
-          to: column, of: type, over: graph, modelName: model.model, store: store, waiting: wait,
-          resources: resources)
-      case .classification, .linkPrediction:
-        throw HedgerowError(
-          .usage,
-          "model '\(model.model)' tells links, which are no column of nodes: hedgerow evaluate measures "
-            + "it")
-      }
+      try rowModel(task, graph).write(
+        to: column, of: type, over: graph, modelName: model.model, store: store, waiting: wait,
+        resources: resources)
     }
     guard global.json else {
       return print(
@@ -42,5 +26,18 @@ extension PredictCommand {
         .init(key: "version", value: .int(Int(version))),
         .init(key: "model", value: .string(model.model)),
       ]))
+  }
+
+  private func rowModel(_ task: SavedTask, _ graph: Snapshot) throws -> any NodeRowModel {
+    switch task {
+    case .embedding: return try NodeEmbedding(named: model.model, in: graph)
+    case .knowledgeGraph: return try KnowledgeGraphEmbedding(named: model.model, in: graph)
+    case .temporalLinks: return try TemporalLinkPredictor(named: model.model, in: graph)
+    case .classification, .linkPrediction:
+      throw HedgerowError(
+        .usage,
+        "model '\(model.model)' tells links, which are no column of nodes: hedgerow evaluate measures it"
+      )
+    }
   }
 }

@@ -2,7 +2,7 @@ public import HedgerowCore
 public import HedgerowGNN
 public import HedgerowNN
 public import HedgerowStore
-import HedgerowTensor
+public import HedgerowTensor
 
 /// Learned rows of nodes and relations, and what scores triples of them. Names: those of the model.
 public struct KnowledgeGraphNetwork: Module {
@@ -24,7 +24,7 @@ public struct KnowledgeGraphNetwork: Module {
 }
 
 /// A model of which triples of a store are true, with what it needs to run over it.
-public struct KnowledgeGraphEmbedding: SavedModel {
+public struct KnowledgeGraphEmbedding: NodeRowModel {
   public let specification: KnowledgeGraphSpecification
   public let network: KnowledgeGraphNetwork
 
@@ -33,6 +33,18 @@ public struct KnowledgeGraphEmbedding: SavedModel {
   public init(withoutWeights specification: KnowledgeGraphSpecification) {
     self.specification = specification
     network = KnowledgeGraphNetwork(specification)
+  }
+
+  public var types: [NodeType] { specification.nodes.map { NodeType($0.type) } }
+
+  public var rowWidth: Int { network.model.nodeWidth }
+
+  public func withRows<Result>(
+    of type: NodeType, over graph: Snapshot, resources: TrainingResources,
+    _ body: (_ rows: (_ nodes: [UInt32]) throws -> Tensor) throws -> Result
+  ) throws -> Result {
+    let own = specification.rows(of: type) ?? 0..<0
+    return try body { nodes in network.model.rows(of: nodes.map { own.lowerBound + $0 }) }
   }
 
   /// Filtered ranks of the triples of a set.

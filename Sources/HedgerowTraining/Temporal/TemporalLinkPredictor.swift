@@ -2,11 +2,11 @@ public import HedgerowCore
 public import HedgerowGNN
 public import HedgerowNN
 public import HedgerowStore
-import HedgerowTensor
+public import HedgerowTensor
 
 /// A temporal graph network that tells which links of one edge type come next, with what it needs to run over a store:
 /// among it the memory of all nodes, as the events of the training set left it.
-public struct TemporalLinkPredictor: SavedModel {
+public struct TemporalLinkPredictor: NodeRowModel {
   public let specification: TemporalLinkSpecification
   public let network: TemporalGraphNetwork
 
@@ -18,6 +18,20 @@ public struct TemporalLinkPredictor: SavedModel {
     network = TemporalGraphNetwork(
       nodes: specification.nodeCount, messageWidth: options.messageColumns.count,
       width: options.width, dropout: options.dropout)
+  }
+
+  public var types: [NodeType] { specification.nodes.map { NodeType($0.type) } }
+
+  public var rowWidth: Int { specification.options.width }
+
+  /// The rows as of the end of all events.
+  public func withRows<Result>(
+    of type: NodeType, over graph: Snapshot, resources: TrainingResources,
+    _ body: (_ rows: (_ nodes: [UInt32]) throws -> Tensor) throws -> Result
+  ) throws -> Result {
+    let own = specification.rows(of: type) ?? 0..<0
+    let task = try TemporalLinkTask(self, over: graph, resources: resources)
+    return try task.behindAllEvents(from: own.lowerBound, body)
   }
 
   /// Metrics over the links of a set, `valid` or `test`: each is scored by what was before its batch, and taken in
