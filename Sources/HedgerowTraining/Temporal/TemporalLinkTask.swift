@@ -237,8 +237,8 @@ final class TemporalLinkTask: TrainingTask {
     let candidates = drawnCandidates()
     let count = min(options.batchSize, max(events.valid.count, events.test.count))
     let share = try resources.budget.reserve(
-      4 * (count * (candidates.count + 1) + candidates.count * 3 * options.width)
-        + byteCount(rows: max(3 * count, min(Self.partCount, candidates.count))),
+      4 * (count * (candidates.count + 1) + (3 * count + 3 * candidates.count) * options.width)
+        + byteCount(rows: min(Self.partCount, max(count, candidates.count))),
       for: "ranking links among \(candidates.count) candidates")
     defer { share.release() }
     var found: [(set: String, metrics: LinkMetrics)] = []
@@ -268,9 +268,9 @@ final class TemporalLinkTask: TrainingTask {
     }
   }
 
-  /// Calls `body` with what gives the rows of nodes as of the end of all events.
+  /// Calls `body` with what gives the rows of nodes as of the end of all events; `first` is that of their node 0.
   func behindAllEvents<Result>(
-    _ body: (_ rows: ([UInt32]) throws -> Tensor) throws -> Result
+    from first: UInt32, _ body: (_ rows: ([UInt32]) throws -> Tensor) throws -> Result
   ) throws -> Result {
     try behindTraining {
       var ranking: LinkRanking?
@@ -278,7 +278,7 @@ final class TemporalLinkTask: TrainingTask {
         try resources.checkInterruption()
         try measure(range, among: [], &ranking)
       }
-      return try body(rows)
+      return try body { nodes in try rows(of: nodes.map { first + $0 }) }
     }
   }
 
@@ -314,13 +314,10 @@ final class TemporalLinkTask: TrainingTask {
       var random = stream.derive("pairs that are none").derive(UInt64(event))
       return other(than: target, &random)
     }
-    // Candidates by themselves: no bit of their rows depends on who meets whom.
-    let candidateRows = try self.rows(of: candidates)
-    let batch = try batch(of: range, interactions, others, randomness: stream)
-    let rows = network.rows(of: batch.neighborhood)
-    let sources = rows.gathered(rows: batch.sources)
-    let scores = network.scores(sources, candidates: candidateRows)
-    let links = network.scores(sources, rows.gathered(rows: batch.targets))
+    // Each by themselves: no bit of a source's or a candidate's row depends on whom the source meets.
+    let sources = try rows(of: interactions.sources)
+    let scores = network.scores(sources, candidates: try rows(of: candidates))
+    let links = network.scores(sources, try rows(of: interactions.targets))
     guard sum(links).scalar.isFinite, sum(scores).scalar.isFinite else {
       throw HedgerowError(
         .badData,
@@ -328,7 +325,7 @@ final class TemporalLinkTask: TrainingTask {
           + "--learning-rate")
     }
     return (
-      links.scalars, network.scores(sources, rows.gathered(rows: batch.others)).scalars, scores
+      links.scalars, network.scores(sources, try rows(of: others)).scalars, scores
     )
   }
 
