@@ -39,7 +39,7 @@ final class TemporalLinkTask: TrainingTask {
   private let targetRows: Range<UInt32>
   private let deleted: Set<UInt32>
   private let shares: [MemoryBudget.Reservation]
-  /// Of a step of training, from the first one on.
+  /// Of a step of training, while an epoch is under way.
   private var stepShare: MemoryBudget.Reservation?
   /// So many batches of training are what the last events of nodes, and those that memory is to take in, are of; `nil`
   /// after an evaluation.
@@ -114,6 +114,11 @@ final class TemporalLinkTask: TrainingTask {
     }
     try goTo(batch: batch)
     if firstBatch == 0 { network.memory.reset() }
+  }
+
+  func end() {
+    stepShare?.release()
+    stepShare = nil
   }
 
   /// Makes anew what batches of training before this one left beside the rows of memory.
