@@ -39,12 +39,14 @@ extension LMDBEnvironment {
     var code = mdb_env_create(&made)
     guard code == 0, let environment = made else { throw failure(code, "open", directory) }
     defer { mdb_env_close(environment) }
-    mdb_env_set_mapsize(environment, max(1 << 20, Int(status.st_size)))
+    let mapByteCount = max(1 << 20, Int(status.st_size))
+    mdb_env_set_mapsize(environment, mapByteCount)
     mdb_env_set_maxdbs(environment, UInt32(maxTables))
     code = mdb_env_open(
       environment, directory, UInt32(MDB_RDONLY | MDB_NOTLS | MDB_NOLOCK), 0o600)
     guard code == 0 else { throw failure(code, "open", directory) }
-    let shared = SharedEnvironment(environment: environment, file: file, isReadOnly: true)
+    let shared = SharedEnvironment(
+      environment: environment, file: file, isReadOnly: true, mapByteCount: mapByteCount)
     return try LMDBEnvironment(path: directory, access: .readOnly, shared: shared).read(body)
   }
 

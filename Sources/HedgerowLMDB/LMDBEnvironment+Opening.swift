@@ -84,8 +84,10 @@ private func synchronizeDirectory(_ path: String) throws {
   guard fsync(directory) == 0 else { throw HedgerowError(.io, reason(errno), at: path) }
 }
 
+/// - Parameter taken: bytes of address space that the other environments of this process take.
 func makeEnvironment(
-  _ path: String, _ access: LMDBEnvironment.Access, _ file: FileIdentity, maxTables: Int
+  _ path: String, _ access: LMDBEnvironment.Access, _ file: FileIdentity, maxTables: Int,
+  beside taken: Int
 ) throws -> SharedEnvironment {
   // A reader takes what a writer of this process could share, where it may write at all.
   var flags = MDB_NOTLS
@@ -100,8 +102,10 @@ func makeEnvironment(
 
   if !isReadOnly { try allocateLocks(in: path) }
 
+  var status = stat()
+  let fileByteCount = stat(data, &status) == 0 ? Int(status.st_size) : 0
   // Address space costs nothing, unless somebody limits it.
-  var mapByteCount = 1 << 40
+  var mapByteCount = mapShare(of: fileByteCount, beside: taken)
   while true {
     var made: OpaquePointer?
     var status = mdb_env_create(&made)
@@ -113,7 +117,8 @@ func makeEnvironment(
     if status == 0 {
       var cleared: Int32 = 0
       mdb_reader_check(environment, &cleared)
-      return SharedEnvironment(environment: environment, file: file, isReadOnly: isReadOnly)
+      return SharedEnvironment(
+        environment: environment, file: file, isReadOnly: isReadOnly, mapByteCount: mapByteCount)
     }
     mdb_env_close(environment)
     if status == ENOMEM && mapByteCount > 1 << 26 {
@@ -124,6 +129,17 @@ func makeEnvironment(
       throw failure(status, "open", path)
     }
   }
+}
+
+/// How many bytes a database may grow to: a power of two, 1 TiB where few are open.
+///
+/// A process has 128 TiB of addresses at most. Each database takes a 64th of what the others leave
+/// of half of that, and not less than 4 GiB or four times its file: so thousands may be open, and
+/// whatever else the process needs finds its place beside them.
+func mapShare(of fileByteCount: Int, beside taken: Int) -> Int {
+  let share = max((64 << 40) - taken, 0) / 64
+  let wanted = min(max(share, 4 << 30, 4 * min(fileByteCount, 1 << 40)), 1 << 40)
+  return 1 << (Int.bitWidth - 1 - wanted.leadingZeroBitCount)
 }
 
 /// 64 bytes for each, and LMDB's header of 128 before them, make 32 KiB.

@@ -9,6 +9,8 @@ package final class SharedEnvironment: Sendable {
   nonisolated(unsafe) let environment: OpaquePointer
   let file: FileIdentity
   let isReadOnly: Bool
+  /// What it takes of the process's address space: the file may not grow beyond.
+  let mapByteCount: Int
   let process = getpid()
   /// The handles that every transaction may use.
   let tables = Mutex<[String: MDB_dbi]>([:])
@@ -19,10 +21,11 @@ package final class SharedEnvironment: Sendable {
   /// The state whose readers a commit has waited for, and in vain.
   let awaitedState = Atomic(-1)
 
-  init(environment: OpaquePointer, file: FileIdentity, isReadOnly: Bool) {
+  init(environment: OpaquePointer, file: FileIdentity, isReadOnly: Bool, mapByteCount: Int) {
     self.environment = environment
     self.file = file
     self.isReadOnly = isReadOnly
+    self.mapByteCount = mapByteCount
   }
 
   func checkUsable(_ path: String) throws {
@@ -146,7 +149,8 @@ enum OpenEnvironments {
         return entry.shared
       }
       try refuseDamage(in: path)
-      let shared = try makeEnvironment(path, access, file, maxTables: maxTables)
+      let taken = entries.values.reduce(0) { $0 + $1.shared.mapByteCount }
+      let shared = try makeEnvironment(path, access, file, maxTables: maxTables, beside: taken)
       entries[file] = Entry(shared: shared, count: 1)
       return shared
     }

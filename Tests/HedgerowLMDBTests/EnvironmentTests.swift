@@ -1,8 +1,9 @@
 import Foundation
 import HedgerowCore
-import HedgerowLMDB
 import Synchronization
 import Testing
+
+@testable import HedgerowLMDB
 
 @Suite struct EnvironmentTests {
   @Test func openingAPathAgainSharesTheEnvironment() throws {
@@ -25,6 +26,22 @@ import Testing
       let third = try LMDBEnvironment.open(path, .readWrite)
       #expect(try third.read { try $0.value(for: "a", in: texts) } == "b")
     }
+  }
+
+  /// Of 128 TiB that a process has, most stays free however many databases are open.
+  @Test func manyDatabasesLeaveAddressesToOthers() {
+    var taken = 0
+    var shares: [Int] = []
+    for _ in 0..<8_000 {
+      shares.append(mapShare(of: 0, beside: taken))
+      taken += shares.last!
+    }
+    #expect(shares.first! == 1 << 40)
+    #expect(shares[200] >= 32 << 30)
+    #expect(shares.last! == 4 << 30)
+    #expect(taken < 100 << 40)
+    #expect(mapShare(of: 100 << 30, beside: taken) == 256 << 30)
+    #expect(mapShare(of: .max, beside: 0) == 1 << 40)
   }
 
   @Test func manyThreadsOpenAndCloseAtOnce() throws {
