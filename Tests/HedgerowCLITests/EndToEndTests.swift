@@ -172,6 +172,25 @@ private let list = [Any].self
       try digest("--seed", "1"), try digest("--epoch", "1"), try digest("--batches", "5"),
     ]
     #expect(Set(others + [expected]).count == 4)
+    // Two epochs are the one and the other.
+    func edges(_ arguments: String...) throws -> [Int] {
+      let report = try object(
+        CommandLineRun(
+          arguments: [
+            "sample", store, "--seeds", "node", "--in", "train", "--fanouts", "6,4", "--json",
+          ] + arguments))
+      let epochs = try #require(report["epochs"] as? [[String: Any]])
+      let counts = epochs.compactMap { $0["edges"] as? Int }
+      #expect(report["edges"] as? Int == counts.reduce(0, +))
+      return counts
+    }
+    #expect(
+      try edges("--epoch", "3", "--epochs", "2") == edges("--epoch", "3") + edges("--epoch", "4"))
+    for wrong in ["0", "-1"] {
+      let run = try CommandLineRun(
+        "sample", store, "--seeds", "node", "--fanouts", "6,4", "--epochs", wrong)
+      #expect(run.status == 64)
+    }
   }
 
   @Test func fanoutsOfMinusOneTakeAllNeighbors() throws {

@@ -28,10 +28,15 @@ struct SampleCommand: AsyncParsableCommand {
   var fanouts: [Int]
   @Option(help: ArgumentHelp("Seeds in a batch.", valueName: "count"))
   var batchSize = 1024
-  @Option(help: ArgumentHelp("Stop after so many batches.", valueName: "count"))
+  @Option(help: ArgumentHelp("Stop after so many batches of an epoch.", valueName: "count"))
   var batches: Int?
   @Option(help: ArgumentHelp("Which epoch's order and draws.", valueName: "number"))
   var epoch = 0
+  @Option(
+    help: ArgumentHelp(
+      "How many epochs, beginning with --epoch: later ones find memory and indices warm.",
+      valueName: "count"))
+  var epochs = 1
   @Flag(help: "Gather the feature columns named x too.")
   var features = false
   @Flag(help: "Print a digest of all batches.")
@@ -45,6 +50,9 @@ struct SampleCommand: AsyncParsableCommand {
   func validate() throws {
     guard batchSize > 0 else { throw ValidationError("--batch-size must be at least 1") }
     guard epoch >= 0 else { throw ValidationError("--epoch must not be negative") }
+    guard epochs > 0, epochs <= 1 << 20, epoch <= Int.max - epochs else {
+      throw ValidationError("--epochs must be from 1 to 1048576")
+    }
     if let batches, batches < 1 { throw ValidationError("--batches must be at least 1") }
   }
 
@@ -76,37 +84,20 @@ struct SampleCommand: AsyncParsableCommand {
     let read = ProcessResources.storageByteCountRead
     let clock = ContinuousClock()
     let begin = clock.now
-    let share = try pinRows(of: &loader, batchCount: total, budget)
+    let share = try pinRows(of: &loader, batchCount: epochs * total, budget)
     if try total == loader.batchCount() { try await packRows(of: &loader, budget) }
-    let progress = ProgressBar("sampling", total: total, unit: .items("batches"))
+    let progress = ProgressBar("sampling", total: epochs * total, unit: .items("batches"))
     let start = clock.now
-    var counts = (batches: 0, nodes: 0, edges: 0)
-    var stages = StageSeconds()
-    var rows = RowCounts()
-    var wait = 0.0
+    var counts = Counts()
+    var ofEpochs: [Counts] = []
     var hash = BatchDigest()
-    var epoch = loader.epoch(epoch).makeAsyncIterator()
-    while counts.batches < total {
-      let before = clock.now
-      guard let batch = try await epoch.next() else { break }
-      wait += (clock.now - before).seconds
-      try Interruption.check()
-      counts.batches += 1
-      counts.nodes += batch.subgraph.nodeCount
-      counts.edges += batch.subgraph.edgeCount
-      stages += batch.seconds
-      rows += batch.rows
-      if digest {
-        batch.subgraph.fold(into: &hash)
-        for tensor in batch.features.values {
-          tensor.withUnsafeBufferPointer { hash.fold(UnsafeRawBufferPointer($0)) }
-        }
-      }
-      progress.advance(by: 1)
+    for epoch in epoch..<epoch + epochs {
+      ofEpochs.append(
+        try await sample(loader.epoch(epoch), batches: total, into: &hash, progress))
+      counts += ofEpochs.last!
     }
     progress.finish()
     try options.trace?.finish()
-    let seconds = (clock.now - start).seconds
     let prepare = (start - begin).seconds
     let pinned = loader.options.pinnedRows?.byteCount ?? 0
     let packed = loader.options.packedRows?.byteCount ?? 0
@@ -116,7 +107,7 @@ struct SampleCommand: AsyncParsableCommand {
       print(
         JSON.object([
           .init(key: "batches", value: .int(counts.batches)),
-          .init(key: "seconds", value: .double(seconds)),
+          .init(key: "seconds", value: .double(counts.seconds)),
           .init(key: "nodes", value: .int(counts.nodes)),
           .init(key: "edges", value: .int(counts.edges)),
           .init(key: "bytes_read", value: .int(bytes)),
@@ -125,10 +116,19 @@ struct SampleCommand: AsyncParsableCommand {
             value: .object(
               [
                 .init(key: "prepare", value: .double(prepare)),
-                .init(key: "wait", value: .double(wait)),
-              ] + stages.json)),
-          .init(key: "rows_pinned", value: .int(rows.pinned)),
-          .init(key: "rows_read", value: .int(rows.read)),
+                .init(key: "wait", value: .double(counts.wait)),
+              ] + counts.stages.json)),
+          .init(
+            key: "epochs",
+            value: .array(
+              ofEpochs.map {
+                .object([
+                  .init(key: "seconds", value: .double($0.seconds)),
+                  .init(key: "edges", value: .int($0.edges)),
+                ])
+              })),
+          .init(key: "rows_pinned", value: .int(counts.rows.pinned)),
+          .init(key: "rows_read", value: .int(counts.rows.read)),
           .init(key: "pinned_bytes", value: .int(pinned)),
           .init(key: "packed_bytes", value: .int(packed)),
           .init(key: "digest", value: digest ? .string(hash.description) : .null),
@@ -136,25 +136,88 @@ struct SampleCommand: AsyncParsableCommand {
         ]))
       return
     }
-    let rate = seconds > 0 ? Double(counts.edges) / seconds / 1e6 : 0
     print(
       "\(counts.batches.counting("batch", plural: "batches")), \(counts.nodes.counting("node")), "
-        + "\(counts.edges.counting("edge")) in \(seconds.formatted(decimals: 3)) s: "
-        + "\(rate.formatted(decimals: 1)) M edges/s")
-    let table = [("prepare", prepare), ("wait", wait), ("use", seconds - wait)]
+        + counts.edgesPerSecond)
+    if epochs > 1 {
+      for (epoch, counts) in zip(epoch..., ofEpochs) {
+        print("  epoch \(epoch): \(counts.edgesPerSecond)")
+      }
+    }
+    let table = [
+      ("prepare", prepare), ("wait", counts.wait), ("use", counts.seconds - counts.wait),
+    ]
     print(StageTable(title: "seconds:", rows: table).text)
     print(
       StageTable(
-        loaderThreads: options.threads, stages,
-        idle: Double(options.threads) * seconds - stages.total
+        loaderThreads: options.threads, counts.stages,
+        idle: Double(options.threads) * counts.seconds - counts.stages.total
       ).text)
     print(
       storageLine(
-        rows, pinnedByteCount: pinned, packedByteCount: packed, storageByteCount: bytes))
+        counts.rows, pinnedByteCount: pinned, packedByteCount: packed, storageByteCount: bytes))
     if digest { print("digest \(hash)") }
   }
 
-  /// Packs the other rows of the epoch, where that pays.
+  /// What was sampled, and in which time.
+  private struct Counts {
+    var batches = 0
+    var nodes = 0
+    var edges = 0
+    var rows = RowCounts()
+    var stages = StageSeconds()
+    var seconds = 0.0
+    /// Of the seconds, those in which no batch was ready.
+    var wait = 0.0
+
+    var edgesPerSecond: String {
+      let rate = seconds > 0 ? Double(edges) / seconds / 1e6 : 0
+      return "\(edges.counting("edge")) in \(seconds.formatted(decimals: 3)) s: "
+        + "\(rate.formatted(decimals: 1)) M edges/s"
+    }
+
+    static func += (sum: inout Counts, other: Counts) {
+      sum.batches += other.batches
+      sum.nodes += other.nodes
+      sum.edges += other.edges
+      sum.rows += other.rows
+      sum.stages += other.stages
+      sum.seconds += other.seconds
+      sum.wait += other.wait
+    }
+  }
+
+  /// Goes through the first batches of an epoch.
+  private func sample(
+    _ epoch: Epoch<Batch>, batches: Int, into hash: inout BatchDigest, _ progress: ProgressBar
+  ) async throws -> Counts {
+    let clock = ContinuousClock()
+    let start = clock.now
+    var counts = Counts()
+    var iterator = epoch.makeAsyncIterator()
+    while counts.batches < batches {
+      let before = clock.now
+      guard let batch = try await iterator.next() else { break }
+      counts.wait += (clock.now - before).seconds
+      try Interruption.check()
+      counts.batches += 1
+      counts.nodes += batch.subgraph.nodeCount
+      counts.edges += batch.subgraph.edgeCount
+      counts.stages += batch.seconds
+      counts.rows += batch.rows
+      if digest {
+        batch.subgraph.fold(into: &hash)
+        for tensor in batch.features.values {
+          tensor.withUnsafeBufferPointer { hash.fold(UnsafeRawBufferPointer($0)) }
+        }
+      }
+      progress.advance(by: 1)
+    }
+    counts.seconds = (clock.now - start).seconds
+    return counts
+  }
+
+  /// Packs the other rows of the epochs, where that pays.
   private func packRows(
     of loader: inout NeighborLoader<Snapshot>, _ budget: MemoryBudget
   ) async throws {
@@ -162,7 +225,7 @@ struct SampleCommand: AsyncParsableCommand {
     let share = try budget.reserve(byteLimit, for: "packing rows of features")
     defer { share.release() }
     loader = try await loader.packingRows(
-      of: epoch..<epoch + 1,
+      of: epoch..<epoch + epochs,
       in: reading.scratch ?? FileSystem.parent(of: loader.graph.path), byteLimit: byteLimit,
       packing: reading.pack
     ) { try Interruption.check() }
