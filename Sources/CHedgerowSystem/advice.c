@@ -1,8 +1,11 @@
 #define _GNU_SOURCE
 #include "CHedgerowSystem.h"
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 enum {
   page_shift = 12,
@@ -10,9 +13,14 @@ enum {
   // Few pages between two that are wanted are read too: that takes less than another request.
   most_between = 3,
 #ifdef MADV_PAGEOUT
-  page_out = MADV_PAGEOUT
+  page_out = MADV_PAGEOUT,
 #else
-  page_out = 21
+  page_out = 21,
+#endif
+#ifdef MADV_POPULATE_READ
+  populate_read = MADV_POPULATE_READ
+#else
+  populate_read = 22
 #endif
 };
 
@@ -95,6 +103,59 @@ size_t hr_will_need(const hr_window *windows, size_t window_count, unsigned posi
                     size_t count) {
   rows r = {windows, window_count, position_bits, scale, width, places, count};
   return advise_places(&r, place_width, MADV_WILLNEED);
+}
+
+size_t hr_count_cold(const hr_window *windows, size_t window_count, unsigned position_bits,
+                     size_t scale, size_t width, const void *places, size_t place_width,
+                     size_t count) {
+  const uint64_t low = ((uint64_t)1 << position_bits) - 1;
+  size_t cold = 0;
+  if (width == 0) return 0;
+  for (size_t i = 0; i < count; i++) {
+    uint64_t place = place_width == 8 ? ((const uint64_t *)places)[i] : ((const uint32_t *)places)[i];
+    uint64_t number = place >> position_bits, offset = (place & low) * scale;
+    if (number >= window_count) continue;
+    const hr_window *w = &windows[number];
+    if (width > w->byte_count || offset > w->byte_count - width || !w->resident) continue;
+    const uint64_t first = offset >> page_shift, last = (offset + width - 1) >> page_shift;
+    cold += hr_count_cold_pages(w, first, last + 1);
+  }
+  return cold;
+}
+
+size_t hr_count_cold_pages(const hr_window *w, size_t first, size_t end) {
+  size_t cold = 0;
+  for (size_t page = first; page < end; page++)
+    cold += !(__atomic_load_n(&w->resident[page >> 6], __ATOMIC_RELAXED) >> (page & 63) & 1);
+  return cold;
+}
+
+void hr_mark_pages(const hr_window *w, size_t first, size_t end) {
+  for (size_t page = first; page < end; page++)
+    __atomic_fetch_or(&w->resident[page >> 6], 1ull << (page & 63), __ATOMIC_RELAXED);
+}
+
+// A mapping of its own: on the one that rows are read from, MADV_HUGEPAGE would make every later fault
+// read 2 MiB, too. Without MADV_RANDOM the kernel reads ahead of the piece, and that in small pages.
+int hr_load_range(const char *path, int64_t offset, size_t byte_count) {
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return errno;
+  int code = 0;
+  void *bytes = mmap(NULL, byte_count, PROT_READ, MAP_SHARED, fd, offset);
+  if (bytes == MAP_FAILED) {
+    code = errno;
+  } else {
+    hr_advise_random(bytes, byte_count);
+    madvise(bytes, byte_count, MADV_HUGEPAGE);
+    if (madvise(bytes, byte_count, populate_read) != 0) {
+      code = errno;
+      // Kernels before 5.14 do not know it.
+      if (code == EINVAL) code = madvise(bytes, byte_count, MADV_WILLNEED) == 0 ? 0 : errno;
+    }
+    munmap(bytes, byte_count);
+  }
+  close(fd);
+  return code;
 }
 
 void hr_release(const hr_window *windows, size_t window_count, unsigned position_bits,

@@ -9,16 +9,23 @@ import Synchronization
 /// at 80,000 a second. Of rows that fit into memory, a page that was there at the beginning or was asked for
 /// once is taken to stay, until the process sees major faults again: so a warm run pays one bit test a row. Of
 /// rows that do not fit, pages are asked for each time. Memory: one bit a page, 1/32768 of the mapped bytes.
+///
+/// Rows that fit and are cold are also loaded from front to end, in pieces of 2 MiB that the page cache can
+/// keep as large pages: for each page that is asked for, four. A run that reads everywhere has all of them
+/// soon, at the rate of a sequential read; one that needs little reads little.
 public final class ReadAhead: @unchecked Sendable {
   // The windows never change; their bits are only touched by atomics in C.
   private let windows: UnsafeMutableBufferPointer<hr_window>
   private let segments: [MappedSegment?]
+  /// Where in each file the section begins.
+  private let sectionStarts: [Int?]
   private let positionBits: Int
   private let scale: Int
   private let width: Int
   private let isRemembering: Bool
   private let seenFaultEpoch = Atomic<Int>(0)
-  private let hasLooked = Atomic<Bool>(false)
+  private let loading = Mutex(Loading())
+  private let isLoaded = Atomic<Bool>(false)
 
   /// - Parameters:
   ///   - segments: one a range; `nil` for a range without a file.
@@ -34,6 +41,7 @@ public final class ReadAhead: @unchecked Sendable {
     self.positionBits = positionBits
     self.scale = scale
     self.width = width
+    sectionStarts = segments.map { $0?.byteRange(of: section)?.lowerBound }
     windows = .allocate(capacity: segments.count)
     let sections = segments.map {
       $0?.section(section) ?? UnsafeRawBufferPointer(start: nil, count: 0)
@@ -87,13 +95,12 @@ public final class ReadAhead: @unchecked Sendable {
     if isRemembering {
       let epoch = PageFaults.epoch()
       let before = seenFaultEpoch.exchange(epoch, ordering: .relaxed)
-      if !hasLooked.exchange(true, ordering: .relaxed) {
-        look()
-      } else if before != epoch {
+      if before != epoch && isLoaded.load(ordering: .relaxed) {
         for window in windows {
           hr_forget_resident(window.resident, Self.wordCount(window.byte_count))
         }
       }
+      if !isLoaded.load(ordering: .relaxed) { load(for: places, width: placeWidth, count: count) }
     }
     return hr_will_need(
       windows.baseAddress, windows.count, UInt32(positionBits), scale, width, places, placeWidth,
@@ -108,6 +115,80 @@ extension ReadAhead {
       guard let path = segment?.path, access(path, W_OK) == 0 else { continue }
       withUnsafePointer(to: window) { hr_find_resident($0) }
     }
+  }
+}
+
+extension ReadAhead {
+  /// Pages that are loaded for each that is asked for: while as many are read one by one, the device could
+  /// have read four times as many in order, so what is loaded in vain takes no longer than what was needed.
+  private static var loadedPages: Int { 4 }
+  private static var pieceByteCount: Int { 2 << 20 }
+
+  /// How far loading from front to end has come.
+  private struct Loading {
+    /// Whether pages that were there already are marked.
+    var hasLooked = false
+    /// Pages that may be loaded.
+    var credit = 0
+    var window = 0
+    /// Of the window's section, from a multiple of the piece's size in the file.
+    var piece = 0
+  }
+
+  /// Loads the next pieces that are cold, as many pages as were earned so far. Whoever asks meanwhile waits:
+  /// single pages that come first keep a piece from being large.
+  private func load(for places: UnsafeRawPointer?, width placeWidth: Int, count: Int) {
+    loading.withLock { loading in
+      if !loading.hasLooked { look() }
+      loading.hasLooked = true
+      let cold = hr_count_cold(
+        windows.baseAddress, windows.count, UInt32(positionBits), scale, width, places, placeWidth,
+        count)
+      loading.credit += Self.loadedPages * cold
+      while let (number, pages) = nextPiece(&loading) {
+        guard let segment = segments[number], let section = sectionStarts[number] else { continue }
+        let page = SegmentLayout.pageByteCount
+        let bytes =
+          pages.lowerBound * page..<min(pages.upperBound * page, windows[number].byte_count)
+        // What cannot be loaded is asked for row by row.
+        if hr_load_range(segment.path, Int64(section + bytes.lowerBound), bytes.count) == 0 {
+          hr_mark_pages(windows.baseAddress! + number, pages.lowerBound, pages.upperBound)
+        }
+      }
+    }
+  }
+
+  /// The pages of the next piece that is cold, when they were earned.
+  private func nextPiece(_ loading: inout Loading) -> (window: Int, pages: Range<Int>)? {
+    while loading.window < windows.count {
+      let (number, window) = (loading.window, windows[loading.window])
+      guard let section = sectionStarts[number],
+        let pages = piece(loading.piece, of: section..<section + window.byte_count)
+      else {
+        loading.window += 1
+        loading.piece = 0
+        continue
+      }
+      let cold = hr_count_cold_pages(
+        windows.baseAddress! + number, pages.lowerBound, pages.upperBound)
+      if cold > 0 && loading.credit <= 0 { return nil }
+      loading.piece += 1
+      loading.credit -= cold
+      if cold > 0 { return (number, pages) }
+    }
+    isLoaded.store(true, ordering: .relaxed)
+    return nil
+  }
+
+  /// The pages of a section, counted from its begin, that lie in the `number`th piece of a file that it has
+  /// a part in.
+  private func piece(_ number: Int, of section: Range<Int>) -> Range<Int>? {
+    let start = (section.lowerBound / Self.pieceByteCount + number) * Self.pieceByteCount
+    if start >= section.upperBound { return nil }
+    let part = max(start, section.lowerBound)..<min(start + Self.pieceByteCount, section.upperBound)
+    let page = SegmentLayout.pageByteCount
+    return (part.lowerBound - section.lowerBound)
+      / page..<(part.upperBound - section.lowerBound + page - 1) / page
   }
 }
 

@@ -1,4 +1,5 @@
 import CHedgerowKernels
+import Glibc
 import HedgerowCore
 import HedgerowMapped
 import HedgerowTestSupport
@@ -150,5 +151,56 @@ import Testing
     let rows = (0..<200).map { UInt32(($0 * count) / 200) }
     for row in rows { #expect(bytes.load(fromByteOffset: 4 * Int(row), as: UInt32.self) == 5) }
     #expect(asked(rows) == 0)
+  }
+
+  @Test func whatIsReadAtManyPlacesIsLoadedWhole() throws {
+    let directory = TemporaryDirectory()
+    let path = directory("a.seg")
+    let writer = try SegmentWriter(
+      path: path, kind: .column, identity: identity, generation: 1)
+    try writer.beginSection(1, elementByteCount: 4)
+    let (pageCount, rowsPerPage) = (6000, 1024)
+    let numbers = (0..<rowsPerPage).map { UInt32($0) }
+    for _ in 0..<pageCount { try writer.append(numbers) }
+    try writer.finish(attributes: [])
+    let segment = try MappedSegment(path: path, kind: .column, identity: identity)
+    let bytes = try #require(segment.section(1))
+    func residentPages() -> Int {
+      var found = [UInt8](repeating: 0, count: pageCount)
+      let status = mincore(
+        UnsafeMutableRawPointer(mutating: bytes.baseAddress!), bytes.count, &found)
+      #expect(status == 0)
+      return found.count { $0 & 1 == 1 }
+    }
+    /// Pages that are in memory after every `step`th page was asked for.
+    func loaded(step: Int, residentLimit: Int = .max) -> (asked: Int, resident: Int)? {
+      FileSystem.dropCache(of: path)
+      if residentPages() > 0 { return nil }
+      let ahead = ReadAhead(
+        [segment], section: 1, positionBits: 25, scale: 4, width: 4, residentLimit: residentLimit)
+      let rows = stride(from: 0, to: pageCount, by: step).map { UInt32($0 * rowsPerPage + 7) }
+      let asked = ahead.willNeed(rows.span)
+      for row in rows { #expect(bytes.load(fromByteOffset: 4 * Int(row), as: UInt32.self) == 7) }
+      #expect(ahead.willNeed(rows.span) == (residentLimit == 0 ? rows.count : 0))
+      return (asked, residentPages())
+    }
+    guard let few = loaded(step: 3000) else {
+      print("the file system keeps what is to be dropped: nothing is tested")
+      return
+    }
+    // A piece of 2 MiB for two pages, which the other one is not in.
+    #expect(few.asked == 1 && few.resident <= 512 + 8)
+    // A quarter of the pages, and nothing is left to ask for.
+    #expect(try #require(loaded(step: 4)) == (0, pageCount))
+    // What does not fit is read as it is asked for.
+    let streamed = try #require(loaded(step: 100, residentLimit: 0))
+    #expect(streamed.asked == 60 && streamed.resident < 60 * 8)
+    // A file that is gone by its name is asked for row by row.
+    #expect(rename(path, path + ".gone") == 0)
+    let ahead = ReadAhead(
+      [segment], section: 1, positionBits: 25, scale: 4, width: 4, residentLimit: .max)
+    let rows = [UInt32(5 * rowsPerPage)]
+    ahead.willNeed(rows.span)
+    #expect(bytes.load(fromByteOffset: 4 * Int(rows[0]), as: UInt32.self) == 0)
   }
 }

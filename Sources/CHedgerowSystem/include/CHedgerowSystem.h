@@ -38,6 +38,22 @@ size_t hr_will_need(const hr_window *windows, size_t window_count, unsigned posi
                     size_t scale, size_t width, const void *places, size_t place_width,
                     size_t count);
 
+/// Of the pages that `hr_will_need` would ask for, how many; marks none.
+size_t hr_count_cold(const hr_window *windows, size_t window_count, unsigned position_bits,
+                     size_t scale, size_t width, const void *places, size_t place_width,
+                     size_t count);
+
+/// Of the pages from `first` to `end` of a window that remembers, those that are not marked.
+size_t hr_count_cold_pages(const hr_window *window, size_t first, size_t end);
+
+/// Marks the pages from `first` to `end` of a window that remembers.
+void hr_mark_pages(const hr_window *window, size_t first, size_t end);
+
+/// Reads a stretch of a file into the page cache, in pages as large as its file system has them: returns
+/// when it is there, or after it was asked for where the kernel cannot say. `offset` is a multiple of
+/// the size of a page. 0, or errno.
+int hr_load_range(const char *path, int64_t offset, size_t byte_count);
+
 /// Gives back the memory of the pages under rows at such places, as far as the kernel lets it go:
 /// whoever streams through rows keeps others in memory by it.
 void hr_release(const hr_window *windows, size_t window_count, unsigned position_bits,
