@@ -154,6 +154,7 @@ extension ReadAhead {
         if hr_load_range(segment.path, Int64(section + bytes.lowerBound), bytes.count) == 0 {
           hr_mark_pages(windows.baseAddress! + number, pages.lowerBound, pages.upperBound)
         }
+        PageFaults.setAside()
       }
     }
   }
@@ -197,6 +198,9 @@ private enum PageFaults {
   private static let calls = Atomic<Int>(0)
   private static let lastCount = Atomic<Int>(0)
   private static let current = Atomic<Int>(0)
+
+  /// What was waited for so far was meant to be.
+  static func setAside() { lastCount.store(Int(hr_major_faults()), ordering: .relaxed) }
 
   /// A number that grows when the process has waited for storage often since the last look.
   ///
