@@ -2,10 +2,34 @@ public import HedgerowCore
 public import HedgerowStore
 public import HedgerowTensor
 
+/// What a model of rows of nodes was trained on: nodes of some types, whose rows follow each other.
+public protocol NodeRowSpecification: SavedSpecification {
+  /// Each type once.
+  var nodes: [NodesOfType] { get }
+}
+
+/// How many nodes of a type there were.
+public struct NodesOfType: Codable, Hashable, Sendable {
+  public var type: String
+  public var count: Int
+}
+
+extension NodeRowSpecification {
+  public var nodeCount: Int { nodes.reduce(0) { $0 + $1.count } }
+
+  /// The rows of a type's nodes.
+  func rows(of type: NodeType) -> Range<UInt32>? {
+    var first = 0
+    for entry in nodes {
+      if entry.type == type.name { return UInt32(first)..<UInt32(first + entry.count) }
+      first += entry.count
+    }
+    return nil
+  }
+}
+
 /// A model that has learned rows of nodes, which a store can keep as a column of vectors.
-public protocol NodeRowModel: SavedModel {
-  /// The node types that have rows.
-  var types: [NodeType] { get }
+public protocol NodeRowModel: SavedModel where Specification: NodeRowSpecification {
   /// Width of a row.
   var rowWidth: Int { get }
 
@@ -17,6 +41,9 @@ public protocol NodeRowModel: SavedModel {
 }
 
 extension NodeRowModel {
+  /// The node types that have rows.
+  public var types: [NodeType] { specification.nodes.map { NodeType($0.type) } }
+
   /// Writes the rows of a type's nodes as a column of vectors, in one commit.
   ///
   /// - Returns: how many nodes have one, and the store's new version.

@@ -62,7 +62,7 @@ extension Snapshot {
 
   /// - Throws: what `mismatch` says where nodes of a type are more or fewer than a model has rows of.
   func check(
-    _ nodes: [KnowledgeGraphSpecification.Nodes], _ mismatch: (String) -> HedgerowError
+    _ nodes: [NodesOfType], _ mismatch: (String) -> HedgerowError
   ) throws {
     for nodes in nodes where count(of: NodeType(nodes.type)) != nodes.count {
       throw mismatch(

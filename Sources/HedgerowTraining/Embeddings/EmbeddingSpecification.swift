@@ -2,7 +2,7 @@ import HedgerowCore
 import HedgerowGraph
 
 /// All that it takes to build a ``NodeEmbedding`` again and to run it over a store.
-public struct EmbeddingSpecification: SavedSpecification {
+public struct EmbeddingSpecification: NodeRowSpecification {
   public static var savedTask: SavedTask { .embedding }
 
   public private(set) var task = SavedTask.embedding
@@ -13,7 +13,7 @@ public struct EmbeddingSpecification: SavedSpecification {
   /// Along what walks go, as triples of the direction in which they go.
   public var relations: [String]
   /// Nodes of each type, each once.
-  public var nodes: [KnowledgeGraphSpecification.Nodes]
+  public var nodes: [NodesOfType]
   /// Of `dgi`: what the target's nodes bring in.
   public var input: ModelSpecification.Input?
   public var options: EmbeddingOptions
@@ -26,7 +26,7 @@ public struct EmbeddingSpecification: SavedSpecification {
       relations.count == path.count, path.allSatisfy({ count(of: $0) != nil }),
       Set(nodes.map(\.type)).count == nodes.count,
       nodes.allSatisfy({ (0...1 << 32).contains($0.count) }),
-      nodes.reduce(0, { $0 + $1.count }) < Int(UInt32.max),
+      nodeCount < Int(UInt32.max),
       relations.allSatisfy({ (try? EdgeType(validating: $0)) != nil })
     else { return false }
     switch options.model {

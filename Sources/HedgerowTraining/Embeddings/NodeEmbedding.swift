@@ -46,8 +46,6 @@ public struct NodeEmbedding: NodeRowModel {
     network = EmbeddingNetwork(specification)
   }
 
-  public var types: [NodeType] { specification.nodes.map { NodeType($0.type) } }
-
   public var rowWidth: Int { specification.options.width }
 
   public func withRows<Result>(

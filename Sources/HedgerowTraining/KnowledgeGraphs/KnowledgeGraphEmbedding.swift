@@ -35,8 +35,6 @@ public struct KnowledgeGraphEmbedding: NodeRowModel {
     network = KnowledgeGraphNetwork(specification)
   }
 
-  public var types: [NodeType] { specification.nodes.map { NodeType($0.type) } }
-
   public var rowWidth: Int { network.model.nodeWidth }
 
   public func withRows<Result>(

@@ -1,14 +1,8 @@
 import HedgerowCore
 
 /// All that it takes to build a ``KnowledgeGraphEmbedding`` again and to run it over a store.
-public struct KnowledgeGraphSpecification: SavedSpecification {
+public struct KnowledgeGraphSpecification: NodeRowSpecification {
   public static var savedTask: SavedTask { .knowledgeGraph }
-
-  /// Nodes of one type, whose rows follow each other in one table.
-  public struct Nodes: Codable, Hashable, Sendable {
-    public var type: String
-    public var count: Int
-  }
 
   /// Edges of one type, and the relations that they are.
   public struct Edges: Codable, Hashable, Sendable {
@@ -18,23 +12,12 @@ public struct KnowledgeGraphSpecification: SavedSpecification {
   }
 
   public private(set) var task = SavedTask.knowledgeGraph
-  public var nodes: [Nodes]
+  public var nodes: [NodesOfType]
   public var edges: [Edges]
   public var options: KnowledgeGraphOptions
   public var dataVersion: UInt64
 
-  public var nodeCount: Int { nodes.reduce(0) { $0 + $1.count } }
   public var relationCount: Int { edges.reduce(0) { $0 + $1.relations.count } }
-
-  /// The rows of a type's nodes.
-  func rows(of type: NodeType) -> Range<UInt32>? {
-    var first = 0
-    for entry in nodes {
-      if entry.type == type.name { return UInt32(first)..<UInt32(first + entry.count) }
-      first += entry.count
-    }
-    return nil
-  }
 
   public var isSound: Bool {
     guard task == Self.savedTask, options.isSound, !edges.isEmpty, nodes.count <= 1 << 16,

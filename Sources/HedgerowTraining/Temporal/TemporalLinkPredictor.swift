@@ -20,8 +20,6 @@ public struct TemporalLinkPredictor: NodeRowModel {
       width: options.width, dropout: options.dropout)
   }
 
-  public var types: [NodeType] { specification.nodes.map { NodeType($0.type) } }
-
   public var rowWidth: Int { specification.options.width }
 
   /// The rows as of the end of all events.

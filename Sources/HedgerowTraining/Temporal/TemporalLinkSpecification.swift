@@ -1,14 +1,14 @@
 import HedgerowCore
 
 /// All that it takes to build a ``TemporalLinkPredictor`` again and to run it over a store.
-public struct TemporalLinkSpecification: SavedSpecification {
+public struct TemporalLinkSpecification: NodeRowSpecification {
   public static var savedTask: SavedTask { .temporalLinks }
 
   public private(set) var task = SavedTask.temporalLinks
   /// The triple of the links' edge type.
   public var target: String
   /// Nodes of the types at its ends, which follow each other in one memory.
-  public var nodes: [KnowledgeGraphSpecification.Nodes]
+  public var nodes: [NodesOfType]
   /// The links' column of times.
   public var timeColumn: String
   /// How times are counted: from that of the first event, in so many of the column's units.
@@ -19,20 +19,8 @@ public struct TemporalLinkSpecification: SavedSpecification {
   public var options: TemporalLinkOptions
   public var dataVersion: UInt64
 
-  public var nodeCount: Int { nodes.reduce(0) { $0 + $1.count } }
-
   /// The links' edge type.
   var type: EdgeType { get throws { try EdgeType(validating: target) } }
-
-  /// The rows of a type's nodes.
-  func rows(of type: NodeType) -> Range<UInt32>? {
-    var first = 0
-    for entry in nodes {
-      if entry.type == type.name { return UInt32(first)..<UInt32(first + entry.count) }
-      first += entry.count
-    }
-    return nil
-  }
 
   public var isSound: Bool {
     guard task == Self.savedTask, options.isSound, clock.unit > 0, trainedCount > 0,

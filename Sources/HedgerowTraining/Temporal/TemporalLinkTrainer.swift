@@ -123,7 +123,7 @@ public struct TemporalLinkTrainer: Sendable {
     }
     let ends = target.source == target.target ? [target.source] : [target.source, target.target]
     let nodes = ends.map {
-      KnowledgeGraphSpecification.Nodes(type: $0.name, count: graph.count(of: $0))
+      NodesOfType(type: $0.name, count: graph.count(of: $0))
     }
     guard nodes.allSatisfy({ $0.count <= 1 << 30 }) else {
       throw refuse("more than \(1 << 30) nodes of a type are more than memories are numbered")
