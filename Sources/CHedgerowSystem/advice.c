@@ -59,21 +59,31 @@ typedef struct {
   size_t count;
 } rows;
 
+// The window that the i-th row lies in, and the pages under it from `first` to `last`; NULL for a row that
+// lies in none.
+static inline const hr_window *find_row(const rows *r, int wide, size_t i, uint64_t *first,
+                                        uint64_t *last) {
+  const uint64_t low = ((uint64_t)1 << r->position_bits) - 1;
+  uint64_t place = wide ? ((const uint64_t *)r->places)[i] : ((const uint32_t *)r->places)[i];
+  uint64_t number = place >> r->position_bits, offset = (place & low) * r->scale;
+  if (number >= r->window_count) return NULL;
+  const hr_window *w = &r->windows[number];
+  if (r->width > w->byte_count || offset > w->byte_count - r->width) return NULL;
+  *first = offset >> page_shift;
+  *last = (offset + r->width - 1) >> page_shift;
+  return w;
+}
+
 // Gives every page under the rows the advice: those that are asked for before and remembered are left
 // out when it is to read them.
 static inline size_t advise_rows(const rows *r, int wide, int advice) {
-  const uint64_t low = ((uint64_t)1 << r->position_bits) - 1;
   const int reads = advice == MADV_WILLNEED;
   uint64_t pages[window];
   size_t waiting = 0, asked = 0;
   for (size_t i = 0; i < r->count; i++) {
-    uint64_t place = wide ? ((const uint64_t *)r->places)[i] : ((const uint32_t *)r->places)[i];
-    uint64_t number = place >> r->position_bits, offset = (place & low) * r->scale;
-    if (number >= r->window_count) continue;
-    const hr_window *w = &r->windows[number];
-    if (r->width > w->byte_count || offset > w->byte_count - r->width) continue;
-    for (uint64_t page = offset >> page_shift, last = (offset + r->width - 1) >> page_shift;
-         page <= last; page++) {
+    uint64_t page, last;
+    const hr_window *w = find_row(r, wide, i, &page, &last);
+    for (; w && page <= last; page++) {
       uint64_t bit = 1ull << (page & 63);
       if (reads && w->resident) {
         if (__atomic_load_n(&w->resident[page >> 6], __ATOMIC_RELAXED) & bit) continue;
@@ -108,17 +118,12 @@ size_t hr_will_need(const hr_window *windows, size_t window_count, unsigned posi
 size_t hr_count_cold(const hr_window *windows, size_t window_count, unsigned position_bits,
                      size_t scale, size_t width, const void *places, size_t place_width,
                      size_t count) {
-  const uint64_t low = ((uint64_t)1 << position_bits) - 1;
+  rows r = {windows, window_count, position_bits, scale, width, places, count};
   size_t cold = 0;
-  if (width == 0) return 0;
-  for (size_t i = 0; i < count; i++) {
-    uint64_t place = place_width == 8 ? ((const uint64_t *)places)[i] : ((const uint32_t *)places)[i];
-    uint64_t number = place >> position_bits, offset = (place & low) * scale;
-    if (number >= window_count) continue;
-    const hr_window *w = &windows[number];
-    if (width > w->byte_count || offset > w->byte_count - width || !w->resident) continue;
-    const uint64_t first = offset >> page_shift, last = (offset + width - 1) >> page_shift;
-    cold += hr_count_cold_pages(w, first, last + 1);
+  for (size_t i = 0; width > 0 && i < count; i++) {
+    uint64_t first, last;
+    const hr_window *w = find_row(&r, place_width == 8, i, &first, &last);
+    if (w && w->resident) cold += hr_count_cold_pages(w, first, last + 1);
   }
   return cold;
 }
