@@ -137,7 +137,11 @@ func multiply<Scalar>(
   let (m, n, k) = (a.rowCount, b.matrix.columnCount, a.columnCount)
   let step = step ?? n
   guard let panels = b.panels else {
-    a.multiplied(by: b.matrix, into: c, step: step, isAdded: isAdded)
+    if a.isWorthSkippingZeros(columns: n) {
+      a.multipliedSkippingZeros(by: b.matrix, into: c, step: step, isAdded: isAdded)
+    } else {
+      a.multiplied(by: b.matrix, into: c, step: step, isAdded: isAdded)
+    }
     return
   }
   let scratch = NDArray<BFloat16>(uninitialized: [hr_gemm_bf16_scratch_count(m, k)])

@@ -86,6 +86,33 @@ struct Matrix<Scalar: TensorScalar> {
       Int32(rowStep))
   }
 
+  /// Whether so much of this is zero that its product with `columnCount` columns is faster without; both
+  /// factors are exact.
+  func isWorthSkippingZeros(columns columnCount: Int) -> Bool {
+    Scalar.self == Float.self
+      && hr_is_worth_skipping(floats, rowCount, columnCount, self.columnCount)
+  }
+
+  /// The same product, of float32, but that zeros of this matrix count as nothing, even times infinity.
+  func multipliedSkippingZeros(
+    by other: Matrix, into c: UnsafeMutablePointer<Scalar>, step rowStep: Int, isAdded: Bool
+  ) {
+    let scratch = NDArray<Float>(uninitialized: [hr_gemm_skipping_scratch_count()])
+    withExtendedLifetime(scratch) {
+      UnsafeMutableRawPointer(c).withMemoryRebound(to: Float.self, capacity: rowCount * rowStep) {
+        hr_gemm_skipping(
+          $0, rowStep, floats, other.floats, rowCount, other.columnCount, columnCount, isAdded,
+          scratch.storage.base)
+      }
+    }
+  }
+
+  private var floats: hr_floats {
+    hr_floats(
+      base: base.assumingMemoryBound(to: Float.self), row_step: isByColumns ? 1 : step,
+      column_step: isByColumns ? step : 1)
+  }
+
   /// As the kernels of bfloat16 read it.
   var rounded: hr_factor {
     hr_factor(

@@ -19,6 +19,7 @@
 #include "selection.h"       // choices by weight, by time and shared ones
 #include "sort.h"            // radix sorts of fixed-width records
 #include "sparse.h"          // products of sparse matrices
+#include "sparse_gemm.h"     // matrix products that skip zeros
 #include "strided.h"         // copies between views
 #include "table.h"           // a hash table of texts
 #include "text.h"            // delimited text and numbers

@@ -1,0 +1,162 @@
+import CHedgerowKernels
+import HedgerowCore
+import HedgerowTestSupport
+import Testing
+
+/// Products that skip zeros, against sums in `Double`.
+@Suite(.enabled(if: hr_this_processor().has_avx2)) struct SparseGemmKernelTests {
+  /// A matrix whose rows or columns stand together, with room between them, that the kernel must not read.
+  struct Drawn {
+    let rows: Int, columns: Int, step: Int
+    let isByColumns: Bool
+    var numbers: [Float]
+
+    /// - Parameter share: of numbers that are not zero.
+    init(
+      _ rows: Int, _ columns: Int, isByColumns: Bool, share: Double = 1,
+      from stream: inout RandomStream
+    ) {
+      (self.rows, self.columns, self.isByColumns) = (rows, columns, isByColumns)
+      step = (isByColumns ? rows : columns) + Int(stream.next(below: 4))
+      numbers = [Float](repeating: .nan, count: max(1, step * (isByColumns ? columns : rows)))
+      for row in 0..<rows {
+        for column in 0..<columns {
+          numbers[place(row, column)] =
+            stream.nextUnit() < share ? Float(stream.nextUnit() * 2 - 1) : 0
+        }
+      }
+    }
+
+    func place(_ row: Int, _ column: Int) -> Int {
+      isByColumns ? column * step + row : row * step + column
+    }
+    func number(_ row: Int, _ column: Int) -> Double { Double(numbers[place(row, column)]) }
+
+    func withFloats<Result>(_ body: (hr_floats) -> Result) -> Result {
+      numbers.withUnsafeBufferPointer {
+        body(
+          hr_floats(
+            base: $0.baseAddress, row_step: isByColumns ? 1 : step,
+            column_step: isByColumns ? step : 1))
+      }
+    }
+
+    func isWorthSkipping(columns: Int) -> Bool {
+      withFloats { hr_is_worth_skipping($0, rows, columns, self.columns) }
+    }
+  }
+
+  static func multiply(
+    _ a: Drawn, _ b: Drawn, onto c: [Float], step: Int, isAdded: Bool
+  ) -> [Float] {
+    let scratch = UnsafeMutableRawPointer.allocate(
+      byteCount: 4 * hr_gemm_skipping_scratch_count(), alignment: 64)
+    defer { scratch.deallocate() }
+    // What is not written is no number.
+    let numbers = scratch.initializeMemory(
+      as: Float.self, repeating: .nan, count: hr_gemm_skipping_scratch_count())
+    var result = c
+    a.withFloats { left in
+      b.withFloats { right in
+        result.withUnsafeMutableBufferPointer {
+          hr_gemm_skipping(
+            $0.baseAddress!, step, left, right, a.rows, b.columns, a.columns, isAdded, numbers)
+        }
+      }
+    }
+    return result
+  }
+
+  static let shapes = [
+    [1, 1, 1], [3, 5, 0], [3, 0, 7], [0, 4, 3], [8, 64, 8], [17, 49, 33], [61, 65, 97],
+    [7, 200, 96], [256, 24, 95], [257, 63, 193], [531, 131, 301],
+  ]
+
+  @Test(arguments: shapes) func productsOfEveryForm(shape: [Int]) {
+    var stream = RandomStream(seed: printedSeed())
+    let (m, n, k) = (shape[0], shape[1], shape[2])
+    for share in [0, 0.02, 0.25, 1] {
+      for form in 0..<4 {
+        let a = Drawn(m, k, isByColumns: form & 1 != 0, share: share, from: &stream)
+        let b = Drawn(k, n, isByColumns: form & 2 != 0, from: &stream)
+        let step = n + Int(stream.next(below: 4))
+        let c = (0..<max(1, m * step)).map { _ in Float(stream.nextUnit()) }
+        for isAdded in [false, true] {
+          let product = Self.multiply(a, b, onto: c, step: step, isAdded: isAdded)
+          var worst = 0.0
+          for row in 0..<m {
+            for column in 0..<step {
+              let index = row * step + column
+              if column >= n {
+                #expect(product[index] == c[index], "what lies between rows stays")
+                continue
+              }
+              var sum = isAdded ? Double(c[index]) : 0
+              var size = abs(sum) + 1e-3
+              for p in 0..<k {
+                let product = a.number(row, p) * b.number(p, column)
+                sum += product
+                size += abs(product)
+              }
+              let error = abs(Double(product[index]) - sum) / size
+              // What is no number is the worst of all.
+              worst = error <= worst ? worst : error
+            }
+          }
+          #expect(worst < 1e-6, "share \(share), form \(form), added \(isAdded)")
+        }
+      }
+    }
+  }
+
+  @Test func anElementIsTheSameInEveryPartOfAProduct() {
+    var stream = RandomStream(seed: printedSeed())
+    let (m, n, k) = (300, 90, 200)
+    let b = Drawn(k, n, isByColumns: false, from: &stream)
+    let rows = Drawn(m, k, isByColumns: false, share: 0.3, from: &stream)
+    var columns = Drawn(m, k, isByColumns: true, from: &stream)
+    for row in 0..<m {
+      for p in 0..<k {
+        columns.numbers[columns.place(row, p)] = rows.numbers[rows.place(row, p)]
+      }
+    }
+    let empty = [Float](repeating: 0, count: m * n)
+    let whole = Self.multiply(rows, b, onto: empty, step: n, isAdded: false)
+    #expect(
+      Self.multiply(columns, b, onto: empty, step: n, isAdded: false).map(\.bitPattern)
+        == whole.map(\.bitPattern))
+    for row in [0, 1, 255, 256, 299] {
+      var one = Drawn(1, k, isByColumns: false, from: &stream)
+      for p in 0..<k { one.numbers[p] = rows.numbers[rows.place(row, p)] }
+      let part = Self.multiply(one, b, onto: Array(empty[..<n]), step: n, isAdded: false)
+      #expect(part.map(\.bitPattern) == whole[row * n..<(row + 1) * n].map(\.bitPattern))
+    }
+  }
+
+  @Test(arguments: [false, true]) func numbersThatAreNoneStay(isByColumns: Bool) {
+    var stream = RandomStream(seed: printedSeed())
+    var a = Drawn(3, 9, isByColumns: isByColumns, share: 0, from: &stream)
+    var b = Drawn(9, 11, isByColumns: false, from: &stream)
+    a.numbers[a.place(0, 4)] = .nan
+    a.numbers[a.place(1, 8)] = .infinity
+    b.numbers[b.place(2, 5)] = .nan
+    b.numbers[b.place(3, 6)] = .infinity
+    a.numbers[a.place(2, 0)] = -0.0
+    let c = Self.multiply(a, b, onto: [Float](repeating: 1, count: 33), step: 11, isAdded: false)
+    #expect(c[..<11].allSatisfy(\.isNaN))
+    #expect(c[11..<22].allSatisfy { $0 == .infinity || $0 == -.infinity })
+    #expect(c[22...].allSatisfy { $0 == 0 }, "zeros count as nothing, whatever they meet")
+  }
+
+  @Test(arguments: [false, true]) func skippingPaysWhereMostIsZero(isByColumns: Bool) {
+    var stream = RandomStream(seed: printedSeed())
+    let few = Drawn(512, 256, isByColumns: isByColumns, share: 0.2, from: &stream)
+    let many = Drawn(512, 256, isByColumns: isByColumns, share: 0.9, from: &stream)
+    #expect(few.isWorthSkipping(columns: 256))
+    #expect(!few.isWorthSkipping(columns: 8), "lists cost more than so few columns")
+    #expect(!many.isWorthSkipping(columns: 256))
+    #expect(!Drawn(0, 256, isByColumns: isByColumns, from: &stream).isWorthSkipping(columns: 256))
+    #expect(!Drawn(512, 0, isByColumns: isByColumns, from: &stream).isWorthSkipping(columns: 256))
+    #expect(!few.isWorthSkipping(columns: 0))
+  }
+}
