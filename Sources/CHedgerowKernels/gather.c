@@ -102,6 +102,20 @@ ptrdiff_t hr_copy_rows(const hr_matrix_range *ranges, size_t range_count, unsign
   return -1;
 }
 
+ptrdiff_t hr_find_rows(const hr_matrix_range *ranges, size_t range_count, unsigned shift,
+                       size_t stride, const uint32_t *nodes, size_t count, const void *null,
+                       const void **rows) {
+  const matrix m = {ranges, range_count, shift, stride};
+  for (size_t i = 0; i < count; i++) {
+    switch (find(&m, nodes[i], &rows[i])) {
+      case no_row: return (ptrdiff_t)i;
+      case null_row: rows[i] = null; break;
+      case a_row: break;
+    }
+  }
+  return -1;
+}
+
 ptrdiff_t hr_rank_members(const uint64_t *words, const uint32_t *word_ranks, size_t bound,
                           const uint32_t *nodes, size_t count, uint32_t *ranks, uint32_t *places,
                           uint64_t *rest) {

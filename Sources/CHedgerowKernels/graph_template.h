@@ -47,19 +47,26 @@ HR_INLINE void NAME(store)(T *to, NAME(lanes) value,
     memcpy(to, &value, sizeof value);
 }
 
+// From column c of the row of a source on: of a matrix, or where `rows` says. One of the two is NULL, a
+// constant where these are inlined.
+HR_INLINE const ROW *NAME(row_of)(const ROW *x, const ROW *const *rows, size_t source, size_t c,
+                                  size_t width) {
+  return (rows ? rows[source] : x + source * width) + c;
+}
+
 // A stretch of whole registers.
 HR_INLINE void NAME(sum_columns)(
-    T *restrict row, const ROW *restrict x, const uint32_t *restrict sources,
-    const T *restrict x_factors, size_t first, size_t stop, size_t last, size_t width, T factor,
-    size_t columns, bool is_streamed) {
+    T *restrict row, const ROW *restrict x, const ROW *const *restrict rows, size_t c,
+    const uint32_t *restrict sources, const T *restrict x_factors, size_t first, size_t stop,
+    size_t last, size_t width, T factor, size_t columns, bool is_streamed) {
   NAME(lanes) sums[STRETCH / LANES];
   UNROLLED for (size_t k = 0; k < columns / LANES; k++) sums[k] = (NAME(lanes)){0};
   for (size_t e = first; e < stop; e++) {
     if (e + AHEAD < last) {
-      NAME(prefetch_row)(x + SOURCE(e + AHEAD) * width, columns);
+      NAME(prefetch_row)(NAME(row_of)(x, rows, SOURCE(e + AHEAD), c, width), columns);
       if (x_factors) __builtin_prefetch(x_factors + SOURCE(e + AHEAD));
     }
-    const ROW *a = x + SOURCE(e) * width;
+    const ROW *a = NAME(row_of)(x, rows, SOURCE(e), c, width);
     if (x_factors) {
       const T w = x_factors[SOURCE(e)];
       UNROLLED for (size_t k = 0; k < columns / LANES; k++) sums[k] += w * NAME(widen)(a + k * LANES);
@@ -68,27 +75,27 @@ HR_INLINE void NAME(sum_columns)(
     }
   }
   UNROLLED for (size_t k = 0; k < columns / LANES; k++)
-    NAME(store)(row + k * LANES, factor * sums[k], is_streamed);
+    NAME(store)(row + c + k * LANES, factor * sums[k], is_streamed);
 }
 
 // Less than a register.
 HR_INLINE void NAME(sum_rest)(
-    T *restrict row, const ROW *restrict x, const uint32_t *restrict sources,
-    const T *restrict x_factors, size_t first, size_t stop, size_t width, T factor,
-    size_t columns) {
+    T *restrict row, const ROW *restrict x, const ROW *const *restrict rows, size_t c,
+    const uint32_t *restrict sources, const T *restrict x_factors, size_t first, size_t stop,
+    size_t width, T factor, size_t columns) {
   T sums[LANES] = {0};
   for (size_t e = first; e < stop; e++) {
-    const ROW *a = x + SOURCE(e) * width;
+    const ROW *a = NAME(row_of)(x, rows, SOURCE(e), c, width);
     const T w = x_factors ? x_factors[SOURCE(e)] : 1;
-    for (size_t c = 0; c < columns; c++) sums[c] += w * ELEMENT(a[c]);
+    for (size_t k = 0; k < columns; k++) sums[k] += w * ELEMENT(a[k]);
   }
-  for (size_t c = 0; c < columns; c++) row[c] = factor * sums[c];
+  for (size_t k = 0; k < columns; k++) row[c + k] = factor * sums[k];
 }
 
 // `x_factors` is a constant where there are none.
 HR_INLINE void NAME(sum_rows)(
-    T *restrict out, const ROW *restrict x, const uint32_t *restrict offsets,
-    const uint32_t *restrict sources, const T *restrict x_factors, const T *restrict factors,
+    T *restrict out, const ROW *restrict x, const ROW *const *restrict rows,
+    const uint32_t *restrict offsets, const uint32_t *restrict sources, const T *restrict x_factors, const T *restrict factors,
     bool is_streamed, size_t begin, size_t end, size_t width) {
   const size_t last = offsets[end];
   for (size_t t = begin; t < end; t++) {
@@ -97,7 +104,7 @@ HR_INLINE void NAME(sum_rows)(
     const T factor = factors ? factors[t] : 1;
     size_t c = 0;
 #define SUM(columns, streamed)                                                                   \
-  NAME(sum_columns)(row + c, x + c, sources, x_factors, first, stop, last, width, factor,        \
+  NAME(sum_columns)(row, x, rows, c, sources, x_factors, first, stop, last, width, factor,       \
                     columns, streamed)
     while (c < width) {
       const size_t left = width - c;
@@ -114,7 +121,7 @@ HR_INLINE void NAME(sum_rows)(
         SUM(LANES, false);
         c += LANES;
       } else {
-        NAME(sum_rest)(row + c, x + c, sources, x_factors, first, stop, width, factor, left);
+        NAME(sum_rest)(row, x, rows, c, sources, x_factors, first, stop, width, factor, left);
         c = width;
       }
     }
@@ -128,9 +135,17 @@ HR_CLONES void NAME(hr_segment_sum)(T *restrict out, const ROW *restrict x,
                                     const T *restrict x_factors, const T *restrict factors,
                                     bool is_streamed, size_t begin, size_t end, size_t width) {
   if (x_factors)
-    NAME(sum_rows)(out, x, offsets, sources, x_factors, factors, is_streamed, begin, end, width);
+    NAME(sum_rows)(out, x, NULL, offsets, sources, x_factors, factors, is_streamed, begin, end,
+                   width);
   else
-    NAME(sum_rows)(out, x, offsets, sources, NULL, factors, is_streamed, begin, end, width);
+    NAME(sum_rows)(out, x, NULL, offsets, sources, NULL, factors, is_streamed, begin, end, width);
+}
+
+HR_CLONES void NAME(hr_segment_sum_of_rows)(
+    T *restrict out, const ROW *const *restrict rows, const uint32_t *restrict offsets,
+    const uint32_t *restrict sources, const T *restrict factors, bool is_streamed, size_t begin,
+    size_t end, size_t width) {
+  NAME(sum_rows)(out, NULL, rows, offsets, sources, NULL, factors, is_streamed, begin, end, width);
 }
 
 // The weights of two heads in the halves of a register.

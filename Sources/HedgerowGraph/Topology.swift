@@ -123,6 +123,12 @@ public protocol FeatureSource: Sendable {
     _ nodes: Span<UInt32>, of type: NodeType, column: String,
     into rows: UnsafeMutableBufferPointer<Float>) throws
 
+  /// Where the rows of these nodes are, as numbers that become float32, when they lie in memory or fit
+  /// there; `nil` when that cannot be said. A null row is zeros.
+  func rowsInPlace(
+    _ nodes: Span<UInt32>, of type: NodeType, column: String
+  ) throws -> RowsInPlace?
+
   /// Writes the rows of these nodes as they are kept, one after the other: nodes x the layout's
   /// bytes. A null row is zeros.
   func copy(
@@ -149,6 +155,10 @@ public protocol FeatureSource: Sendable {
 }
 
 extension FeatureSource {
+  public func rowsInPlace(
+    _ nodes: Span<UInt32>, of type: NodeType, column: String
+  ) throws -> RowsInPlace? { nil }
+
   public func keys(_ nodes: Span<UInt32>, of type: NodeType) throws -> [String] {
     (0..<nodes.count).map { String(nodes[$0]) }
   }

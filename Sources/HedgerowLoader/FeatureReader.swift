@@ -13,6 +13,7 @@ final class FeatureReader<Source: FeatureSource>: Sendable {
   private let pinned: PinnedRows?
   private let packed: PackedRows?
   private let isReading: Bool
+  private let isLeaving: Bool
   private let device = Mutex(())
   /// Rows that are asked for at once, so that no page leaves again before it is looked at.
   private static var partSize: Int { 1024 }
@@ -22,6 +23,7 @@ final class FeatureReader<Source: FeatureSource>: Sendable {
     pinned = options.pinnedRows
     packed = options.packedRows
     isReading = options.readsFeatures
+    isLeaving = options.leavesRowsInPlace
   }
 
   /// Starts reading what ``rows(of:_:_:_:)`` will need, but for columns with pinned rows.
@@ -36,7 +38,16 @@ final class FeatureReader<Source: FeatureSource>: Sendable {
     of columns: [(name: String, width: Int)], _ nodes: [UInt32], _ type: NodeType,
     _ work: inout BatchWork
   ) throws -> Tensor {
-    try sideBySide(columns, rowCount: nodes.count) { column, rows in
+    if isLeaving, columns.count == 1, pinned?.column(columns[0].name, of: type) == nil {
+      let rows = try work.measure(.gather) {
+        try source.rowsInPlace(nodes.span, of: type, column: columns[0].name)
+      }
+      if let rows {
+        work.rows.read += isReading ? nodes.count : 0
+        return Tensor(isReading ? rows : .ones(nodes.count, width: columns[0].width))
+      }
+    }
+    return try sideBySide(columns, rowCount: nodes.count) { column, rows in
       if !isReading {
         rows.initialize(repeating: 1)
       } else if let pinned = pinned?.column(column, of: type) {
@@ -126,4 +137,23 @@ private func sideBySide(
     columns.map { column in
       try Tensor(shape: [rowCount, column.width]) { try fill(column.name, $0) }
     })
+}
+
+extension RowsInPlace {
+  /// One row of ones, so many times.
+  fileprivate static func ones(_ count: Int, width: Int) -> RowsInPlace {
+    final class Row: @unchecked Sendable {
+      // Never written to again.
+      let numbers: UnsafeMutableBufferPointer<Float>
+      init(_ width: Int) {
+        numbers = .allocate(capacity: max(1, width))
+        numbers.initialize(repeating: 1)
+      }
+      deinit { numbers.deallocate() }
+    }
+    let row = Row(width)
+    return RowsInPlace(
+      Array(repeating: UnsafeRawPointer(row.numbers.baseAddress!), count: count), of: .float32,
+      width: width, owner: row)
+  }
 }

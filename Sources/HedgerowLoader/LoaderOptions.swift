@@ -43,6 +43,9 @@ public struct LoaderOptions: Sendable {
   public internal(set) var packedRows: PackedRows?
   /// Whether rows of features are read; they are ones if not: to see what batches take without a device.
   public var readsFeatures = true
+  /// Whether rows of features may stay where the graph has them: for a model that sums them before anything
+  /// else, which reads them there.
+  public var leavesRowsInPlace = false
   /// Where the stages of batches are written down.
   public var trace: Trace?
 

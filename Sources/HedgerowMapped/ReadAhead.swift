@@ -22,6 +22,8 @@ public final class ReadAhead: @unchecked Sendable {
   private let positionBits: Int
   private let scale: Int
   private let width: Int
+  /// Whether the rows are taken to fit into memory.
+  public var fitsIntoMemory: Bool { isRemembering }
   private let isRemembering: Bool
   private let seenFaultEpoch = Atomic<Int>(0)
   private let loading = Mutex(Loading())

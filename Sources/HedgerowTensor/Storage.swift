@@ -7,7 +7,7 @@ import Synchronization
 /// that are steps apart (``layout``). Either way ``base`` has them one behind the other, in row-major
 /// order of the array: that is all that most kernels know. The elements of a view that are steps apart
 /// are copied there when somebody asks for the first time, and then kept; who can read them where they
-/// are asks for `NDArray.layout`, and copies nothing.
+/// are asks for `NDArray.layout`, and copies nothing. So it is with rows that somebody else keeps (``rows``).
 ///
 /// `@unchecked`: whoever writes holds the only reference (see `NDArray.mutate`). Ops take `base`
 /// of tensors that they hold in a variable, an argument or a capture; a class reference held so is
@@ -18,6 +18,8 @@ final class Storage<Element: ArrayElement>: @unchecked Sendable {
   let source: Storage?
   /// Where the elements of a view are that are steps apart.
   let layout: Layout<Element>?
+  /// Where the elements are until somebody asks for them, of a matrix whose rows somebody else keeps.
+  let rows: RowsInPlace?
   private let contiguous: Atomic<UnsafeMutablePointer<Element>?>
   /// Of the buffer, or of the one for a copy of a view.
   private let sizeClass: BufferPool.SizeClass
@@ -27,6 +29,7 @@ final class Storage<Element: ArrayElement>: @unchecked Sendable {
     self.count = count
     source = nil
     layout = nil
+    rows = nil
     let buffer = BufferPool.take(byteCount: Self.byteCount(count), orLarger: true)
     sizeClass = buffer.sizeClass
     contiguous = Atomic(Self.bound(buffer, count))
@@ -36,9 +39,20 @@ final class Storage<Element: ArrayElement>: @unchecked Sendable {
   init(_ layout: Layout<Element>, of source: Storage) {
     count = layout.shape.reduce(1, *)
     self.source = source
+    rows = nil
     let isContiguous = isRowMajor(layout.shape, layout.strides)
     self.layout = isContiguous ? nil : layout
     contiguous = Atomic(isContiguous ? layout.first : nil)
+    sizeClass = BufferPool.SizeClass(holding: Self.byteCount(count))
+  }
+
+  /// Rows that somebody else keeps; their elements are float32.
+  init(_ rows: RowsInPlace, count: Int) where Element == Float {
+    self.count = count
+    source = nil
+    layout = nil
+    self.rows = rows
+    contiguous = Atomic(nil)
     sizeClass = BufferPool.SizeClass(holding: Self.byteCount(count))
   }
 
@@ -61,10 +75,14 @@ final class Storage<Element: ArrayElement>: @unchecked Sendable {
   /// Two threads that ask at once both copy, and one gives its copy back: to wait for another thread
   /// inside a part of a job might be to wait for oneself.
   @inline(never) private func copied() -> UnsafeMutablePointer<Element> {
-    let layout = self.layout!
     let base = Self.bound(BufferPool.take(byteCount: Self.byteCount(count)), count)
-    layout.copy(
-      to: Layout(first: base, shape: layout.shape, strides: rowMajorStrides(layout.shape)))
+    if let rows {
+      rows.copy(to: UnsafeMutableRawPointer(base).assumingMemoryBound(to: Float.self))
+    } else {
+      let layout = self.layout!
+      layout.copy(
+        to: Layout(first: base, shape: layout.shape, strides: rowMajorStrides(layout.shape)))
+    }
     let (isFirst, other) = contiguous.compareExchange(
       expected: nil, desired: base, ordering: .acquiringAndReleasing)
     if isFirst { return base }

@@ -56,6 +56,16 @@ extension ModelSpecification: SavedSpecification {
     }
   }
 
+  /// Whether the network sums the rows of a type as they are kept before it does anything else with them: then
+  /// they need not be copied first. Rows that are wider than the first layer's results are multiplied first.
+  var sumsInputsInPlace: Bool {
+    options.model == .sage && options.inputDropout == 0 && options.positions == nil
+      && inputs.allSatisfy {
+        !$0.isScaled && $0.encoders == nil && $0.columns.count == 1
+          && $0.width <= options.hiddenWidth
+      }
+  }
+
   /// What the nodes of a ``HomogeneousNetwork`` bring in.
   var nodesInput: Input? {
     get throws {

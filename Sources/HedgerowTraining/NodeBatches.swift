@@ -51,7 +51,8 @@ struct NodeBatches {
 
   /// - Parameters:
   ///   - trainingEpochs: of the training that is to come; `nil` where none is.
-  ///   - readsFeatures: whether rows of features are what the store has, and not ones, of sampled batches.
+  ///   - readsFeatures: whether rows of features are what the store has, and not ones, of which none is kept, of
+  ///     sampled batches.
   init(
     _ model: NodeClassifier, _ graph: Snapshot, batchSize: Int, resources: TrainingResources,
     trainingEpochs: Int? = nil, readsFeatures: Bool = true
@@ -83,12 +84,13 @@ struct NodeBatches {
       return
     }
     graphLoader = nil
-    let plain = model.loader(
+    let plain = try model.loader(
       graph, seeds: seeds, batchSize: batchSize, order: .shuffled, resources: resources,
       labels: model.specification.targetColumn, readsFeatures: readsFeatures)
     let clock = ContinuousClock()
     let start = clock.now
-    (loader, pinnedShare) = try model.pinningRows(plain, trainingEpochs, resources) ?? (plain, nil)
+    let pinned = readsFeatures ? try model.pinningRows(plain, trainingEpochs, resources) : nil
+    (loader, pinnedShare) = pinned ?? (plain, nil)
     secondsOfPinning = (clock.now - start).seconds
   }
 
@@ -193,7 +195,7 @@ struct NodeBatches {
         graph, graphs: seeds(of: set, where: filter), batchSize: batchSize, order: .ascending,
         resources: resources, labels: labels
       ).epoch(0)
-      : evaluationLoader(of: set, where: filter, labels: labels).epoch(0)
+      : try evaluationLoader(of: set, where: filter, labels: labels).epoch(0)
     for try await batch in batches {
       try resources.checkInterruption()
       let nodes = Array(batch.subgraph.nodes[target].prefix(batch.seedCount))
@@ -210,8 +212,8 @@ struct NodeBatches {
   /// What goes over a set once, in samples.
   func evaluationLoader(
     of set: String?, where filter: Filter? = nil, labels: String?
-  ) -> NeighborLoader<Snapshot> {
-    model.loader(
+  ) throws -> NeighborLoader<Snapshot> {
+    try model.loader(
       graph, seeds: seeds(of: set, where: filter), batchSize: batchSize, order: .ascending,
       resources: resources, labels: labels, pinnedRows: loader?.options.pinnedRows,
       readsFeatures: readsFeatures)

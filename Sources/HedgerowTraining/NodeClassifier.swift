@@ -79,14 +79,22 @@ public struct NodeClassifier: SavedModel {
     _ graph: Snapshot, seeds: Seeds, batchSize: Int, order: LoaderOptions.Order,
     resources: TrainingResources, labels: String?, pinnedRows: PinnedRows? = nil,
     readsFeatures: Bool = true
-  ) -> NeighborLoader<Snapshot> {
+  ) throws -> NeighborLoader<Snapshot> {
     var options = loaderOptions(graph, order: order, resources: resources, labels: labels)
     options.readsFeatures = readsFeatures
     options.pinnedRows = pinnedRows
     options.sampling = specification.options.sampling ?? SamplingOptions()
-    return NeighborLoader(
-      graph, seeds: seeds, fanouts: Fanouts(specification.options.fanouts), batchSize: batchSize,
-      seed: specification.options.seed, options: options)
+    func loader() -> NeighborLoader<Snapshot> {
+      NeighborLoader(
+        graph, seeds: seeds, fanouts: Fanouts(specification.options.fanouts), batchSize: batchSize,
+        seed: specification.options.seed, options: options)
+    }
+    // Pages that may be gone when a batch is used are read while it is made.
+    let plain = loader()
+    options.leavesRowsInPlace =
+      try specification.sumsInputsInPlace && !Self.isPinning(plain, resources)
+      && !plain.exceedsPageCache(beside: resources.budget)
+    return options.leavesRowsInPlace ? loader() : plain
   }
 
   /// A loader of batches of graphs.

@@ -44,7 +44,7 @@ extension NodeClassificationTrainer {
     try checkTrainingSet()
     let model = try NodeClassifier(withoutWeights: specification)
     let source = try NodeBatches(
-      model, graph, batchSize: options.batchSize, resources: unpinned, trainingEpochs: 1,
+      model, graph, batchSize: options.batchSize, resources: resources, trainingEpochs: 1,
       readsFeatures: false)
     let loader = source.loader!
     var plan = TrainingPlan()
@@ -71,7 +71,7 @@ extension NodeClassificationTrainer {
     plan.reading = try loader.readingEstimate(
       by: probabilities,
       evaluation: sets.map {
-        (source.evaluationLoader(of: $0.name, labels: nil), $0.timesPerEpoch)
+        (try source.evaluationLoader(of: $0.name, labels: nil), $0.timesPerEpoch)
       },
       pinnedByteLimit: limit, epochCount: options.epochs,
       cacheByteCount: max(
@@ -89,12 +89,6 @@ extension NodeClassificationTrainer {
     plan.secondsPerEpoch = max(
       trial.secondsPerStep * Double(plan.batchesPerEpoch), plan.reading.laterEpochSeconds)
     return plan
-  }
-
-  private var unpinned: TrainingResources {
-    var unpinned = resources
-    unpinned.pinnedByteLimit = 0
-    return unpinned
   }
 
   private struct Trial {
@@ -157,7 +151,7 @@ extension NodeClassificationTrainer {
     var last = source.batches(of: loader, from: try loader.batchCount() - 1)
     if let batch = try await last.next() { step(batch) }
     for set in sets {
-      let loader = source.evaluationLoader(of: set, labels: target.column)
+      let loader = try source.evaluationLoader(of: set, labels: target.column)
       let count = try loader.batchCount()
       for first in Set([0, count - 1]).sorted() {
         var batches = source.batches(of: loader, from: first)

@@ -37,6 +37,11 @@ ptrdiff_t hr_copy_rows(const hr_matrix_range *ranges, size_t range_count, unsign
                        size_t stride, size_t byte_count, const uint32_t *nodes, size_t count,
                        void *out);
 
+/// Where each row is; `null` for a null row. Returns as `hr_gather_rows`.
+ptrdiff_t hr_find_rows(const hr_matrix_range *ranges, size_t range_count, unsigned shift,
+                       size_t stride, const uint32_t *nodes, size_t count, const void *null,
+                       const void **rows);
+
 /// For each node whose bit is set in `words`, writes how many bits are set before it to `ranks` and
 /// its place among `nodes` to `places`; for the others node << 32 | place to `rest`. `word_ranks`
 /// holds the bits set before each word. Nodes are below `bound`, and bits are there for all; returns

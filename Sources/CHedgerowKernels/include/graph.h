@@ -29,6 +29,11 @@ bool hr_indices_rise(const uint32_t *rows, size_t count, uint32_t bound);
   void hr_segment_sum_##S(T *out, const T *x, const uint32_t *offsets, const uint32_t *sources,   \
                           const T *x_factors, const T *factors, bool is_streamed, size_t begin,   \
                           size_t end, size_t width);                                              \
+  /* The same of rows that are not one behind the other: source s is at rows[s], and there are no   \
+     x_factors. */                                                                                \
+  void hr_segment_sum_of_rows_##S(T *out, const T *const *rows, const uint32_t *offsets,          \
+                                  const uint32_t *sources, const T *factors, bool is_streamed,    \
+                                  size_t begin, size_t end, size_t width);                        \
   /* out[t, h] = sum over entries e of t of weights[e, h] x[s, h]: rows are `heads` stretches of  \
      width / heads elements, each with a weight of its own. The weight of entry e is at           \
      places[e], or at e when `places` is null. */                                                 \
@@ -102,6 +107,10 @@ HR_DECLARE_GRAPH(double, f64)
   void hr_segment_sum_##S(float *out, const uint16_t *x, const uint32_t *offsets,                 \
                           const uint32_t *sources, const float *x_factors, const float *factors,  \
                           bool is_streamed, size_t begin, size_t end, size_t width);              \
+  void hr_segment_sum_of_rows_##S(float *out, const uint16_t *const *rows,                        \
+                                  const uint32_t *offsets, const uint32_t *sources,               \
+                                  const float *factors, bool is_streamed, size_t begin,           \
+                                  size_t end, size_t width);                                      \
   void hr_segment_weighted_sum_##S(float *out, const uint16_t *x, const uint32_t *offsets,        \
                                    const uint32_t *sources, const float *weights,                 \
                                    const uint32_t *places, size_t heads, bool is_streamed,        \

@@ -188,6 +188,11 @@ final class LayeredColumn: Sendable {
     }
   }
 
+  /// Where rows of features are, as long as none of the column changed.
+  func rowsInPlace(_ rows: Span<UInt32>) throws -> RowsInPlace? {
+    isPlain ? try base.rowsInPlace(rows) : nil
+  }
+
   /// Rows of features as they are kept, one after the other; null ones are zeros.
   func copy(_ rows: Span<UInt32>, into out: UnsafeMutableRawBufferPointer) throws {
     guard !isPlain, let width = base.layout?.byteCount else {

@@ -29,6 +29,12 @@ extension Snapshot: FeatureSource {
     try self.column(column, of: type).gather(nodes, into: rows)
   }
 
+  public func rowsInPlace(
+    _ nodes: Span<UInt32>, of type: NodeType, column: String
+  ) throws -> RowsInPlace? {
+    try self.column(column, of: type).rowsInPlace(nodes)
+  }
+
   public func copy(
     _ nodes: Span<UInt32>, of type: NodeType, column: String,
     into rows: UnsafeMutableRawBufferPointer

@@ -21,6 +21,8 @@ final class StoredColumn: @unchecked Sendable {
   private let rangeBits: Int
   // For node columns: what the gather kernel reads. The memory is the segments'.
   private let matrix: UnsafeMutableBufferPointer<hr_matrix_range>
+  /// What stands for a row that is null.
+  private let nullRow: UnsafeMutableRawBufferPointer
   private let ahead: ReadAhead?
   /// By the addresses of values.
   let valuesAhead: ReadAhead?
@@ -90,6 +92,8 @@ final class StoredColumn: @unchecked Sendable {
     self.stride = stride
     rangeBits = state.record.rangeBits
     matrix = .allocate(capacity: segments.count)
+    nullRow = .allocate(byteCount: max(1, kind.byteWidth), alignment: 16)
+    nullRow.initializeMemory(as: UInt8.self, repeating: 0)
     for index in segments.indices {
       matrix.initializeElement(
         at: index,
@@ -129,7 +133,10 @@ final class StoredColumn: @unchecked Sendable {
     }
   }
 
-  deinit { matrix.deallocate() }
+  deinit {
+    matrix.deallocate()
+    nullRow.deallocate()
+  }
 
   /// The index of the column's values, when there is one; opened at its first use.
   func index() throws -> StoredIndex? {
@@ -318,6 +325,28 @@ final class StoredColumn: @unchecked Sendable {
     require(bad < 0, "row \(rows[bad]) of \(rowCount) in column \(name)")
   }
 
+  /// Where rows are, of a column of numbers that products read and that fits into memory.
+  func rowsInPlace(_ rows: Span<UInt32>) throws -> RowsInPlace? {
+    guard let element = try RowsInPlace.Element(featureLayout), ahead?.fitsIntoMemory == true else {
+      return nil
+    }
+    let (count, zeros) = (rows.count, nullRow.baseAddress)
+    let places = [UnsafeRawPointer](unsafeUninitializedCapacity: count) { places, initialized in
+      let bad = rows.withUnsafeBufferPointer { rows in
+        UnsafeMutableRawPointer(places.baseAddress!).withMemoryRebound(
+          to: UnsafeRawPointer?.self, capacity: count
+        ) {
+          hr_find_rows(
+            matrix.baseAddress, matrix.count, UInt32(rangeBits), stride, rows.baseAddress, count,
+            zeros, $0)
+        }
+      }
+      require(bad < 0, "row \(rows[bad]) of \(rowCount) in column \(name)")
+      initialized = count
+    }
+    return RowsInPlace(places, of: element, width: kind.width, owner: self)
+  }
+
   /// Rows as they are kept, one after the other; null ones are zeros.
   func copy(_ rows: Span<UInt32>, into out: UnsafeMutableRawBufferPointer) throws {
     let width = try featureLayout.byteCount
@@ -405,6 +434,18 @@ struct StoredTexts: @unchecked Sendable {
           .damaged, "the offsets of text \(index) make no sense", at: segment.path)
       }
       return UnsafeRawBufferPointer(rebasing: bytes[Int(start)..<Int(end)])
+    }
+  }
+}
+
+extension RowsInPlace.Element {
+  /// `nil` for what is not multiplied as it is kept.
+  fileprivate init?(_ layout: RowLayout) {
+    switch layout.element {
+    case hr_float32: self = .float32
+    case hr_float16: self = .float16
+    case hr_bfloat16: self = .bfloat16
+    default: return nil
     }
   }
 }

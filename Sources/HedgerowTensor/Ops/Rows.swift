@@ -8,7 +8,7 @@ extension NDTensor {
     require(
       !shape.isEmpty && 0 <= count && count <= rowCount, "no first \(count) rows in shape \(shape)")
     if count == rowCount { return self }
-    let result = NDTensor(array.sliced(0..<count, along: 0))
+    let result = NDTensor(array.prefix(rows: count))
     // The gradient of the first rows alone: the others' is zero.
     return result.recorded(from: self) { dy in dy }
   }

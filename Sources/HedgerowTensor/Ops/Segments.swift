@@ -71,9 +71,16 @@ func sums<Scalar>(
       + "\(String(describing: outputFactors?.shape)) for \(x.shape[0]) and \(rows.rowCount) rows")
   let width = x.shape[1]
   let y = NDTensor<Scalar>(uninitialized: [rows.rowCount, width])
+  let isStreamed = y.isStreamed
+  if inputFactors == nil, let x = (x as? Tensor)?.array.rowsInPlace, let result = y as? Tensor {
+    let factors = (outputFactors as? Tensor)?.storage.base
+    Compute.forEachPart(of: rows.rowCount, size: rows.rowsPerPart(width: width)) {
+      x.sum(over: rows, factors: factors, into: result.storage.base, isStreamed: isStreamed, $0)
+    }
+    return y
+  }
   let (output, input) = (y.storage.base, x.storage.base)
   let (inputFactors, outputFactors) = (inputFactors?.storage.base, outputFactors?.storage.base)
-  let isStreamed = y.isStreamed
   Compute.forEachPart(of: rows.rowCount, size: rows.rowsPerPart(width: width)) { part in
     Scalar.kernels.segmentSum(
       output, input, rows.offsets, rows.indices, inputFactors, outputFactors, isStreamed,
