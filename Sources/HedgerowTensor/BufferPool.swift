@@ -7,7 +7,8 @@ import Synchronization
 /// A training step allocates the same few sizes over and over, and pages fresh from the system
 /// cost several times as much as pages used before. So sizes are rounded up to classes (four to
 /// each power of two) and freed buffers wait by class, as long as they and those in use are within
-/// ``byteLimit``; past it the class that has been idle longest gives its buffers back to the system.
+/// ``byteLimit``; past it the class that has been idle longest gives its buffers back to the system. One that
+/// is too small gives way to the larger one that has to be made.
 public enum BufferPool {
   /// Bytes that tensors and buffers that wait may hold together, in the whole process. Tensors in use
   /// may be more: then nothing waits.
@@ -79,7 +80,7 @@ public enum BufferPool {
       guard let base = state.idle[sizeClass.number].popLast()?.base else {
         state.takenBufferCount += 1
         state.takenByteCount += size
-        return (nil, sizeClass, state.surplus(), nil)
+        return (nil, sizeClass, state.outgrown(by: sizeClass) + state.surplus(), nil)
       }
       state.idleByteCount -= size
       return (base, sizeClass, [], nil)
@@ -158,6 +159,18 @@ public enum BufferPool {
         if !idle[candidate.number].isEmpty { return candidate }
       }
       return sizeClass
+    }
+
+    /// Removes a buffer that waits and is somewhat smaller: the larger one that is made instead serves for both.
+    /// So batches of ever other sizes do not come to keep buffers of each.
+    mutating func outgrown(by sizeClass: SizeClass) -> [Buffer] {
+      for smaller in 1...2 where sizeClass.number >= smaller {
+        let candidate = SizeClass(number: sizeClass.number - smaller)
+        guard let buffer = idle[candidate.number].popLast() else { continue }
+        idleByteCount -= candidate.byteCount
+        return [buffer]
+      }
+      return []
     }
 
     mutating func countTaken() {

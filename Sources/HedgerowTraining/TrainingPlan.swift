@@ -133,40 +133,53 @@ extension NodeClassificationTrainer {
       seconds.append((clock.now - before).seconds)
     }
     let start = clock.now
-    for epoch in 0..<options.epochs where seconds.count < steps + Self.warmingSteps {
-      var batches = source.training(epoch: epoch, from: 0)
-      while seconds.count < steps + Self.warmingSteps,
-        (clock.now - start).seconds < Self.mostSeconds, let batch = try await batches.next()
-      {
-        try resources.checkInterruption()
-        if seconds.count < Self.warmingSteps { await batches.filled() }
-        step(batch)
+    let mostSteps = steps + Self.warmingSteps
+    var epoch = 0
+    // In rounds, as a run goes through epochs and evaluates between them: each has threads of its own, and tensors
+    // of sizes of their own.
+    for round in 1...Self.rounds {
+      while seconds.count < mostSteps * round / Self.rounds, epoch < options.epochs {
+        var batches = source.training(epoch: epoch, from: 0)
+        while seconds.count < mostSteps * round / Self.rounds,
+          (clock.now - start).seconds < Self.mostSeconds, let batch = try await batches.next()
+        {
+          try resources.checkInterruption()
+          if seconds.count < Self.warmingSteps { await batches.filled() }
+          step(batch)
+        }
+        epoch += 1
       }
+      // The last batch of an epoch is smaller.
+      let loader = source.loader!
+      var last = source.batches(of: loader, from: try loader.batchCount() - 1)
+      if let batch = try await last.next() { step(batch) }
+      for set in sets { try await evaluate(set, source, model, &trial) }
     }
     let measured = seconds.dropFirst(max(0, min(Self.warmingSteps, seconds.count - 1))).sorted()
     trial.steps = measured.count
     trial.secondsPerStep = measured.isEmpty ? 0 : measured[measured.count / 2]
-    // The last batch of an epoch is smaller: its tensors have sizes of their own.
-    let loader = source.loader!
-    var last = source.batches(of: loader, from: try loader.batchCount() - 1)
-    if let batch = try await last.next() { step(batch) }
-    for set in sets {
-      let loader = try source.evaluationLoader(of: set, labels: target.column)
-      let count = try loader.batchCount()
-      for first in Set([0, count - 1]).sorted() {
-        var batches = source.batches(of: loader, from: first)
-        for _ in 0..<Self.evaluatedBatches {
-          try resources.checkInterruption()
-          guard let batch = try await batches.next() else { break }
-          await batches.filled()
-          withExtendedLifetime(batch.logits(model.network)) { trial.lookAtMemory() }
-        }
-      }
-    }
     withExtendedLifetime(best) {}
     return trial
   }
 
+  /// Some batches of a set, the first and the last ones.
+  private func evaluate(
+    _ set: String, _ source: NodeBatches, _ model: NodeClassifier, _ trial: inout Trial
+  ) async throws {
+    let loader = try source.evaluationLoader(of: set, labels: target.column)
+    let count = try loader.batchCount()
+    for first in Set([0, count - 1]).sorted() {
+      var batches = source.batches(of: loader, from: first)
+      for _ in 0..<Self.evaluatedBatches {
+        try resources.checkInterruption()
+        guard let batch = try await batches.next() else { break }
+        await batches.filled()
+        withExtendedLifetime(batch.logits(model.network)) { trial.lookAtMemory() }
+      }
+    }
+  }
+
+  private static var rounds: Int { 4 }
   private static var warmingSteps: Int { 4 }
   /// Of each set.
   private static var evaluatedBatches: Int { 4 }
