@@ -52,7 +52,7 @@ extension NodeClassificationTrainer {
     // The last is evaluated once, the other behind each epoch.
     var sets: [(name: String, timesPerEpoch: Double)] = try validationSet.map { [($0, 1)] } ?? []
     if try hasMembers("test") { sets.append(("test", 1 / Double(options.epochs))) }
-    let trial = try await self.trial(model, source, steps: trialSteps, sets: sets.map(\.name))
+    let trial = try await self.trial(model, source, steps: trialSteps, sets: sets)
     BufferPool.releaseIdle()
     let probabilities = try loader.inclusionProbabilities(
       checkInterruption: resources.checkInterruption)
@@ -105,7 +105,8 @@ extension NodeClassificationTrainer {
 
   /// Takes some steps, and evaluates some batches of sets, as the run would.
   private func trial(
-    _ model: NodeClassifier, _ source: NodeBatches, steps: Int, sets: [String]
+    _ model: NodeClassifier, _ source: NodeBatches, steps: Int,
+    sets: [(name: String, timesPerEpoch: Double)]
   ) async throws -> Trial {
     let share = try resources.budget.reserve(
       (options.precision == .float16 ? 6 : 5) * 4 * model.parameterCount,
@@ -132,6 +133,12 @@ extension NodeClassificationTrainer {
       trial.lookAtMemory()
       seconds.append((clock.now - before).seconds)
     }
+    /// That of an epoch, which is smaller.
+    func stepAlongLastBatch() async throws {
+      let loader = source.loader!
+      var batches = source.batches(of: loader, from: try loader.batchCount() - 1)
+      if let batch = try await batches.next() { step(batch) }
+    }
     let start = clock.now
     let mostSteps = steps + Self.warmingSteps
     var epoch = 0
@@ -149,12 +156,13 @@ extension NodeClassificationTrainer {
         }
         epoch += 1
       }
-      // The last batch of an epoch is smaller.
-      let loader = source.loader!
-      var last = source.batches(of: loader, from: try loader.batchCount() - 1)
-      if let batch = try await last.next() { step(batch) }
-      for set in sets { try await evaluate(set, source, model, &trial) }
+      try await stepAlongLastBatch()
+      for set in sets where set.timesPerEpoch == 1 {
+        try await evaluate(set.name, source, model, &trial)
+      }
     }
+    // With the weights that were best.
+    for set in sets { try await evaluate(set.name, source, model, &trial) }
     let measured = seconds.dropFirst(max(0, min(Self.warmingSteps, seconds.count - 1))).sorted()
     trial.steps = measured.count
     trial.secondsPerStep = measured.isEmpty ? 0 : measured[measured.count / 2]
