@@ -100,24 +100,8 @@ import Testing
       for isAdded in [false, true] {
         let whole = Self.multiply(
           a, b, onto: c, step: step, isAdded: isAdded, rows: max(1, m), panels: 1 << 20)
-        var worst = 0.0
-        for row in 0..<m {
-          for column in 0..<step {
-            let index = row * step + column
-            if column >= n {
-              #expect(whole[index] == c[index], "what lies between rows stays")
-              continue
-            }
-            var sum = isAdded ? Double(c[index]) : 0
-            var size = abs(sum) + 1e-3
-            for p in 0..<k {
-              let product = a.number(row, p) * b.number(p, column)
-              sum += product
-              size += abs(product)
-            }
-            worst = max(worst, abs(Double(whole[index]) - sum) / size)
-          }
-        }
+        let worst = worstError(
+          of: whole, onto: c, m: m, n: n, k: k, step: step, isAdded: isAdded, a.number, b.number)
         #expect(worst < 1e-6, "form \(form), added \(isAdded)")
         let parts = Self.multiply(
           a, b, onto: c, step: step, isAdded: isAdded, rows: 1 + Int(stream.next(below: 70)),

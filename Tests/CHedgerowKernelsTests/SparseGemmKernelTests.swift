@@ -83,26 +83,9 @@ import Testing
         let c = (0..<max(1, m * step)).map { _ in Float(stream.nextUnit()) }
         for isAdded in [false, true] {
           let product = Self.multiply(a, b, onto: c, step: step, isAdded: isAdded)
-          var worst = 0.0
-          for row in 0..<m {
-            for column in 0..<step {
-              let index = row * step + column
-              if column >= n {
-                #expect(product[index] == c[index], "what lies between rows stays")
-                continue
-              }
-              var sum = isAdded ? Double(c[index]) : 0
-              var size = abs(sum) + 1e-3
-              for p in 0..<k {
-                let product = a.number(row, p) * b.number(p, column)
-                sum += product
-                size += abs(product)
-              }
-              let error = abs(Double(product[index]) - sum) / size
-              // What is no number is the worst of all.
-              worst = error <= worst ? worst : error
-            }
-          }
+          let worst = worstError(
+            of: product, onto: c, m: m, n: n, k: k, step: step, isAdded: isAdded, a.number, b.number
+          )
           #expect(worst < 1e-6, "share \(share), form \(form), added \(isAdded)")
         }
       }
