@@ -82,6 +82,31 @@ import Testing
     }
   }
 
+  @Test func aBufferThatIsSomewhatTooSmallGivesWayToTheLargerOne() async {
+    await #expect(processExitsWith: .success) {
+      do { _ = Tensor.zeros([700_000]) }
+      let small = BufferPool.idleByteCount
+      do { _ = Tensor.zeros([1 << 20]) }
+      let large = BufferPool.idleByteCount
+      #expect(large < small + 4 << 20, "the smaller one went back: \(large) bytes wait")
+      // The larger one serves for both from then on.
+      let taken = BufferPool.taken.bufferCount
+      for count in [700_000, 1 << 20, 700_000] { _ = Tensor.zeros([count]) }
+      #expect(BufferPool.taken.bufferCount == taken && BufferPool.idleByteCount == large)
+      // One that is much smaller stays.
+      do { _ = Tensor.zeros([300_000]) }
+      let both = BufferPool.idleByteCount
+      do { _ = Tensor.zeros([4 << 20]) }
+      #expect(BufferPool.idleByteCount == both + (16 << 20))
+      // Nor does one go that is in use.
+      let held = Tensor.zeros([4 << 20])
+      let live = BufferPool.liveByteCount
+      do { _ = Tensor.zeros([5 << 20]) }
+      #expect(BufferPool.liveByteCount == live)
+      withExtendedLifetime(held) {}
+    }
+  }
+
   @Test func idleBuffersMakeRoomForTensorsInUse() async {
     // In a process of its own: other tests of this one hold tensors too.
     await #expect(processExitsWith: .success) {
