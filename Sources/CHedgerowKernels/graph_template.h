@@ -95,8 +95,9 @@ HR_INLINE void NAME(sum_rest)(
 // `x_factors` is a constant where there are none.
 HR_INLINE void NAME(sum_rows)(
     T *restrict out, const ROW *restrict x, const ROW *const *restrict rows,
-    const uint32_t *restrict offsets, const uint32_t *restrict sources, const T *restrict x_factors, const T *restrict factors,
-    bool is_streamed, size_t begin, size_t end, size_t width) {
+    const uint32_t *restrict offsets, const uint32_t *restrict sources,
+    const T *restrict x_factors, const T *restrict factors, bool is_streamed, size_t begin,
+    size_t end, size_t width) {
   const size_t last = offsets[end];
   for (size_t t = begin; t < end; t++) {
     T *restrict row = out + t * width;

@@ -23,8 +23,7 @@ public final class ReadAhead: @unchecked Sendable {
   private let scale: Int
   private let width: Int
   /// Whether the rows are taken to fit into memory.
-  public var fitsIntoMemory: Bool { isRemembering }
-  private let isRemembering: Bool
+  public let fitsIntoMemory: Bool
   private let seenFaultEpoch = Atomic<Int>(0)
   private let loading = Mutex(Loading())
   private let isLoaded = Atomic<Bool>(false)
@@ -48,10 +47,10 @@ public final class ReadAhead: @unchecked Sendable {
     let sections = segments.map {
       $0?.section(section) ?? UnsafeRawBufferPointer(start: nil, count: 0)
     }
-    isRemembering = sections.reduce(0) { $0 + $1.count } <= residentLimit
+    fitsIntoMemory = sections.reduce(0) { $0 + $1.count } <= residentLimit
     for (index, bytes) in sections.enumerated() {
       var bits: UnsafeMutablePointer<UInt64>?
-      if isRemembering {
+      if fitsIntoMemory {
         let words = Self.wordCount(bytes.count)
         bits = .allocate(capacity: words)
         bits!.initialize(repeating: 0, count: words)
@@ -94,7 +93,7 @@ public final class ReadAhead: @unchecked Sendable {
 
   private func ask(_ places: UnsafeRawPointer?, width placeWidth: Int, count: Int) -> Int {
     guard count > 0 else { return 0 }
-    if isRemembering {
+    if fitsIntoMemory {
       let epoch = PageFaults.epoch()
       let before = seenFaultEpoch.exchange(epoch, ordering: .relaxed)
       if before != epoch && isLoaded.load(ordering: .relaxed) {

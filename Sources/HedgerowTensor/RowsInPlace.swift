@@ -54,9 +54,7 @@ extension NDTensor where Scalar == Float {
   /// copies most of them.
   public init(_ rows: RowsInPlace) {
     self.init(
-      NDArray(
-        sharing: Storage(rows, count: rows.rows.count * rows.width),
-        shape: [rows.rows.count, rows.width]))
+      NDArray(sharing: Storage(rows), shape: [rows.rows.count, rows.width]))
   }
 }
 

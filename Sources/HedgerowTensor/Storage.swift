@@ -47,8 +47,8 @@ final class Storage<Element: ArrayElement>: @unchecked Sendable {
   }
 
   /// Rows that somebody else keeps; their elements are float32.
-  init(_ rows: RowsInPlace, count: Int) where Element == Float {
-    self.count = count
+  init(_ rows: RowsInPlace) where Element == Float {
+    count = rows.rows.count * rows.width
     source = nil
     layout = nil
     self.rows = rows

@@ -325,7 +325,7 @@ final class StoredColumn: @unchecked Sendable {
     require(bad < 0, "row \(rows[bad]) of \(rowCount) in column \(name)")
   }
 
-  /// Where rows are, of a column of numbers that products read and that fits into memory.
+  /// Where rows are, of a column of numbers that sums read as they are kept, if it fits into memory.
   func rowsInPlace(_ rows: Span<UInt32>) throws -> RowsInPlace? {
     guard let element = try RowsInPlace.Element(featureLayout), ahead?.fitsIntoMemory == true else {
       return nil
@@ -439,7 +439,7 @@ struct StoredTexts: @unchecked Sendable {
 }
 
 extension RowsInPlace.Element {
-  /// `nil` for what is not multiplied as it is kept.
+  /// `nil` for numbers that sums do not read as they are kept.
   fileprivate init?(_ layout: RowLayout) {
     switch layout.element {
     case hr_float32: self = .float32
