@@ -220,6 +220,13 @@ extension EdgeSubgraph: FeatureSource {
     try base.copy(nodes, of: type, column: column, into: rows)
   }
 
+  public func read(
+    _ nodes: Span<UInt32>, of type: NodeType, column: String,
+    into rows: UnsafeMutableRawBufferPointer
+  ) throws {
+    try base.read(nodes, of: type, column: column, into: rows)
+  }
+
   public func labels(_ nodes: Span<UInt32>, of type: NodeType, column: String) throws -> [Int32] {
     try base.labels(nodes, of: type, column: column)
   }

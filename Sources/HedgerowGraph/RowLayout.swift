@@ -44,4 +44,27 @@ public struct RowLayout: Hashable, Sendable {
       &range, 1, 32, byteCount, element, scale, width, slots.baseAddress, places, slots.count, out)
     require(bad < 0, "a slot beyond \(rows.count / byteCount) rows")
   }
+
+  /// Rows that lie one after the other become rows `places[i]` of `out`, in float32.
+  public func widen(
+    _ rows: UnsafeRawBufferPointer, into out: UnsafeMutablePointer<Float>, at places: Span<UInt32>
+  ) {
+    require(rows.count == places.count * byteCount, "\(places.count) places for other rows")
+    for first in stride(from: 0, to: places.count, by: Self.slots.count) {
+      let count = min(Self.slots.count, places.count - first)
+      places.extracting(first..<first + count).withUnsafeBufferPointer { places in
+        Self.slots.withUnsafeBufferPointer { slots in
+          widen(
+            UnsafeRawBufferPointer(rebasing: rows[(first * byteCount)...]),
+            slots: UnsafeBufferPointer(rebasing: slots[..<count]), into: out,
+            at: places.baseAddress!)
+        }
+      }
+    }
+  }
+
+  private static let slots = (0..<4096).map { UInt32($0) }
+
+  /// Rows to read at once: enough to keep a device busy, in a few MiB.
+  public var rowsAtOnce: Int { max(1, min(1 << 16, (4 << 20) / max(1, byteCount))) }
 }

@@ -15,8 +15,6 @@ final class FeatureReader<Source: FeatureSource>: Sendable {
   private let isReading: Bool
   private let isLeaving: Bool
   private let device = Mutex(())
-  /// Rows that are asked for at once, so that no page leaves again before it is looked at.
-  private static var partSize: Int { 1024 }
 
   init(_ source: Source, _ options: LoaderOptions) {
     self.source = source
@@ -88,30 +86,17 @@ final class FeatureReader<Source: FeatureSource>: Sendable {
     _ split: NodeRanks.Split, _ pinned: PinnedRows.Column,
     into rows: UnsafeMutableBufferPointer<Float>
   ) throws {
-    let (width, count) = (pinned.layout.width, split.otherNodes.count)
-    func part(_ number: Int) -> Range<Int> {
-      let first = min(count, number * Self.partSize)
-      return first..<min(count, first + Self.partSize)
-    }
-    func ask(_ number: Int) {
-      source.prefetch(
-        split.otherNodes.span.extracting(part(number)), of: pinned.type, column: pinned.name)
-    }
-    try withUnsafeTemporaryAllocation(of: Float.self, capacity: Self.partSize * width) { scratch in
-      ask(0)
-      for number in 0..<(count + Self.partSize - 1) / Self.partSize {
-        ask(number + 1)
-        let part = part(number)
-        let found = UnsafeMutableBufferPointer(rebasing: scratch[..<(part.count * width)])
-        try source.gather(
+    let width = pinned.layout.byteCount
+    let size = min(split.otherNodes.count, pinned.layout.rowsAtOnce)
+    try withUnsafeTemporaryAllocation(byteCount: size * width, alignment: 64) { buffer in
+      for first in stride(from: 0, to: split.otherNodes.count, by: size) {
+        let part = first..<min(first + size, split.otherNodes.count)
+        let found = UnsafeMutableRawBufferPointer(rebasing: buffer[..<(part.count * width)])
+        try source.read(
           split.otherNodes.span.extracting(part), of: pinned.type, column: pinned.name, into: found)
-        // Cold rows leave the page cache to the indices.
-        source.release(
-          split.otherNodes.span.extracting(part), of: pinned.type, column: pinned.name)
-        for (at, place) in split.otherPlaces[part].enumerated() {
-          (rows.baseAddress! + Int(place) * width).update(
-            from: found.baseAddress! + at * width, count: width)
-        }
+        pinned.layout.widen(
+          UnsafeRawBufferPointer(found), into: rows.baseAddress!,
+          at: split.otherPlaces.span.extracting(part))
       }
     }
   }

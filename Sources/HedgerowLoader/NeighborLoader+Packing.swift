@@ -117,26 +117,16 @@ extension NeighborLoader {
 
   /// Reads some rows as packing would, and says how long it took.
   private func seconds(of nodes: [UInt32], _ column: FeatureColumn) throws -> Double {
-    let size = 1024
+    let size = min(nodes.count, column.layout.rowsAtOnce)
     let width = column.layout.byteCount
     let clock = ContinuousClock()
     let start = clock.now
     try withUnsafeTemporaryAllocation(byteCount: size * width, alignment: 64) { buffer in
-      func part(_ first: Int) -> Range<Int> {
-        min(first, nodes.count)..<min(nodes.count, first + size)
-      }
-      func ask(_ first: Int) {
-        graph.prefetch(
-          nodes.span.extracting(part(first)), of: column.type, column: column.name)
-      }
-      ask(0)
       for first in stride(from: 0, to: nodes.count, by: size) {
-        ask(first + size)
-        let part = part(first)
-        try graph.copy(
+        let part = first..<min(nodes.count, first + size)
+        try graph.read(
           nodes.span.extracting(part), of: column.type, column: column.name,
           into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<(part.count * width)]))
-        graph.release(nodes.span.extracting(part), of: column.type, column: column.name)
       }
     }
     return (clock.now - start).seconds

@@ -18,6 +18,8 @@ public final class PackedRows: Sendable {
   /// For each column, where each batch's rows begin in the file, and how many there are.
   private let stretches: [[Stretch]]
   private let file: ScratchFile
+  /// For each column.
+  private let readers: [DirectReader]
 
   private struct Stretch {
     var offset = 0
@@ -76,6 +78,7 @@ public final class PackedRows: Sendable {
   ) throws {
     (self.epochs, self.firstBatch, self.batchesPerEpoch) = (epochs, firstBatch, batchesPerEpoch)
     columns = needs.columns
+    readers = needs.columns.map { DirectReader(rowByteCount: $0.layout.byteCount) }
     file = try ScratchFile(in: directory, bufferByteCount: 0)
     var stretches: [[Stretch]] = []
     for (number, column) in needs.columns.enumerated() {
@@ -98,8 +101,6 @@ public final class PackedRows: Sendable {
   }
 
   private static func pages(_ byteCount: Int) -> Int { (byteCount + 4095) & ~4095 }
-  /// Nodes that are asked for at once.
-  private static var partSize: Int { 1024 }
   /// Bytes of one batch that are written at once, where memory allows.
   private static var mostBufferedBytes: Int { 64 << 10 }
 
@@ -124,6 +125,7 @@ public final class PackedRows: Sendable {
       buffered[batch] = 0
     }
 
+    let partSize = column.layout.rowsAtOnce
     /// The next nodes, each once, and the rows of `rows` that are theirs.
     func part(from first: Int) -> (nodes: [UInt32], rows: Range<Int>) {
       var (nodes, end) = ([UInt32](), first)
@@ -140,17 +142,12 @@ public final class PackedRows: Sendable {
     }
     let found = UnsafeMutableRawBufferPointer.allocate(byteCount: partSize * width, alignment: 64)
     defer { found.deallocate() }
-    var next = part(from: 0)
-    source.prefetch(next.nodes.span, of: column.type, column: column.name)
-    while !next.rows.isEmpty {
+    var current = part(from: 0)
+    while !current.rows.isEmpty {
       try checkInterruption()
-      let current = next
-      next = part(from: current.rows.upperBound)
-      source.prefetch(next.nodes.span, of: column.type, column: column.name)
-      try source.copy(
+      try source.read(
         current.nodes.span, of: column.type, column: column.name,
         into: UnsafeMutableRawBufferPointer(rebasing: found[..<(current.nodes.count * width)]))
-      source.release(current.nodes.span, of: column.type, column: column.name)
       var place = 0
       for row in rows[current.rows] {
         if current.nodes[place] != UInt32(truncatingIfNeeded: row >> 32) { place += 1 }
@@ -160,6 +157,7 @@ public final class PackedRows: Sendable {
           from: found.baseAddress! + place * width, byteCount: width)
         buffered[batch] += width
       }
+      current = part(from: current.rows.upperBound)
     }
     for batch in offsets.indices where buffered[batch] > 0 { try flush(batch) }
   }
@@ -185,26 +183,16 @@ public final class PackedRows: Sendable {
       stretch.rowCount == places.count,
       "\(places.count) rows for a batch that was packed with \(stretch.rowCount)")
     let width = column.layout.byteCount
-    let bytes = stretch.offset..<stretch.offset + places.count * width
-    file.prefetch(bytes)
-    let size = max(1, min(places.count, Self.mostReadBytes / width, Self.slots.count))
+    let size = max(1, min(places.count, column.layout.rowsAtOnce))
     try withUnsafeTemporaryAllocation(byteCount: size * width, alignment: 64) { buffer in
       for first in stride(from: 0, to: places.count, by: size) {
-        let count = min(size, places.count - first)
-        let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<(count * width)])
-        try file.read(at: bytes.lowerBound + first * width, into: part)
-        places.withUnsafeBufferPointer { places in
-          Self.slots.withUnsafeBufferPointer { slots in
-            column.layout.widen(
-              UnsafeRawBufferPointer(part), slots: UnsafeBufferPointer(rebasing: slots[..<count]),
-              into: out, at: places.baseAddress! + first)
-          }
-        }
+        let part = first..<min(first + size, places.count)
+        let rows = UnsafeMutableRawBufferPointer(rebasing: buffer[..<(part.count * width)])
+        try file.read(
+          rowsOf: width, at: stretch.offset + first * width, by: readers[index], into: rows)
+        column.layout.widen(
+          UnsafeRawBufferPointer(rows), into: out, at: places.span.extracting(part))
       }
     }
-    file.release(bytes)
   }
-
-  private static let mostReadBytes = 1 << 20
-  private static let slots = (0..<4096).map { UInt32($0) }
 }

@@ -42,27 +42,18 @@ public final class PinnedRows: Sendable {
     var place: FeatureColumn { FeatureColumn(type: type, name: name, layout: layout) }
     var count: Int { nodes.count }
 
-    /// Reads all rows, by rising node; the next are on their way while some are copied.
+    /// Reads all rows, by rising node.
     func fill(from source: some FeatureSource, checkInterruption: () throws -> Void) throws {
-      var waiting: (nodes: [UInt32], first: Int)?
+      let width = layout.byteCount
       var first = 0
-      try nodes.forEachPart(of: 4096) { part in
-        source.prefetch(part.span, of: type, column: name)
-        if let waiting { try copy(waiting.nodes, from: source, at: waiting.first) }
-        waiting = (part, first)
+      try nodes.forEachPart(of: layout.rowsAtOnce) { part in
+        try source.read(
+          part.span, of: type, column: name,
+          into: UnsafeMutableRawBufferPointer(
+            rebasing: rows[first * width..<(first + part.count) * width]))
         first += part.count
         try checkInterruption()
       }
-      if let waiting { try copy(waiting.nodes, from: source, at: waiting.first) }
-    }
-
-    private func copy(_ nodes: [UInt32], from source: some FeatureSource, at first: Int) throws {
-      let width = layout.byteCount
-      try source.copy(
-        nodes.span, of: type, column: name,
-        into: UnsafeMutableRawBufferPointer(
-          rebasing: rows[first * width..<(first + nodes.count) * width]))
-      source.release(nodes.span, of: type, column: name)
     }
 
     /// Which of these nodes are here.

@@ -20,6 +20,8 @@ public final class MappedSegment: @unchecked Sendable {
   private let sections: [SegmentLayout.Section]
   private let base: UnsafeRawPointer
   private let checksumOffset: Int
+  private let device: dev_t
+  private let inode: ino_t
   private var note: MappedFileNote?
 
   /// - Throws: `noInput` when there is no such file, `damaged` when it is not what it must be,
@@ -64,6 +66,7 @@ public final class MappedSegment: @unchecked Sendable {
     }
     base = UnsafeRawPointer(address)
     byteCount = size
+    (device, inode) = (info.st_dev, info.st_ino)
     self.note = note
     hr_advise_random(address, size)
   }
@@ -84,6 +87,9 @@ public final class MappedSegment: @unchecked Sendable {
   package func byteRange(of id: UInt32) -> Range<Int>? {
     sections.first { $0.id == id }.map { Int($0.offset)..<Int($0.offset) + Int($0.byteCount) }
   }
+
+  /// Whether a file is the one that is mapped: another one may have its name by now.
+  func isMapped(_ file: stat) -> Bool { file.st_dev == device && file.st_ino == inode }
 
   /// Bytes of one element of a section; 0 when there is no such section.
   public func elementByteCount(of id: UInt32) -> Int {

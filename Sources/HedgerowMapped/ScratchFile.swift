@@ -142,6 +142,31 @@ package final class ScratchFile: @unchecked Sendable {
     posix_fadvise(descriptor, off_t(bytes.lowerBound), off_t(bytes.count), POSIX_FADV_DONTNEED)
   }
 
+  /// Fills the buffer with the rows of so many bytes that begin at `offset`, which the page cache does not
+  /// keep.
+  ///
+  /// - Precondition: they have been written and settled.
+  package func read(
+    rowsOf width: Int, at offset: Int, by reader: DirectReader,
+    into rows: UnsafeMutableRawBufferPointer
+  ) throws {
+    guard let start = rows.baseAddress else { return }
+    let isRead = try withUnsafeTemporaryAllocation(
+      of: UInt64.self, capacity: rows.count / width
+    ) { offsets in
+      for row in offsets.indices {
+        offsets.initializeElement(at: row, to: UInt64(offset + row * width))
+      }
+      return try reader.read(
+        UnsafeBufferPointer(offsets), of: "/proc/self/fd/\(descriptor)", width: width, into: start)
+    }
+    if isRead { return }
+    let bytes = offset..<offset + rows.count
+    prefetch(bytes)
+    try read(at: offset, into: rows)
+    release(bytes)
+  }
+
   /// Fills the buffer with the bytes at `offset`.
   ///
   /// - Precondition: they have been appended and flushed.

@@ -36,6 +36,50 @@ private typealias G = ReferenceGraph
     return ("\(digest)", rows)
   }
 
+  @Test func rowsAreTheSameHoweverTheyAreRead() throws {
+    let directory = TemporaryDirectory()
+    let seed = printedSeed()
+    var random = RandomStream(seed: seed)
+    var store = try RandomStore(at: directory("s"), seed: seed)
+    for changes in [0, 10] {
+      for _ in 0..<changes { try store.change(30) }
+      let graph = try store.store.snapshot()
+      for node in graph.schema.nodes {
+        for property in node.properties {
+          guard let layout = graph.layout(of: property.name, of: node.type) else { continue }
+          let count = UInt64(graph.count(of: node.type))
+          guard count > 0 else { continue }
+          let nodes = (0..<3000).map { _ in UInt32(random.next(below: count)) }
+          for nodes in [nodes.sorted(), nodes, []] {
+            let size = nodes.count * layout.byteCount
+            func rows(
+              _ read: (UnsafeMutableRawBufferPointer) throws -> Void
+            ) rethrows -> [UInt8] {
+              try [UInt8](unsafeUninitializedCapacity: size) { bytes, initialized in
+                try read(
+                  UnsafeMutableRawBufferPointer(
+                    rebasing: UnsafeMutableRawBufferPointer(bytes)[..<size]))
+                initialized = size
+              }
+            }
+            let copied = try rows {
+              try graph.copy(nodes.span, of: node.type, column: property.name, into: $0)
+            }
+            #expect(
+              try rows {
+                try graph.read(nodes.span, of: node.type, column: property.name, into: $0)
+              } == copied, "\(node.type).\(property.name)")
+            #expect(
+              try rows {
+                try graph.readThroughMemory(
+                  nodes.span, of: node.type, column: property.name, into: $0)
+              } == copied, "\(node.type).\(property.name)")
+          }
+        }
+      }
+    }
+  }
+
   @Test func batchesAreTheSameBitsHoweverManyRowsArePinned() async throws {
     let reference = G(seed: printedSeed())
     let directory = TemporaryDirectory()

@@ -59,6 +59,27 @@ int hr_load_range(const char *path, int64_t offset, size_t byte_count);
 void hr_release(const hr_window *windows, size_t window_count, unsigned position_bits,
                 size_t scale, size_t width, const void *places, size_t place_width, size_t count);
 
+/// Reads scattered rows of files past the page cache, many at a time (io_uring). One thread at a time.
+typedef struct hr_direct_reader hr_direct_reader;
+
+enum { hr_file_ended = -1 };
+
+/// A reader with `depth` requests under way, a power of two, each of up to `slot_byte_count` bytes; NULL where
+/// the kernel does not offer it. Memory: depth * slot_byte_count.
+hr_direct_reader *hr_direct_reader_create(unsigned depth, size_t slot_byte_count);
+
+void hr_direct_reader_destroy(hr_direct_reader *reader);
+
+/// Opens a file whose reads are not kept in the page cache: a descriptor, or -1 and errno.
+int hr_open_direct(const char *path);
+
+/// Reads the `width` bytes at each offset of a file that was opened so into `rows`, one row after the other.
+/// Rows that lie close together and rise are read as one. Returns when all are there: 0, errno, or
+/// `hr_file_ended`; EINVAL where the file system has no such reads, or a row is larger than a slot less a
+/// page.
+int hr_direct_read(hr_direct_reader *reader, int fd, const uint64_t *offsets, size_t width,
+                   size_t count, void *rows);
+
 /// Page faults of this process that waited for storage.
 int64_t hr_major_faults(void);
 

@@ -201,6 +201,23 @@ final class LayeredColumn: Sendable {
     require(out.count == rows.count * width, "\(out.count) bytes for \(rows.count) x \(width)")
     let (stored, changed) = split(rows)
     if base.rowCount > 0 { try base.copy(stored.span, into: out) }
+    try write(changed, of: rows, into: out)
+  }
+
+  /// The same, past the page cache; whether that can be done.
+  func readDirectly(_ rows: Span<UInt32>, into out: UnsafeMutableRawBufferPointer) throws -> Bool {
+    if isPlain { return try base.readDirectly(rows, into: out) }
+    let (stored, changed) = split(rows)
+    guard base.rowCount > 0, try base.readDirectly(stored.span, into: out) else { return false }
+    try write(changed, of: rows, into: out)
+    return true
+  }
+
+  private func write(
+    _ changed: [(place: Int, cell: Cell)], of rows: Span<UInt32>,
+    into out: UnsafeMutableRawBufferPointer
+  ) throws {
+    let width = kind.byteWidth
     for (place, cell) in changed {
       let row = UnsafeMutableRawBufferPointer(rebasing: out[place * width..<(place + 1) * width])
       if cell.isNull {

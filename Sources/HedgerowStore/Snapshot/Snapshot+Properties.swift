@@ -42,6 +42,14 @@ extension Snapshot: FeatureSource {
     try self.column(column, of: type).copy(nodes, into: rows)
   }
 
+  public func read(
+    _ nodes: Span<UInt32>, of type: NodeType, column: String,
+    into rows: UnsafeMutableRawBufferPointer
+  ) throws {
+    if try self.column(column, of: type).readDirectly(nodes, into: rows) { return }
+    try readThroughMemory(nodes, of: type, column: column, into: rows)
+  }
+
   public func labels(_ nodes: Span<UInt32>, of type: NodeType, column: String) throws -> [Int32] {
     try self.column(column, of: type).labels(nodes)
   }

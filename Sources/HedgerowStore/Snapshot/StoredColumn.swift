@@ -24,6 +24,8 @@ final class StoredColumn: @unchecked Sendable {
   /// What stands for a row that is null.
   private let nullRow: UnsafeMutableRawBufferPointer
   private let ahead: ReadAhead?
+  /// Of the rows of a node column of numbers.
+  private let direct: DirectRows?
   /// By the addresses of values.
   let valuesAhead: ReadAhead?
   private let indexOpening: @Sendable (StoredColumn) throws -> StoredIndex?
@@ -118,6 +120,12 @@ final class StoredColumn: @unchecked Sendable {
           segments, section: Section.values, positionBits: state.record.rangeBits, scale: $0.stride,
           width: $0.width)
       }
+    direct =
+      part != .nodeColumn || !kind.element.isNumeric
+      ? nil
+      : DirectRows(
+        segments, section: Section.values, positionBits: state.record.rangeBits, scale: stride,
+        width: kind.byteWidth)
     valuesAhead =
       kind.hasVariableLength || kind == .categorical
       ? nil
@@ -358,6 +366,18 @@ final class StoredColumn: @unchecked Sendable {
         rows.count, out.baseAddress)
     }
     require(bad < 0, "row \(rows[bad]) of \(rowCount) in column \(name)")
+  }
+
+  /// The same, past the page cache; whether that can be done.
+  func readDirectly(_ rows: Span<UInt32>, into out: UnsafeMutableRawBufferPointer) throws -> Bool {
+    let width = try featureLayout.byteCount
+    guard let direct, try direct.read(rows, into: out) else { return false }
+    guard validity.contains(where: { $0 != nil }) else { return true }
+    for place in 0..<rows.count where isNull(UInt64(rows[place])) {
+      UnsafeMutableRawBufferPointer(rebasing: out[place * width..<(place + 1) * width])
+        .initializeMemory(as: UInt8.self, repeating: 0)
+    }
+    return true
   }
 
   private var featureLayout: RowLayout {
