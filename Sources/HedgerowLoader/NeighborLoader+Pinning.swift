@@ -6,9 +6,14 @@ extension NeighborLoader {
   /// How likely each node is to be in a batch of this loader.
   ///
   /// - Parameter checkInterruption: called now and then; throws to stop.
+  /// - Throws: `usage` for a loader with a sampler of your own, of which nobody knows them.
   public func inclusionProbabilities(
     checkInterruption: () throws -> Void = {}
   ) throws -> InclusionProbabilities {
+    guard case .neighbors(let fanouts) = sampling else {
+      throw HedgerowError(
+        .usage, "how likely a node is in a batch is known of fanouts alone, not of other samplers")
+    }
     let resolved = try resolvedSeeds()
     return try InclusionProbabilities(
       graph, seeds: seeds.type, count: resolved.count, batchSize: batchSize, fanouts: fanouts,

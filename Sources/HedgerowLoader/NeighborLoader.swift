@@ -10,20 +10,50 @@ import HedgerowTensor
 ///   batchSize: 1024, seed: 7)
 /// for try await batch in loader.epoch(0) { ... }
 /// ```
+/// Any other sampler of seeds makes batches, too: ``LayerSampler``, ``BudgetSampler`` and
+/// ``PageRankSampler``, or your own.
+/// ```swift
+/// let loader = NeighborLoader(graph, seeds: .nodes("item", in: "train"),
+///   sampler: PageRankSampler(graph, nodesPerSeed: 32, layers: 2), batchSize: 1024, seed: 7)
+/// ```
 public struct NeighborLoader<Graph: Topology & FeatureSource>: BatchLoader {
   public let graph: Graph
   public let seeds: Seeds
   public let batchSize: Int
   public let seed: UInt64
   public internal(set) var options: LoaderOptions
-  let fanouts: Fanouts
+  let sampling: Sampling
   private let knownSeeds = Memo<ResolvedSeeds>()
   /// Kept, as it keeps what it has found out about long rows.
-  private let knownSampler = Memo<NeighborSampler<Graph>>()
+  private let knownSampler = Memo<any SubgraphSampler>()
+
+  /// What makes the subgraphs.
+  enum Sampling: Sendable {
+    case neighbors(Fanouts)
+    case given(any SubgraphSampler)
+  }
 
   public init(
     _ graph: Graph, seeds: Seeds, fanouts: Fanouts, batchSize: Int, seed: UInt64 = 0,
     options: LoaderOptions = LoaderOptions()
+  ) {
+    self.init(graph, seeds, .neighbors(fanouts), batchSize, seed, options)
+  }
+
+  /// Batches of a sampler of the same graph, which has its own relations and options: those of
+  /// `options` are not looked at. Its rows cannot be pinned, as that asks for fanouts.
+  ///
+  /// - Parameter seed: of the order of seeds, and of each batch's randomness.
+  public init(
+    _ graph: Graph, seeds: Seeds, sampler: any SubgraphSampler, batchSize: Int, seed: UInt64 = 0,
+    options: LoaderOptions = LoaderOptions()
+  ) {
+    self.init(graph, seeds, .given(sampler), batchSize, seed, options)
+  }
+
+  private init(
+    _ graph: Graph, _ seeds: Seeds, _ sampling: Sampling, _ batchSize: Int, _ seed: UInt64,
+    _ options: LoaderOptions
   ) {
     require(batchSize > 0, "a batch has at least one seed, not \(batchSize)")
     self.graph = graph
@@ -31,7 +61,7 @@ public struct NeighborLoader<Graph: Topology & FeatureSource>: BatchLoader {
     self.batchSize = batchSize
     self.seed = seed
     self.options = options
-    self.fanouts = fanouts
+    self.sampling = sampling
   }
 
   func resolvedSeeds() throws -> ResolvedSeeds {
@@ -66,12 +96,17 @@ public struct NeighborLoader<Graph: Topology & FeatureSource>: BatchLoader {
       loader: self, epoch: epoch, seeds: resolved,
       order: EpochOrder(
         count: resolved.count, batchSize: batchSize, seed: seed, epoch: epoch, options),
-      sampler: try knownSampler.value {
-        try NeighborSampler(
-          graph, fanouts: fanouts, relations: options.relations, options: options.sampling,
-          seed: seed)
-      },
-      inputs: try BatchInputs(graph, options))
+      sampler: try knownSampler.value(makeSampler), inputs: try BatchInputs(graph, options))
+  }
+
+  private func makeSampler() throws -> any SubgraphSampler {
+    switch sampling {
+    case .neighbors(let fanouts):
+      try NeighborSampler(
+        graph, fanouts: fanouts, relations: options.relations, options: options.sampling,
+        seed: seed)
+    case .given(let sampler): sampler
+    }
   }
 }
 
@@ -81,7 +116,7 @@ private struct NeighborPlan<Graph: Topology & FeatureSource>: Sendable {
   let epoch: Int
   let seeds: ResolvedSeeds
   let order: EpochOrder
-  let sampler: NeighborSampler<Graph>
+  let sampler: any SubgraphSampler
   let inputs: BatchInputs<Graph>
 
   func seeds(of index: Int) -> [UInt32] {

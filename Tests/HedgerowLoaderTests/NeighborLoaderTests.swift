@@ -104,6 +104,57 @@ private typealias G = ReferenceGraph
     #expect(try loader.batch(4, epoch: 0).subgraph.nodes[G.item] == all[4])
   }
 
+  /// Samplers that have more to say than fanouts: their batches are what they sample, with the rest.
+  @Test func anySamplerMakesBatches() async throws {
+    let reference = G(seed: printedSeed())
+    let graph = reference.memoryGraph
+    let samplers: [any SubgraphSampler] = [
+      LayerSampler(graph, drawsPerHop: [30, 20], seed: 4),
+      LayerSampler(graph, drawsPerHop: [30, 20], importance: .graph, seed: 4),
+      BudgetSampler(graph, nodesPerHop: [12, 8], seed: 4),
+      PageRankSampler(graph, nodesPerSeed: 6, layers: 2, tolerance: 0.01),
+    ]
+    var digests: Set<BatchDigest> = []
+    for sampler in samplers {
+      func batches(threads: Int, from first: Int = 0) async throws -> [BatchDigest] {
+        var options = LoaderOptions()
+        options.threads = threads
+        options.keys = .all
+        let loader = NeighborLoader(
+          graph, seeds: .nodes(G.item, in: "train"), sampler: sampler, batchSize: 40, seed: 9,
+          options: options)
+        var digests: [BatchDigest] = []
+        for try await batch in loader.epoch(2, from: first) {
+          let nodes = batch.subgraph.nodes[G.item]
+          let expected = try sampler.sample(
+            seeds: Array(nodes.prefix(batch.seedCount)), of: G.item, epoch: 2, batch: batch.index,
+            workspace: SamplingWorkspace())
+          var (found, wanted) = (BatchDigest(), BatchDigest())
+          batch.subgraph.fold(into: &found)
+          expected.fold(into: &wanted)
+          #expect(found == wanted)
+          #expect(
+            batch.features[G.item].scalars
+              == nodes.flatMap {
+                reference.features[Int($0) * G.width..<(Int($0) + 1) * G.width]
+              })
+          #expect(batch.keys[G.item].count == nodes.count && batch.blocks.count == 2)
+          digests.append(found)
+        }
+        return digests
+      }
+      let all = try await batches(threads: 1)
+      #expect(all.count > 3)
+      #expect(try await batches(threads: 2) == all)
+      #expect(try await batches(threads: 2, from: 2) == Array(all.dropFirst(2)))
+      digests.formUnion(all)
+    }
+    #expect(digests.count % samplers.count == 0 && digests.count > 3 * samplers.count)
+    let loader = NeighborLoader(
+      graph, seeds: .nodes(G.item), sampler: samplers[0], batchSize: 40)
+    #expect(throws: HedgerowError.self) { try loader.inclusionProbabilities() }
+  }
+
   @Test func seedsOfFewAndOfManyMembersComeByRank() async throws {
     var graph = MemoryGraph()
     graph[G.item].count = 100_000
