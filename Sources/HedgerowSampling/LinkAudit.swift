@@ -108,39 +108,14 @@ public struct LinkAudit: Hashable, Sendable {
     _ sample: LinkSample, _ sampler: LinkSampler<Graph>
   ) throws {
     guard let constraint = sampler.sampler.options.time, let times = sample.times else { return }
-    let (graph, subgraph) = (sampler.sampler.graph, sample.subgraph)
-    // Trees of sources, of targets and of negatives, in this order.
-    let treeTimes = times + times + sample.positiveOfNegative.map { times[Int($0)] }
-    func isLate(_ time: Int64, _ tree: UInt32) -> Bool {
-      let seed = treeTimes[Int(tree)]
-      return constraint.boundary == .before ? time >= seed : time > seed
-    }
-    let schema = graph.schema
-    for edges in subgraph.edges where !edges.ids.isEmpty && constraint.edges != nil {
-      let stored = edges.relation.stored
-      guard
-        case .column(let column)? = constraint.edges?[stored]
-          ?? schema.edge(stored)?.timeColumn.map({ .column($0) })
-      else { continue }
-      let read = try graph.integers(
-        of: column, of: .edges(stored), at: edges.ids.span, null: .max)
-      let trees = subgraph.trees[edges.relation.target]
-      for row in 0..<edges.offsets.count - 1 {
-        for entry in Int(edges.offsets[row])..<Int(edges.offsets[row + 1])
-        where isLate(read[entry], trees[row]) { lateEntries += 1 }
-      }
-    }
-    for (type, nodes) in subgraph.nodes {
-      guard case .column(let column)? = constraint.nodes?[type] else { continue }
-      let read = try graph.integers(of: column, of: type, at: nodes, null: .max)
-      // Ends of positives are given, not chosen.
-      let given = Set(
-        (type == sample.type.source ? sample.positives.sources : [])
-          + (type == sample.type.target ? sample.positives.targets : []))
-      for node in nodes.indices where !given.contains(UInt32(node)) {
-        if isLate(read[node], subgraph.trees[type][node]) { lateEntries += 1 }
-      }
-    }
+    let type = sample.type
+    // Ends of positives are given, not chosen.
+    var given: PerNode<Set<UInt32>> = [type.source: Set(sample.positives.sources)]
+    given[type.target] = (given[optional: type.target] ?? []).union(sample.positives.targets)
+    lateEntries += try sample.subgraph.lateEntryCount(
+      // Trees of sources, of targets and of negatives, in this order.
+      times + times + sample.positiveOfNegative.map { times[Int($0)] }, given: given, constraint,
+      in: sampler.sampler.graph)
   }
 }
 

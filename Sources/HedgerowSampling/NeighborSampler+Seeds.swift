@@ -36,27 +36,31 @@ extension NeighborSampler {
 
   /// The times that each tree sees; empty without a constraint.
   func bounds(of seeds: SamplingSeeds) throws -> [(first: Int64, last: Int64)] {
+    try times(of: seeds).map { options.time!.bounds(of: $0) }
+  }
+
+  /// The time of each seed; empty without a constraint.
+  func times(of seeds: SamplingSeeds) throws -> [Int64] {
     guard let constraint = options.time else {
       guard seeds.times == nil else {
         throw HedgerowError(.usage, "seeds have times, and the sampler has no constraint by time")
       }
       return []
     }
-    var bounds: [(first: Int64, last: Int64)] = []
+    var all: [Int64] = []
     for (type, nodes) in seeds.nodes {
-      let times: [Int64]
       if let given = seeds.times {
-        times = given[optional: type] ?? []
+        let times = given[optional: type] ?? []
         guard times.count == nodes.count else {
           throw HedgerowError(
             .usage, "\(times.count) times for \(nodes.count) seeds of type '\(type)'")
         }
+        all += times
       } else {
-        times = try self.times(of: nodes, type, constraint)
+        all += try times(of: nodes, type, constraint)
       }
-      bounds += times.map { constraint.bounds(of: $0) }
     }
-    return bounds
+    return all
   }
 
   /// The times that seeds have in the graph.

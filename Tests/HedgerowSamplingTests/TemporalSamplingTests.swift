@@ -53,6 +53,31 @@ private typealias G = TemporalTestGraph
     }
   }
 
+  /// Seeds with the times of their nodes: an audit finds nothing, and what a sampler without the
+  /// constraint takes.
+  @Test func anAuditFindsWhatIsTooLate() throws {
+    var random = RandomStream(seed: printedSeed())
+    var (audit, free) = (TemporalAudit(), TemporalAudit())
+    for _ in 0..<testCount("HEDGEROW_GRAPHS", otherwise: 100) {
+      let reference = G(&random)
+      var options = SamplingOptions()
+      options.trees = .disjoint
+      options.edgeIDs = .present
+      let unconstrained = try NeighborSampler(reference.graph, fanouts: [3, 2], options: options)
+      options.time = constraints(&random)
+      options.time!.seedTimes = "born"
+      let sampler = try NeighborSampler(reference.graph, fanouts: [3, 2], options: options)
+      let seeds = SamplingSeeds([1, 0], of: G.user)
+      try audit.add(
+        sampler.sample(seeds, epoch: 0, batch: 0, workspace: SamplingWorkspace()), of: sampler)
+      try free.add(
+        unconstrained.sample(seeds, epoch: 0, batch: 0, workspace: SamplingWorkspace()),
+        of: sampler)
+    }
+    #expect(audit.lateEntries == 0 && audit.seedCount == 2 * audit.batchCount)
+    #expect(free.lateEntries > 100)
+  }
+
   private func check(
     _ edges: SampledSubgraph.Edges, _ sample: SampledSubgraph, _ relation: Relation,
     _ reference: G, _ options: SamplingOptions, _ fanouts: [Int], _ times: [Int64]
