@@ -4,10 +4,20 @@ public import HedgerowRoaring
 
 /// Divides the nodes of a graph into parts, so that few edges lead from one to another.
 public protocol GraphPartitioner: Sendable {
+  /// - Parameter checkInterruption: called now and then; throws to stop.
   /// - Throws: what the graph throws.
   func partition(
-    _ graph: some Topology, into partCount: Int, relations: [Relation]
+    _ graph: some Topology, into partCount: Int, relations: [Relation],
+    checkInterruption: () throws -> Void
   ) throws -> GraphPartition
+}
+
+extension GraphPartitioner {
+  public func partition(
+    _ graph: some Topology, into partCount: Int, relations: [Relation]
+  ) throws -> GraphPartition {
+    try partition(graph, into: partCount, relations: relations, checkInterruption: {})
+  }
 }
 
 /// Parts of a graph, each a set of nodes of each type.
@@ -17,7 +27,11 @@ public struct GraphPartition: Sendable {
   public init(parts: [PerNode<RoaringBitmap>]) { self.parts = parts }
 
   /// The share of the edges along some relations that lead from one part to another.
-  public func cutShare(of graph: some Topology, relations: [Relation]) throws -> Double {
+  ///
+  /// - Parameter checkInterruption: called now and then; throws to stop.
+  public func cutShare(
+    of graph: some Topology, relations: [Relation], checkInterruption: () throws -> Void = {}
+  ) throws -> Double {
     var partOf = PerNode<[UInt32]>()
     for node in graph.schema.nodes {
       var numbers = [UInt32](repeating: .max, count: graph.count(of: node.type))
@@ -31,7 +45,7 @@ public struct GraphPartition: Sendable {
     var (cut, total) = (0, 0)
     for relation in relations {
       let (sources, targets) = (partOf[relation.source], partOf[relation.target])
-      try graph.forEachRow(of: relation) { row, neighbors in
+      try graph.forEachRow(of: relation, onBlock: checkInterruption) { row, neighbors in
         total += neighbors.count
         for neighbor in neighbors where sources[Int(neighbor)] != targets[row] { cut += 1 }
       }
@@ -57,7 +71,8 @@ public struct StreamingPartitioner: GraphPartitioner {
   public init() {}
 
   public func partition(
-    _ graph: some Topology, into partCount: Int, relations: [Relation]
+    _ graph: some Topology, into partCount: Int, relations: [Relation],
+    checkInterruption: () throws -> Void
   ) throws -> GraphPartition {
     require(partCount >= 1 && passCount >= 1, "\(partCount) parts in \(passCount) passes")
     let types = graph.schema.nodes.map(\.type)
@@ -73,7 +88,7 @@ public struct StreamingPartitioner: GraphPartitioner {
       for (type, name) in types.enumerated() {
         let along = Self.bothWays(relations, arrivingAt: name)
         let sources = along.map { types.firstIndex(of: $0.source)! }
-        try graph.forEachRows(of: name, along: along) { node, rows in
+        try graph.forEachRows(of: name, along: along, onBlock: checkInterruption) { node, rows in
           guard !deleted[type].contains(UInt32(node)) else { return }
           let before = partOf[type][node]
           if before != .max { sizes[Int(before)] -= 1 }
@@ -146,11 +161,12 @@ extension Topology {
   ///
   /// Rows are read some thousand at a time; a hub's row is read whole.
   func forEachRows(
-    of type: NodeType, along relations: [Relation],
+    of type: NodeType, along relations: [Relation], onBlock: () throws -> Void,
     _ body: (_ node: Int, _ rows: [ArraySlice<UInt32>]) throws -> Void
   ) throws {
     let count = count(of: type)
     for first in stride(from: 0, to: count, by: 1 << 11) {
+      try onBlock()
       let rows = (UInt32(first)..<UInt32(min(count, first + 1 << 11))).map { $0 }
       let read = try relations.map { relation -> (ends: [Int], neighbors: [UInt32]) in
         let extents = try extents(of: rows.span, along: relation)
@@ -178,8 +194,11 @@ extension Topology {
 
   /// The same along one relation.
   func forEachRow(
-    of relation: Relation, _ body: (_ row: Int, _ neighbors: ArraySlice<UInt32>) throws -> Void
+    of relation: Relation, onBlock: () throws -> Void,
+    _ body: (_ row: Int, _ neighbors: ArraySlice<UInt32>) throws -> Void
   ) throws {
-    try forEachRows(of: relation.target, along: [relation]) { try body($0, $1[0]) }
+    try forEachRows(of: relation.target, along: [relation], onBlock: onBlock) {
+      try body($0, $1[0])
+    }
   }
 }

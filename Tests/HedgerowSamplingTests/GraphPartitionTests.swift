@@ -46,6 +46,20 @@ import Testing
     #expect(share < 0.4)
   }
 
+  @Test func itStopsWhereItIsAskedTo() throws {
+    let graph = planted(printedSeed())
+    let relations = graph.schema.relations()
+    #expect(throws: CancellationError.self) {
+      try StreamingPartitioner().partition(graph, into: 8, relations: relations) {
+        throw CancellationError()
+      }
+    }
+    let partition = try StreamingPartitioner().partition(graph, into: 8, relations: relations)
+    #expect(throws: CancellationError.self) {
+      try partition.cutShare(of: graph, relations: relations) { throw CancellationError() }
+    }
+  }
+
   @Test func severalTypesAreDividedTogether() throws {
     let graph = ReferenceGraph(seed: printedSeed()).memoryGraph
     let relations = graph.schema.relations()
