@@ -18,6 +18,10 @@ func parseFanouts(_ text: String) throws -> [Int] {
   guard !numbers.isEmpty, numbers.allSatisfy({ ($0 ?? -2) >= -1 }) else {
     throw ValidationError("'\(text)' are no fanouts: write 15,10 (-1 takes all neighbors)")
   }
+  // A thread has room for as many.
+  guard numbers.allSatisfy({ ($0 ?? 0) <= 1_000_000 }) else {
+    throw ValidationError("'\(text)': fanouts are at most 1000000 (-1 takes all neighbors)")
+  }
   return numbers.compactMap { $0 }
 }
 
