@@ -92,6 +92,14 @@ struct ReadingOptions: ParsableArguments {
     }
   }
 
+  /// The first option that is given of those that keep or move rows, as it is written.
+  var given: String? {
+    let options: [(String, Bool)] = [
+      ("--pin", pin != nil), ("--pack", pack != .automatic), ("--scratch", scratch != nil),
+    ]
+    return options.first { $0.1 }?.0
+  }
+
   func makeTrace() throws -> Trace? { try trace.map { try Trace(path: $0) } }
 }
 

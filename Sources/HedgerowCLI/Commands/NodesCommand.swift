@@ -1,12 +1,12 @@
 import ArgumentParser
 import Hedgerow
 
-/// Which nodes of a type a command takes.
+/// Which nodes, or edges, of a type a command takes.
 struct FilterOptions: ParsableArguments {
   @Option(
     name: .customLong("where"),
     help: ArgumentHelp(
-      "Only nodes for which this holds, as \"year >= 2010 and label = 'ml'\".",
+      "Only those for which this holds, as \"year >= 2010 and label = 'ml'\".",
       valueName: "filter"))
   var text: String?
 

@@ -11,23 +11,33 @@ struct SampleCommand: AsyncParsableCommand {
       hop along every relation, backward readings included. With times, a seed sees nothing that came \
       after it, and a type that is sampled has a time or is said to be --timeless. The digest is a hash of every batch's \
       content in order: the same for any --threads and --memory.
+
+      Seeds that are edges, as --seeds user:rates:item, come with others that are not there, and are left \
+      out of the neighborhoods of their batch; --audit looks whether they are. Other samplers than that of \
+      neighbors are named by --sampler; those without seeds go through the whole graph.
       """)
 
   @OptionGroup var store: StoreArgument
-  @Option(help: ArgumentHelp("The node type of the seeds.", valueName: "type"))
-  var seeds: String
   @Option(
-    name: .customLong("in"), help: ArgumentHelp("Take the members of this set.", valueName: "set"))
+    help: ArgumentHelp(
+      "The node type of the seeds, or their edge type, source:relation:target.", valueName: "type"))
+  var seeds: String?
+  @Option(
+    name: .customLong("in"),
+    help: ArgumentHelp(
+      "Take the members of this set; of edges, those of this part of a split.", valueName: "set"))
   var set: String?
   @OptionGroup var filter: FilterOptions
   @Option(
     // -1 is a value here, not an option.
     parsing: .unconditional,
-    help: ArgumentHelp("Neighbors to take at each hop; -1 takes all.", valueName: "counts"),
+    help: ArgumentHelp(
+      "Neighbors to take at each hop; -1 takes all. Of ladies and fastgcn, draws along each relation; of "
+        + "hgt, nodes of each type.", valueName: "counts"),
     transform: parseFanouts)
-  var fanouts: [Int]
-  @Option(help: ArgumentHelp("Seeds in a batch.", valueName: "count"))
-  var batchSize = 1024
+  var fanouts: [Int] = []
+  @Option(help: ArgumentHelp("Seeds in a batch; 1024 unless given.", valueName: "count"))
+  var batchSize: Int?
   @Option(help: ArgumentHelp("Stop after so many batches of an epoch.", valueName: "count"))
   var batches: Int?
   @Option(help: ArgumentHelp("Which epoch's order and draws.", valueName: "number"))
@@ -43,214 +53,148 @@ struct SampleCommand: AsyncParsableCommand {
   var digest = false
   @Flag(name: .customLong("no-reverse"), help: "Sample along stored edge types only.")
   var noReverse = false
+  @Flag(
+    help: "Look in each batch for what it may not have: seed edges, false negatives, what is late.")
+  var audit = false
+  @OptionGroup(title: "Which sampler") var choice: SamplerArguments
   @OptionGroup(title: "Which neighbors") var sampling: SamplingArguments
+  @OptionGroup(title: "Seeds that are edges") var seedEdges: SeedEdgeArguments
   @OptionGroup(title: "Reading") var reading: ReadingOptions
   @OptionGroup var global: GlobalOptions
 
+  var seedsPerBatch: Int { batchSize ?? 1024 }
+  private var isAroundEdges: Bool { seeds?.contains(":") ?? false }
+
   func validate() throws {
-    guard batchSize > 0 else { throw ValidationError("--batch-size must be at least 1") }
+    guard (1...1 << 30).contains(seedsPerBatch) else {
+      throw ValidationError("--batch-size must be at least 1, and at most 1073741824")
+    }
     guard epoch >= 0 else { throw ValidationError("--epoch must not be negative") }
     guard epochs > 0, epochs <= 1 << 20, epoch <= Int.max - epochs else {
       throw ValidationError("--epochs must be from 1 to 1048576")
     }
-    if let batches, batches < 1 { throw ValidationError("--batches must be at least 1") }
+    if let batches, !(1...1 << 40).contains(batches) {
+      throw ValidationError("--batches must be at least 1, and at most 1099511627776")
+    }
+    try checkSampler()
+    try checkSeeds()
+  }
+
+  /// What a sampler does not go with, and what it needs.
+  private func checkSampler() throws {
+    typealias Sampler = SamplerArguments.Sampler
+    typealias Rule = SamplerArguments.Rule
+    let disjoint: [Sampler] = sampling.given == "--disjoint" ? [.pagerank] : []
+    try choice.check(
+      [
+        Rule(
+          option: "--seeds", isGiven: seeds != nil, samplers: Sampler.ofSeeds + [.saintWalks],
+          isNeeded: true),
+        Rule(
+          option: "--fanouts", isGiven: !fanouts.isEmpty, samplers: Sampler.ofFanouts,
+          isNeeded: true),
+        Rule(option: "--in", isGiven: set != nil, samplers: Sampler.ofSeeds),
+        Rule(option: "--where", isGiven: filter.text != nil, samplers: Sampler.ofSeeds),
+        Rule(option: "--batch-size", isGiven: batchSize != nil, samplers: Sampler.ofSeeds),
+        Rule(
+          option: sampling.given ?? "", isGiven: sampling.given != nil,
+          samplers: [.neighbors] + disjoint),
+        Rule(
+          option: reading.given ?? "", isGiven: reading.given != nil, samplers: [.neighbors]),
+        Rule(
+          option: "--seeds SOURCE:RELATION:TARGET", isGiven: isAroundEdges, samplers: [.neighbors]),
+      ])
+    if choice.sampler != .neighbors, let fewest = fanouts.min(), fewest < 1 {
+      throw ValidationError("--fanouts of --sampler \(choice.sampler.rawValue) are at least 1")
+    }
+  }
+
+  private func checkSeeds() throws {
+    if audit && sampling.edgeTimes && choice.edges == .bidirectional {
+      throw ValidationError(
+        "--audit looks at the times of edges: --edges bidirectional does not say which they are")
+    }
+    guard let seeds, isAroundEdges else {
+      if let option = seedEdges.given {
+        throw ValidationError(
+          "\(option) is of seeds that are edges: write --seeds SOURCE:RELATION:TARGET")
+      }
+      if audit && !sampling.hasTime {
+        throw ValidationError(
+          "--audit is of seeds that are edges, and of --node-times or --edge-times")
+      }
+      return
+    }
+    do { _ = try EdgeType(validating: seeds) } catch {
+      throw ValidationError("'\(seeds)' is no edge type: write SOURCE:RELATION:TARGET")
+    }
+    if seedEdges.split != nil && set == nil { throw ValidationError("--split is of --in") }
+    if let option = reading.given {
+      throw ValidationError("\(option) is of seeds that are nodes: leave it out")
+    }
   }
 
   func run() async throws {
     let (_, graph) = try store.snapshot()
     let budget = global.makeBudget()
-    var options = LoaderOptions()
-    options.threads = global.threads ?? ProcessResources.processorCount
-    options.relations = graph.schema.relations(includingReverse: !noReverse)
-    options.sampling = try sampling.options(for: graph.schema)
-    if !features { options.inputs = PerNode() }
-    options.prefetchByteLimit = budget.available / 3
-    options.batchByteLimit = budget.available / 3
-    let type = NodeType(self.seeds)
-    let seeds: Seeds =
-      if let filter = try filter.filter {
-        .nodes(
-          type,
-          try graph.members(of: set, of: type, where: filter) { try Interruption.check() }!)
-      } else {
-        .nodes(type, in: set)
-      }
-    options.trace = try reading.makeTrace()
-    var loader = NeighborLoader(
-      graph, seeds: seeds, fanouts: Fanouts(fanouts),
-      batchSize: batchSize, seed: global.seed, options: options)
-
-    let total = min(try loader.batchCount(), batches ?? .max)
-    let read = ProcessResources.storageByteCountRead
-    let clock = ContinuousClock()
-    let begin = clock.now
-    let share = try pinRows(of: &loader, batchCount: epochs * total, budget)
-    if try total == loader.batchCount() { try await packRows(of: &loader, budget) }
-    let progress = ProgressBar("sampling", total: epochs * total, unit: .items("batches"))
-    let start = clock.now
-    var counts = Counts()
-    var ofEpochs: [Counts] = []
-    var hash = BatchDigest()
-    for epoch in epoch..<epoch + epochs {
-      ofEpochs.append(
-        try await sample(loader.epoch(epoch), batches: total, into: &hash, progress))
-      counts += ofEpochs.last!
+    let options = try loaderOptions(graph.schema, budget)
+    var run = Run(
+      command: self,
+      report: SampleReport(
+        threadCount: options.threads, firstEpoch: epoch, digest: digest ? BatchDigest() : nil))
+    switch choice.sampler {
+    case .neighbors where isAroundEdges: try await goAroundEdges(graph, options, &run)
+    case .neighbors: try await goAroundNodes(graph, options, budget, &run)
+    case .ladies, .fastgcn, .hgt, .pagerank:
+      try await run.go(
+        through: try neighborLoader(graph, around: NodeType(seeds ?? ""), options))
+    case .saintNodes, .saintEdges, .saintWalks:
+      let share = try budget.reserve(
+        choice.normalize ? 4 * (graph.allNodeCount + graph.allEdgeCount) : 0,
+        for: "counting nodes and edges")
+      defer { share.release() }
+      try await run.go(through: try saintLoader(graph, draws: choice.draws ?? 1, options))
+    case .clusters:
+      let share = try budget.reserve(8 * graph.allNodeCount, for: "dividing the nodes")
+      defer { share.release() }
+      let (loader, cutShare) = try clusterLoader(graph, parts: choice.parts ?? 1, options)
+      run.report.cutShare = cutShare
+      try await run.go(through: loader)
+    case .random:
+      try await run.go(
+        through: RandomNodeLoader(
+          graph, parts: choice.parts ?? 1, layers: choice.layerCount, seed: global.seed,
+          options: options))
     }
-    progress.finish()
     try options.trace?.finish()
-    let prepare = (start - begin).seconds
-    let pinned = loader.options.pinnedRows?.byteCount ?? 0
-    let packed = loader.options.packedRows?.byteCount ?? 0
-    share?.release()
-    let bytes = ProcessResources.storageByteCountRead - read
-    if global.json {
-      print(
-        JSON.object([
-          .init(key: "batches", value: .int(counts.batches)),
-          .init(key: "seconds", value: .double(counts.seconds)),
-          .init(key: "nodes", value: .int(counts.nodes)),
-          .init(key: "edges", value: .int(counts.edges)),
-          .init(key: "bytes_read", value: .int(bytes)),
-          .init(
-            key: "stages",
-            value: .object(
-              [
-                .init(key: "prepare", value: .double(prepare)),
-                .init(key: "wait", value: .double(counts.wait)),
-              ] + counts.stages.json)),
-          .init(
-            key: "epochs",
-            value: .array(
-              ofEpochs.map {
-                .object([
-                  .init(key: "seconds", value: .double($0.seconds)),
-                  .init(key: "edges", value: .int($0.edges)),
-                ])
-              })),
-          .init(key: "rows_pinned", value: .int(counts.rows.pinned)),
-          .init(key: "rows_read", value: .int(counts.rows.read)),
-          .init(key: "pinned_bytes", value: .int(pinned)),
-          .init(key: "packed_bytes", value: .int(packed)),
-          .init(key: "digest", value: digest ? .string(hash.description) : .null),
-          .init(key: "peak_resident_bytes", value: .int(ProcessResources.peakResidentByteCount)),
-        ]))
-      return
-    }
-    print(
-      "\(counts.batches.counting("batch", plural: "batches")), \(counts.nodes.counting("node")), "
-        + counts.edgesPerSecond)
-    if epochs > 1 {
-      for (epoch, counts) in zip(epoch..., ofEpochs) {
-        print("  epoch \(epoch): \(counts.edgesPerSecond)")
-      }
-    }
-    let table = [
-      ("prepare", prepare), ("wait", counts.wait), ("use", counts.seconds - counts.wait),
-    ]
-    print(StageTable(title: "seconds:", rows: table).text)
-    print(
-      StageTable(
-        loaderThreads: options.threads, counts.stages,
-        idle: Double(options.threads) * counts.seconds - counts.stages.total
-      ).text)
-    print(
-      storageLine(
-        counts.rows, pinnedByteCount: pinned, packedByteCount: packed, storageByteCount: bytes))
-    if digest { print("digest \(hash)") }
+    print(global.json ? run.report.json.description : run.report.text)
   }
 
-  /// What was sampled, and in which time.
-  private struct Counts {
-    var batches = 0
-    var nodes = 0
-    var edges = 0
-    var rows = RowCounts()
-    var stages = StageSeconds()
-    var seconds = 0.0
-    /// Of the seconds, those in which no batch was ready.
-    var wait = 0.0
-
-    var edgesPerSecond: String {
-      let rate = seconds > 0 ? Double(edges) / seconds / 1e6 : 0
-      return "\(edges.counting("edge")) in \(seconds.formatted(decimals: 3)) s: "
-        + "\(rate.formatted(decimals: 1)) M edges/s"
-    }
-
-    static func += (sum: inout Counts, other: Counts) {
-      sum.batches += other.batches
-      sum.nodes += other.nodes
-      sum.edges += other.edges
-      sum.rows += other.rows
-      sum.stages += other.stages
-      sum.seconds += other.seconds
-      sum.wait += other.wait
-    }
-  }
-
-  /// Goes through the first batches of an epoch.
-  private func sample(
-    _ epoch: Epoch<Batch>, batches: Int, into hash: inout BatchDigest, _ progress: ProgressBar
-  ) async throws -> Counts {
-    let clock = ContinuousClock()
-    let start = clock.now
-    var counts = Counts()
-    var iterator = epoch.makeAsyncIterator()
-    while counts.batches < batches {
-      let before = clock.now
-      guard let batch = try await iterator.next() else { break }
-      counts.wait += (clock.now - before).seconds
-      try Interruption.check()
-      counts.batches += 1
-      counts.nodes += batch.subgraph.nodeCount
-      counts.edges += batch.subgraph.edgeCount
-      counts.stages += batch.seconds
-      counts.rows += batch.rows
-      if digest {
-        batch.subgraph.fold(into: &hash)
-        for tensor in batch.features.values {
-          tensor.withUnsafeBufferPointer { hash.fold(UnsafeRawBufferPointer($0)) }
-        }
-      }
-      progress.advance(by: 1)
-    }
-    counts.seconds = (clock.now - start).seconds
-    return counts
-  }
-
-  /// Packs the other rows of the epochs, where that pays.
-  private func packRows(
-    of loader: inout NeighborLoader<Snapshot>, _ budget: MemoryBudget
+  private func goAroundEdges(
+    _ graph: Snapshot, _ options: LoaderOptions, _ run: inout Run
   ) async throws {
-    let byteLimit = min(budget.available / 2, 256 << 20)
-    let share = try budget.reserve(byteLimit, for: "packing rows of features")
-    defer { share.release() }
-    loader = try await loader.packingRows(
-      of: epoch..<epoch + epochs,
-      in: reading.scratch ?? FileSystem.parent(of: loader.graph.path), byteLimit: byteLimit,
-      packing: reading.pack
-    ) { try Interruption.check() }
+    let loader = try linkLoader(graph, around: EdgeType(validating: seeds ?? ""), options)
+    guard audit else { return try await run.go(through: loader) }
+    let sampler = try loader.sampler()
+    var found = LinkAudit()
+    try await run.go(through: loader) { try found.add($0.links, of: sampler) }
+    run.report.audit = .links(found)
   }
 
-  /// Keeps rows in memory where they do not fit into the page cache, or where that is asked for.
-  private func pinRows(
-    of loader: inout NeighborLoader<Snapshot>, batchCount: Int, _ budget: MemoryBudget
-  ) throws -> MemoryBudget.Reservation? {
-    guard features, reading.pin != 0 else { return nil }
-    if reading.pin == nil, try !loader.exceedsPageCache(beside: budget) { return nil }
-    let types = loader.graph.schema.nodes.map(\.type)
-    guard InclusionProbabilities.byteCount(loader.graph, types: types) < budget.available else {
-      return nil
-    }
-    // The rest is for batches that are made ahead, and the one in use.
-    let limit =
-      reading.pin ?? budget.available / 2
-      - max(0, loader.indexByteCount - budget.pageCacheByteCount)
-    guard limit > 0 else { return nil }
-    let share = try budget.reserve(limit, for: "keeping rows of features in memory")
-    loader = try loader.pinningRows(
-      by: loader.inclusionProbabilities { try Interruption.check() }, byteLimit: limit,
-      batchCount: batchCount
-    ) { try Interruption.check() }
-    return share
+  private func goAroundNodes(
+    _ graph: Snapshot, _ options: LoaderOptions, _ budget: MemoryBudget, _ run: inout Run
+  ) async throws {
+    var loader = try neighborLoader(graph, around: NodeType(seeds ?? ""), options)
+    let batchCount = try loader.batchCount()
+    let total = min(batchCount, batches ?? .max)
+    let share = try pinRows(of: &loader, batchCount: epochs * total, budget)
+    defer { share?.release() }
+    if total == batchCount { try await packRows(of: &loader, budget) }
+    guard audit else { return try await run.go(through: loader) }
+    let sampler = try NeighborSampler(
+      graph, fanouts: Fanouts(fanouts), relations: options.relations, options: options.sampling)
+    var found = TemporalAudit()
+    try await run.go(through: loader) { try found.add($0.subgraph, of: sampler) }
+    run.report.audit = .times(found)
   }
 }

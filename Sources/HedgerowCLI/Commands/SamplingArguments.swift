@@ -55,11 +55,19 @@ struct SamplingArguments: ParsableArguments {
   var window: Int64?
 
   /// Whether anything is asked for.
-  var isGiven: Bool {
-    select != .uniform || replace || share != nil || disjoint || within != nil || hasTime
+  var isGiven: Bool { given != nil }
+
+  /// The first option that is given, as it is written; what goes with others comes after them.
+  var given: String? {
+    let options: [(String, Bool)] = [
+      ("--node-times", nodeTimes != nil), ("--edge-times", edgeTimes),
+      ("--select", select != .uniform), ("--replace", replace), ("--share", share != nil),
+      ("--within", within != nil), ("--disjoint", disjoint),
+    ]
+    return options.first { $0.1 }?.0
   }
 
-  private var hasTime: Bool { nodeTimes != nil || edgeTimes }
+  var hasTime: Bool { nodeTimes != nil || edgeTimes }
 
   func validate() throws {
     if weight != nil && select != .weighted {

@@ -1,0 +1,129 @@
+import ArgumentParser
+import Hedgerow
+
+/// `--sampler saint-walks --draws 200`: what makes the subgraphs of batches.
+struct SamplerArguments: ParsableArguments {
+  enum Sampler: String, NamedCase {
+    static var noun: String { "sampler" }
+    case neighbors, ladies, fastgcn, hgt, pagerank
+    case saintNodes = "saint-nodes"
+    case saintEdges = "saint-edges"
+    case saintWalks = "saint-walks"
+    case clusters, random
+
+    /// Those that make batches of seeds.
+    static let ofSeeds: [Sampler] = [.neighbors, .ladies, .fastgcn, .hgt, .pagerank]
+    static let ofFanouts: [Sampler] = [.neighbors, .ladies, .fastgcn, .hgt]
+    static let ofDraws: [Sampler] = [.saintNodes, .saintEdges, .saintWalks]
+    static let ofParts: [Sampler] = [.clusters, .random]
+  }
+
+  enum Edges: String, NamedCase {
+    static var noun: String { "choice of edges" }
+    case sampled, induced, bidirectional
+  }
+
+  @Option(
+    help: ArgumentHelp("What makes the subgraphs: \(Sampler.names).", valueName: "name"),
+    transform: Sampler.parse)
+  var sampler = Sampler.neighbors
+  @Option(
+    help: ArgumentHelp(
+      "Of neighbors, which edges there are between the nodes that were found: \(Edges.names); induced "
+        + "with --disjoint is ShaDow.", valueName: "which"),
+    transform: Edges.parse)
+  var edges: Edges?
+  @Option(
+    help: ArgumentHelp(
+      "Layers of the model where each is the whole of a batch's subgraph; 2 unless given. "
+        + "Changes no digest.", valueName: "count"))
+  var layers: Int?
+  @Option(
+    help: ArgumentHelp("Of pagerank, nodes for each seed; 32 unless given.", valueName: "count"))
+  var nodes: Int?
+  @Option(
+    help: ArgumentHelp(
+      "Of saint-..., what a batch draws: nodes, edges or roots of walks.", valueName: "count"))
+  var draws: Int?
+  @Option(help: ArgumentHelp("Of saint-walks, steps; 2 unless given.", valueName: "count"))
+  var walkLength: Int?
+  @Flag(
+    help: "Of saint-..., count how often nodes and edges come, and weigh losses and messages by it."
+  )
+  var normalize = false
+  @Option(
+    help: ArgumentHelp(
+      "Of clusters and random, into how many parts the nodes are divided.", valueName: "count"))
+  var parts: Int?
+  @Option(
+    help: ArgumentHelp("Of clusters, parts in a batch; 1 unless given.", valueName: "count"))
+  var partsPerBatch: Int?
+
+  var layerCount: Int { layers ?? 2 }
+
+  /// An option, and the samplers that it is of.
+  struct Rule {
+    var option: String
+    var isGiven: Bool
+    var samplers: [Sampler]
+    /// Whether these cannot do without.
+    var isNeeded = false
+  }
+
+  private var rules: [Rule] {
+    [
+      Rule(option: "--edges", isGiven: edges != nil, samplers: [.neighbors]),
+      Rule(
+        option: "--layers", isGiven: layers != nil,
+        samplers: [.neighbors, .pagerank] + Sampler.ofDraws + Sampler.ofParts),
+      Rule(option: "--nodes", isGiven: nodes != nil, samplers: [.pagerank]),
+      Rule(
+        option: "--draws", isGiven: draws != nil, samplers: Sampler.ofDraws, isNeeded: true),
+      Rule(option: "--walk-length", isGiven: walkLength != nil, samplers: [.saintWalks]),
+      Rule(option: "--normalize", isGiven: normalize, samplers: Sampler.ofDraws),
+      Rule(
+        option: "--parts", isGiven: parts != nil, samplers: Sampler.ofParts, isNeeded: true),
+      Rule(option: "--parts-per-batch", isGiven: partsPerBatch != nil, samplers: [.clusters]),
+    ]
+  }
+
+  func validate() throws {
+    try check(rules)
+    if sampler == .neighbors, layers != nil, edges == nil || edges == .sampled {
+      throw ValidationError(
+        "--layers of --sampler neighbors is of --edges induced and bidirectional")
+    }
+    let ranges: [(String, Int?, ClosedRange<Int>)] = [
+      ("--layers", layers, 1...1000), ("--nodes", nodes, 1...1_000_000),
+      ("--draws", draws, 1...100_000_000), ("--walk-length", walkLength, 1...10_000),
+      ("--parts", parts, 1...1_000_000), ("--parts-per-batch", partsPerBatch, 1...1_000_000),
+    ]
+    for case (let option, let value?, let range) in ranges where !range.contains(value) {
+      throw ValidationError("\(option) is between \(range.lowerBound) and \(range.upperBound)")
+    }
+  }
+
+  /// - Throws: for an option that is not of the sampler, and for one that the sampler needs.
+  func check(_ rules: [Rule]) throws {
+    for rule in rules {
+      let isOfSampler = rule.samplers.contains(sampler)
+      if rule.isGiven && !isOfSampler {
+        let names = rule.samplers.map(\.rawValue).joined(separator: ", ")
+        throw ValidationError(
+          "\(rule.option) is of --sampler \(names), not of \(sampler.rawValue)")
+      }
+      if rule.isNeeded && isOfSampler && !rule.isGiven {
+        throw ValidationError("--sampler \(sampler.rawValue) needs \(rule.option)")
+      }
+    }
+  }
+
+  /// Changes options of neighbor sampling as it was asked for.
+  func apply(to options: inout SamplingOptions) {
+    switch edges {
+    case .sampled?, nil: break
+    case .induced?: options.edges = .induced(layers: layerCount)
+    case .bidirectional?: options.edges = .bidirectional(layers: layerCount)
+    }
+  }
+}
