@@ -31,6 +31,12 @@ void hr_start_writeback(int fd, int64_t offset, int64_t byte_count) {
   sync_file_range(fd, offset, byte_count, SYNC_FILE_RANGE_WRITE);
 }
 
+int hr_make_room(int fd, int64_t offset, int64_t byte_count) {
+  if (fallocate(fd, 0, offset, byte_count) == 0) return 0;
+  if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG) return errno;
+  return ftruncate(fd, offset + byte_count) == 0 ? 0 : errno;
+}
+
 void hr_release_range(int fd, int64_t offset, int64_t byte_count) {
   fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, byte_count);
 }

@@ -106,8 +106,10 @@ package final class ScratchFile: @unchecked Sendable {
   package func makeRoom(for count: Int) throws -> Int {
     try flush()
     let offset = byteCount
-    guard ftruncate(descriptor, off_t(offset + count)) == 0 else {
-      throw FileSystem.failure("write a scratch file in", directory)
+    // On the device, too, where the file system can: else it would lie there in the order of the writes.
+    let code = count > 0 ? hr_make_room(descriptor, Int64(offset), Int64(count)) : 0
+    guard code == 0 else {
+      throw FileSystem.failure("write a scratch file in", directory, code: code)
     }
     byteCount += count
     return offset

@@ -86,6 +86,10 @@ int64_t hr_major_faults(void);
 /// Gives the place of a range of the file on the disk back, where the file system can; it reads as zeros.
 void hr_release_range(int fd, int64_t offset, int64_t byte_count);
 
+/// Makes the file longer by a range at its end, with a place on the disk where the file system gives one: 0,
+/// or errno.
+int hr_make_room(int fd, int64_t offset, int64_t byte_count);
+
 /// Bytes free for this user on the file system that holds `path`, or -1.
 int64_t hr_free_space(const char *path);
 
