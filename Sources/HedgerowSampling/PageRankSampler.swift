@@ -41,36 +41,15 @@ public struct PageRankSampler<Graph: Topology>: SubgraphSampler {
     self.relations = relations ?? graph.schema.relations()
   }
 
-  /// A node of a type, by the type's place among those that are reached.
-  private struct Place: Hashable, Comparable {
-    var type: Int
-    var node: UInt32
-
-    static func < (a: Place, b: Place) -> Bool { (a.type, a.node) < (b.type, b.node) }
-  }
-
-  /// The walk of one seed.
-  private struct Walk {
-    var rank: [Place: Double] = [:]
-    /// What is still to be passed on.
-    var rest: [Place: Double]
-    var active: [Place]
-
-    init(from seed: Place) {
-      rest = [seed: 1]
-      active = [seed]
-    }
-  }
-
   /// The nodes of largest rank of some nodes, the seed first, with their ranks: what a sample takes.
   public func ranks(
     from seeds: [UInt32], of type: NodeType
   ) throws -> [[(type: NodeType, node: UInt32, rank: Double)]] {
     let types = reachedTypes([type])
-    let places = seeds.map { Place(type: types.firstIndex(of: type)!, node: $0) }
-    return try walks(from: places, types).enumerated().map { index, walk in
-      top(walk, places[index]).map { (types[$0.type], $0.node, walk.rank[$0] ?? 0) }
-    }
+    let seedTypes = seeds.map { _ in UInt32(types.firstIndex(of: type)!) }
+    return try PageRankWalks(self, types: types)
+      .top(nodeCount, from: seeds, ofTypesAt: seedTypes)
+      .map { $0.map { (types[$0.type], $0.node, $0.rank) } }
   }
 
   public func sample(
@@ -86,12 +65,14 @@ public struct PageRankSampler<Graph: Topology>: SubgraphSampler {
       graph: graph, types: types, relations: relations, hasTrees: isDisjoint,
       workspace: workspace)
     try induced.begin(with: seeds.nodes)
-    let places = seeds.nodes.flatMap { type, nodes in
-      nodes.map { Place(type: types.firstIndex(of: type)!, node: $0) }
+    let seedTypes = seeds.nodes.flatMap { type, nodes in
+      nodes.map { _ in UInt32(types.firstIndex(of: type)!) }
     }
-    for (tree, walk) in try walks(from: places, types).enumerated() {
+    let top = try PageRankWalks(self, types: types)
+      .top(nodeCount, from: seeds.nodes.flatMap(\.1), ofTypesAt: seedTypes)
+    for (tree, ranked) in top.enumerated() {
       var found = [[UInt32]](repeating: [], count: types.count)
-      for place in top(walk, places[tree]) { found[place.type].append(place.node) }
+      for place in ranked { found[place.type].append(place.node) }
       for (index, nodes) in found.enumerated() {
         induced.add(nodes, ofTypeAt: index, tree: UInt32(tree))
       }
@@ -107,85 +88,5 @@ public struct PageRankSampler<Graph: Topology>: SubgraphSampler {
       reached.formUnion(more)
     }
     return graph.schema.nodes.map(\.type).filter(reached.contains)
-  }
-
-  private func top(_ walk: Walk, _ seed: Place) -> [Place] {
-    let others = walk.rank.filter { $0.key != seed }.sorted {
-      ($1.value, $0.key) < ($0.value, $1.key)
-    }
-    return [seed] + others.prefix(nodeCount - 1).map(\.key)
-  }
-
-  /// Pushes of all walks side by side, in rounds.
-  private func walks(from seeds: [Place], _ types: [NodeType]) throws -> [Walk] {
-    var walks = seeds.map { Walk(from: $0) }
-    while true {
-      let active = Set(walks.flatMap(\.active)).sorted()
-      if active.isEmpty { return walks }
-      let rows = try rows(active, types)
-      for walk in walks.indices {
-        // What is passed on in a round counts from the next one on: the order of pushes is no matter
-        // but for rounding, and that is fixed.
-        let pushed = walks[walk].active.sorted().compactMap { place -> (Place, Double)? in
-          guard let rest = walks[walk].rest[place] else { return nil }
-          guard let row = rows[place], !row.neighbors.isEmpty else {
-            // Nowhere to go on to, or too far: it stays.
-            if rows[place]?.degree == 0 {
-              walks[walk].rank[place, default: 0] += rest
-              walks[walk].rest[place] = nil
-            }
-            return nil
-          }
-          guard rest >= tolerance * Double(row.degree) else { return nil }
-          walks[walk].rest[place] = nil
-          return (place, rest)
-        }
-        var touched: Set<Place> = []
-        for (place, rest) in pushed {
-          walks[walk].rank[place, default: 0] += returning * rest
-          let share = (1 - returning) * rest / Double(rows[place]!.degree)
-          for neighbor in rows[place]!.neighbors {
-            walks[walk].rest[neighbor, default: 0] += share
-            touched.insert(neighbor)
-          }
-        }
-        walks[walk].active = touched.filter { walks[walk].rest[$0]! >= tolerance }
-      }
-    }
-  }
-
-  /// The entries of nodes along all relations; none are read of a node that has too many to be pushed.
-  private func rows(
-    _ places: [Place], _ types: [NodeType]
-  ) throws -> [Place: (degree: Int, neighbors: [Place])] {
-    var rows: [Place: (degree: Int, neighbors: [Place])] = [:]
-    for place in places { rows[place] = (0, []) }
-    var parts: [(relation: Relation, nodes: [UInt32], extents: [Extent], type: Int)] = []
-    for relation in relations {
-      guard let type = types.firstIndex(of: relation.target) else { continue }
-      let nodes = places.filter { $0.type == type }.map(\.node)
-      if nodes.isEmpty { continue }
-      let extents = try graph.extents(of: nodes.span, along: relation)
-      parts.append((relation, nodes, extents, type))
-      for (node, extent) in zip(nodes, extents) {
-        rows[Place(type: type, node: node)]!.degree += Int(extent.count)
-      }
-    }
-    for part in parts {
-      let source = types.firstIndex(of: part.relation.source)!
-      var addresses: [UInt64] = []
-      var owners: [Place] = []
-      for (node, extent) in zip(part.nodes, part.extents) {
-        let place = Place(type: part.type, node: node)
-        guard tolerance * Double(rows[place]!.degree) <= 1 else { continue }
-        addresses.append(contentsOf: extent.start..<extent.start + UInt64(extent.count))
-        owners.append(contentsOf: repeatElement(place, count: Int(extent.count)))
-      }
-      let found = try graph.neighbors(at: addresses.span, along: part.relation)
-      for (owner, neighbor) in zip(owners, found) {
-        rows[owner]!.neighbors.append(Place(type: source, node: neighbor))
-      }
-    }
-    return rows
   }
 }

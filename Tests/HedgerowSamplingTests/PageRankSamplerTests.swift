@@ -67,6 +67,16 @@ private typealias G = ReferenceGraph
     }
   }
 
+  @Test func ranksAreTheSameBitsWhateverTheOtherSeedsAre() throws {
+    let graph = G(seed: printedSeed()).memoryGraph
+    let sampler = PageRankSampler(graph, nodesPerSeed: 1000, layers: 1)
+    let seeds: [UInt32] = [5, 3, 100, 5, 499]
+    for (seed, together) in zip(seeds, try sampler.ranks(from: seeds, of: G.item)) {
+      let alone = try sampler.ranks(from: [seed], of: G.item)[0]
+      #expect(together.count > 1 && together.elementsEqual(alone, by: ==))
+    }
+  }
+
   @Test(arguments: [SamplingOptions.Trees.merged, .disjoint])
   func samplesHaveTheNodesOfLargestRankAndAllEdgesBetweenThem(
     trees: SamplingOptions.Trees
