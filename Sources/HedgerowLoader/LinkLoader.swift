@@ -78,6 +78,8 @@ public struct LinkLoader<Graph: Topology & FeatureSource>: BatchLoader {
   public let options: LoaderOptions
   public let links: LinkOptions
   private let knownSeeds = Memo<ResolvedSeeds>()
+  /// Kept, as it keeps what it has found out about long rows.
+  private let knownSampler = Memo<LinkSampler<Graph>>()
 
   /// - Parameters:
   ///   - batchSize: edges in a batch; each brings `links.negatives.count` negatives.
@@ -99,14 +101,16 @@ public struct LinkLoader<Graph: Topology & FeatureSource>: BatchLoader {
   ///
   /// - Throws: `usage` for options that do not fit the graph.
   public func sampler() throws -> LinkSampler<Graph> {
-    var sampler = try LinkSampler(
-      NeighborSampler(
-        graph, fanouts: fanouts, relations: options.relations, options: options.sampling, seed: seed
-      ),
-      edges: edges.type, negatives: links.negatives, seed: seed)
-    sampler.seedEdges = links.seedEdges
-    sampler.reverseTypes = links.reverseTypes
-    return sampler
+    try knownSampler.value {
+      var sampler = try LinkSampler(
+        NeighborSampler(
+          graph, fanouts: fanouts, relations: options.relations, options: options.sampling,
+          seed: seed),
+        edges: edges.type, negatives: links.negatives, seed: seed)
+      sampler.seedEdges = links.seedEdges
+      sampler.reverseTypes = links.reverseTypes
+      return sampler
+    }
   }
 
   public func plan(epoch: Int) throws -> EpochPlan<LinkBatch> {
