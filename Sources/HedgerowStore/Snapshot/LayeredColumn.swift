@@ -242,7 +242,8 @@ final class LayeredColumn: Sendable {
       case .stored(let row): stored.append(UInt32(row))
       case .changed(let cell):
         changed.append((place, cell))
-        stored.append(0)
+        // One that is read anyway.
+        stored.append(stored.last ?? 0)
       }
     }
     return (stored, changed)
