@@ -3,25 +3,13 @@ import Hedgerow
 
 /// `--target user:rates:item --decoder distmult`: what is told of training on links, beside the network.
 struct LinkArguments: ParsableArguments {
-  @Option(
-    help: ArgumentHelp(
-      "The edges' column that says train, valid or test; split unless given (hedgerow split writes one).",
-      valueName: "column"))
-  var split: String?
+  @OptionGroup var pairs: PairArguments
   @Option(
     help: ArgumentHelp(
       "What tells links from rows of nodes: \(LinkTrainingOptions.Decoder.names).",
       valueName: "name"),
     transform: LinkTrainingOptions.Decoder.parse)
   var decoder: LinkTrainingOptions.Decoder?
-  @Option(
-    help: ArgumentHelp("Pairs that are no links, for each that is one.", valueName: "count"))
-  var negatives: Int?
-  @Option(
-    help: ArgumentHelp(
-      "Where their targets come from: \(LinkTrainingOptions.Negatives.names).", valueName: "how"),
-    transform: LinkTrainingOptions.Negatives.parse)
-  var negativesFrom: LinkTrainingOptions.Negatives?
   @Option(
     help: ArgumentHelp(
       "Nodes among which a link is ranked when it is measured; 1000 unless given.",
@@ -47,26 +35,21 @@ struct LinkArguments: ParsableArguments {
 
   /// The first option that is given, as it is written.
   var given: String? {
-    let options: [(String, Bool)] = [
-      ("--split", split != nil), ("--decoder", decoder != nil), ("--negatives", negatives != nil),
-      ("--negatives-from", negativesFrom != nil), ("--candidates", candidates != nil),
+    let others: [(String, Bool)] = [
+      ("--decoder", decoder != nil), ("--candidates", candidates != nil),
       ("--relation-column", relationColumn != nil), ("--validate-on", validateOn != nil),
     ]
-    return options.first { $0.1 }?.0
+    return (pairs.options + others).first { $0.1 }?.0
   }
 
-  func validate() throws {
-    if let negatives, !(1...10_000).contains(negatives) {
-      throw ValidationError("--negatives is between 1 and 10000")
-    }
-  }
+  func validate() throws { try pairs.check(negatives: 1...10_000) }
 
   /// Changes options as it was asked for.
   func apply(to options: inout LinkTrainingOptions) {
-    if let split { options.splitColumn = split }
+    if let split = pairs.split { options.splitColumn = split }
     if let decoder { options.decoder = decoder }
-    if let negatives { options.negativeCount = negatives }
-    if let negativesFrom { options.negatives = negativesFrom }
+    if let negatives = pairs.negatives { options.negativeCount = negatives }
+    if let negativesFrom = pairs.negativesFrom { options.negatives = negativesFrom }
     if let candidates { options.candidateCount = candidates }
   }
 }

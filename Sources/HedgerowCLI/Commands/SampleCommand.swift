@@ -128,7 +128,7 @@ struct SampleCommand: AsyncParsableCommand {
     do { _ = try EdgeType(validating: seeds) } catch {
       throw ValidationError("'\(seeds)' is no edge type: write SOURCE:RELATION:TARGET")
     }
-    if seedEdges.split != nil && set == nil { throw ValidationError("--split is of --in") }
+    if seedEdges.pairs.split != nil && set == nil { throw ValidationError("--split is of --in") }
     if let option = reading.given {
       throw ValidationError("\(option) is of seeds that are nodes: leave it out")
     }
@@ -143,7 +143,7 @@ struct SampleCommand: AsyncParsableCommand {
       report: SampleReport(
         threadCount: options.threads, firstEpoch: epoch, digest: digest ? BatchDigest() : nil))
     switch choice.sampler {
-    case .neighbors where isAroundEdges: try await goAroundEdges(graph, options, &run)
+    case .neighbors where isAroundEdges: try await goAroundEdges(graph, options, budget, &run)
     case .neighbors: try await goAroundNodes(graph, options, budget, &run)
     case .ladies, .fastgcn, .hgt, .pagerank:
       try await run.go(
@@ -171,9 +171,15 @@ struct SampleCommand: AsyncParsableCommand {
   }
 
   private func goAroundEdges(
-    _ graph: Snapshot, _ options: LoaderOptions, _ run: inout Run
+    _ graph: Snapshot, _ options: LoaderOptions, _ budget: MemoryBudget, _ run: inout Run
   ) async throws {
-    let loader = try linkLoader(graph, around: EdgeType(validating: seeds ?? ""), options)
+    let type = try EdgeType(validating: seeds ?? "")
+    let pairs = seedEdges.negativeCount(in: min(seedsPerBatch, graph.allEdgeCount))
+    let share = try budget.reserve(
+      options.threads * pairs * SeedEdgeArguments.bytesOfNegative,
+      for: "drawing \(pairs) negatives for a batch")
+    defer { share.release() }
+    let loader = try linkLoader(graph, around: type, options)
     guard audit else { return try await run.go(through: loader) }
     let sampler = try loader.sampler()
     var found = LinkAudit()

@@ -3,20 +3,7 @@ import Hedgerow
 
 /// `--seeds user:rates:item --negatives 5 --audit`: what is told of seeds that are edges.
 struct SeedEdgeArguments: ParsableArguments {
-  @Option(
-    help: ArgumentHelp(
-      "The edges' column that --in names a part of; split unless given (hedgerow split writes one).",
-      valueName: "column"))
-  var split: String?
-  @Option(
-    help: ArgumentHelp(
-      "Pairs that are no edges, for each seed edge; 1 unless given.", valueName: "count"))
-  var negatives: Int?
-  @Option(
-    help: ArgumentHelp(
-      "Where their targets come from: \(LinkTrainingOptions.Negatives.names).", valueName: "how"),
-    transform: LinkTrainingOptions.Negatives.parse)
-  var negativesFrom: LinkTrainingOptions.Negatives?
+  @OptionGroup var pairs: PairArguments
   @Option(
     help: ArgumentHelp(
       "An edge type that holds the same edges the other way round, left out, too; may be given again.",
@@ -27,23 +14,25 @@ struct SeedEdgeArguments: ParsableArguments {
 
   /// The first option that is given, as it is written.
   var given: String? {
-    let options: [(String, Bool)] = [
-      ("--split", split != nil), ("--negatives", negatives != nil),
-      ("--negatives-from", negativesFrom != nil), ("--reverse-type", !reverseType.isEmpty),
-      ("--keep-seed-edges", keepSeedEdges),
+    let others = [
+      ("--reverse-type", !reverseType.isEmpty), ("--keep-seed-edges", keepSeedEdges),
     ]
-    return options.first { $0.1 }?.0
+    return (pairs.options + others).first { $0.1 }?.0
   }
 
-  func validate() throws {
-    if let negatives, !(0...10_000).contains(negatives) {
-      throw ValidationError("--negatives is between 0 and 10000")
-    }
+  /// Memory for each pair while a batch draws it.
+  static var bytesOfNegative: Int { 64 }
+
+  /// Pairs that are no edges, of a batch of so many that are.
+  func negativeCount(in edgeCount: Int) -> Int {
+    edgeCount * (pairs.negatives ?? NegativeSampling().count)
   }
+
+  func validate() throws { try pairs.check(negatives: 0...10_000) }
 
   /// The edges of a type, or those that are in a part and that a filter takes.
   func seeds(_ type: EdgeType, in part: String?, where filter: Filter?) -> SeedEdges {
-    let isIn = part.map { Filter.column(split ?? "split") == .text($0) }
+    let isIn = part.map { Filter.column(pairs.split ?? "split") == .text($0) }
     let filters = [isIn, filter].compactMap { $0 }
     guard let first = filters.first else { return .edges(type) }
     return .edges(type, where: filters.dropFirst().reduce(first) { $0 && $1 })
@@ -55,13 +44,8 @@ struct SeedEdgeArguments: ParsableArguments {
     around type: EdgeType, times: String?, _ schema: GraphSchema
   ) throws -> LinkOptions {
     var options = LinkOptions()
-    if let negatives { options.negatives.count = negatives }
-    options.negatives.distribution =
-      switch negativesFrom {
-      case .uniform?, nil: .uniform
-      case .degree?: .byDegree
-      case .inBatch?: .inBatch
-      }
+    if let negatives = pairs.negatives { options.negatives.count = negatives }
+    if let from = pairs.negativesFrom { options.negatives.distribution = from.distribution }
     if keepSeedEdges { options.seedEdges = .kept }
     options.reverseTypes = try reverseType.map { name in
       let reverse = try EdgeType(validating: name)

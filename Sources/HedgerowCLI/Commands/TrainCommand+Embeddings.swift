@@ -18,15 +18,15 @@ extension TrainCommand {
       ("--input-scaling", inputScaling != nil), ("--activation", activation != nil),
       ("--bases", bases != nil), ("--precision", precision != nil),
       ("--weight-decay", weightDecay != nil), ("--encode", encode != nil),
-      ("--no-reverse", noReverse), ("--split", links.split != nil),
-      ("--decoder", links.decoder != nil), ("--negatives-from", links.negativesFrom != nil),
+      ("--no-reverse", noReverse), ("--split", links.pairs.split != nil),
+      ("--decoder", links.decoder != nil), ("--negatives-from", links.pairs.negativesFrom != nil),
       ("--candidates", links.candidates != nil),
       ("--relation-column", links.relationColumn != nil),
       ("--validate-on", links.validateOn != nil),
       ("what says which neighbors are taken", sampling.isGiven),
       ("--inputs", isOfWalks && inputs != nil), ("--layers", isOfWalks && layers != nil),
       ("--batch-size", !isOfWalks && batchSize != nil),
-      ("--negatives", !isOfWalks && links.negatives != nil),
+      ("--negatives", !isOfWalks && links.pairs.negatives != nil),
       (walking.given ?? "", !isOfWalks && walking.given != nil),
     ]
     if let option = others.first(where: { $0.1 })?.0 {
@@ -77,7 +77,7 @@ extension TrainCommand {
     set(\.batchSize, batchSize)
     set(\.learningRate, learningRate)
     set(\.layerCount, layers)
-    set(\.negativeCount, links.negatives)
+    set(\.negativeCount, links.pairs.negatives)
     set(\.seed, global.givenSeed)
     set(\.steps, walking.walkLength)
     set(\.walksPerNode, walking.walks)

@@ -16,7 +16,7 @@ extension TrainCommand {
       ("--precision", precision != nil), ("--weight-decay", weightDecay != nil),
       ("--encode", encode != nil), ("--no-reverse", noReverse), ("--full-batch", fullBatch),
       ("--class-weights", classWeights != nil), ("--where", filter.text != nil),
-      ("--decoder", links.decoder != nil), ("--negatives-from", links.negativesFrom != nil),
+      ("--decoder", links.decoder != nil), ("--negatives-from", links.pairs.negativesFrom != nil),
       ("--relation-column", links.relationColumn != nil),
       ("--validate-on", links.validateOn != nil), ("--pin", reading.pin != nil),
       ("--scratch", reading.scratch != nil),
@@ -72,11 +72,11 @@ extension TrainCommand {
       if let value { options[keyPath: path] = value }
     }
     if let column = links.times { options.timeColumn = column }
-    set(\.splitColumn, links.split)
+    set(\.splitColumn, links.pairs.split)
     set(\.width, hidden)
     set(\.neighborCount, fanouts?.first)
     set(\.batchSize, batchSize)
-    set(\.negativeCount, links.negatives)
+    set(\.negativeCount, links.pairs.negatives)
     set(\.candidateCount, links.candidates)
     set(\.epochs, epochs)
     set(\.patience, patience)

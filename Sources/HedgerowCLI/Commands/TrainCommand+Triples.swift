@@ -20,7 +20,7 @@ extension TrainCommand {
       ("--activation", activation != nil), ("--bases", bases != nil),
       ("--precision", precision != nil), ("--weight-decay", weightDecay != nil),
       ("--inputs", inputs != nil), ("--encode", encode != nil), ("--no-reverse", noReverse),
-      ("--decoder", links.decoder != nil), ("--negatives-from", links.negativesFrom != nil),
+      ("--decoder", links.decoder != nil), ("--negatives-from", links.pairs.negativesFrom != nil),
       ("--candidates", links.candidates != nil),
       ("what says which neighbors are taken", sampling.isGiven),
     ]
@@ -70,8 +70,8 @@ extension TrainCommand {
     set(\.epochs, epochs)
     set(\.patience, patience)
     set(\.learningRate, learningRate)
-    set(\.negativeCount, links.negatives)
-    set(\.splitColumn, links.split)
+    set(\.negativeCount, links.pairs.negatives)
+    set(\.splitColumn, links.pairs.split)
     if let column = links.relationColumn { options.relationColumn = column }
     set(\.validationCount, links.validateOn)
     set(\.criterion, bestChoice?.metric)

@@ -1,4 +1,4 @@
-import HedgerowSampling
+public import HedgerowSampling
 
 /// How to train a model that tells which links are there.
 public struct LinkTrainingOptions: Codable, Hashable, Sendable {
@@ -33,7 +33,8 @@ public struct LinkTrainingOptions: Codable, Hashable, Sendable {
     /// The targets of the batch's other links.
     case inBatch = "in-batch"
 
-    var distribution: NegativeSampling.Distribution {
+    /// As samplers take it.
+    public var distribution: NegativeSampling.Distribution {
       switch self {
       case .uniform: .uniform
       case .degree: .byDegree
