@@ -172,6 +172,10 @@ import Testing
       (["--seeds", rates, "--split", "part"], "--split is of --in"),
       (["--seeds", rates, "--in", "train", "--split", "part"], "part"),
       (["--seeds", rates, "--negatives", "-1"], "--negatives"),
+      (["--seeds", rates, "--negatives", "10001"], "between 0 and 10000"),
+      (
+        ["--seeds", rates, "--negatives", "10000", "--memory", "64MiB"], "drawing 4000000 negatives"
+      ),
       (["--seeds", rates, "--negatives-from", "nowhere"], "'nowhere'"),
       (["--seeds", rates, "--pin", "1MiB"], "--pin is of seeds that are nodes"),
       (["--seeds", rates, "--reverse-type", "item:of:user"], "no edge type 'item:of:user'"),

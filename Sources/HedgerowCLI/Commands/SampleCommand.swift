@@ -174,7 +174,8 @@ struct SampleCommand: AsyncParsableCommand {
     _ graph: Snapshot, _ options: LoaderOptions, _ budget: MemoryBudget, _ run: inout Run
   ) async throws {
     let type = try EdgeType(validating: seeds ?? "")
-    let pairs = seedEdges.negativeCount(in: min(seedsPerBatch, graph.allEdgeCount))
+    let edgeCount = graph.schema.edge(type).map { graph.count(of: $0.type) } ?? 0
+    let pairs = seedEdges.negativeCount(in: min(seedsPerBatch, edgeCount))
     let share = try budget.reserve(
       options.threads * pairs * SeedEdgeArguments.bytesOfNegative,
       for: "drawing \(pairs) negatives for a batch")
