@@ -98,6 +98,8 @@ hr_direct_reader *hr_direct_reader_create(unsigned depth, size_t slot_byte_count
     hr_direct_reader_destroy(r);
     return NULL;
   }
+  // Few slots are used where there is little to read: a large page would take memory for all.
+  madvise(r->slots, r->slot_byte_count * depth, MADV_NOHUGEPAGE);
   for (unsigned i = 0; i < depth; i++) r->free_slots[r->free_count++] = i;
   return r;
 }
