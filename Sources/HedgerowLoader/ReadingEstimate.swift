@@ -8,6 +8,8 @@ public struct ReadingEstimate: Sendable {
   public internal(set) var storedByteCount = 0
   /// Rows of features that would be pinned.
   public internal(set) var pinnedByteCount = 0
+  /// Memory in which the other rows of these columns arrive.
+  public internal(set) var arrivingByteCount = 0
   /// The share of a batch's rows of features that would be found there.
   public internal(set) var pinnedShare = 0.0
   /// Bytes from the device in the first epoch and before it, when nothing is in memory before.
@@ -50,6 +52,11 @@ extension NeighborLoader {
       graph, columns: try inputColumns, by: probabilities, byteLimit: pinnedByteLimit ?? 0,
       batchCount: epochCount * perEpoch)
     let pinned = pinnedByteLimit == nil ? [] : choice.nodes(by: probabilities)
+    // Requests that are under way, and rows as they are stored.
+    estimate.arrivingByteCount = pinned.reduce(0) {
+      let rows = min($1.layout.rowsAtOnce, graph.count(of: $1.type))
+      return $0 + 2 * rows * $1.layout.byteCount
+    }
     /// Of each pinned column, how likely a batch needs its other rows.
     func others(_ probabilities: InclusionProbabilities) -> [OtherRows] {
       pinned.map { column in

@@ -52,6 +52,11 @@ extension NodeClassificationTrainer {
     // The last is evaluated once, the other behind each epoch.
     var sets: [(name: String, timesPerEpoch: Double)] = try validationSet.map { [($0, 1)] } ?? []
     if try hasMembers("test") { sets.append(("test", 1 / Double(options.epochs))) }
+    let isPinning = try NodeClassifier.isPinning(loader, resources)
+    // As the run will: the heap keeps some of the memory that this took.
+    if isPinning {
+      _ = try loader.inclusionProbabilities(checkInterruption: resources.checkInterruption)
+    }
     let trial = try await self.trial(model, source, steps: trialSteps, sets: sets)
     BufferPool.releaseIdle()
     let probabilities = try loader.inclusionProbabilities(
@@ -60,7 +65,7 @@ extension NodeClassificationTrainer {
     plan.edgesPerBatch = probabilities.edgeCounts.values.reduce(0) { $0 + $1.reduce(0, +) }
     let step = StepEstimate(specification, probabilities)
     let limit =
-      try NodeClassifier.isPinning(loader, resources)
+      isPinning
       ? max(
         0,
         resources.pinnedByteLimit
@@ -81,7 +86,7 @@ extension NodeClassificationTrainer {
     plan.trialSteps = trial.steps
     plan.privateByteCount =
       max(trial.privateByteCount, trial.privateByteCountBefore + plan.reading.packingByteCount)
-      + plan.reading.pinnedByteCount
+      + plan.reading.pinnedByteCount + plan.reading.arrivingByteCount
     plan.storageByteCount =
       plan.reading.firstEpochByteCount
       + (options.epochs - 1) * plan.reading.laterEpochByteCount
