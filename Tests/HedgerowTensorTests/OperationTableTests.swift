@@ -183,7 +183,8 @@ import Testing
       Row("variance", Shapes { [[$0 + 2, $1, 2]] }) { x, _, _ in
         variance(x[0], along: [0, 2], keeping: .one)
       },
-      Row("logSumExp", cube) { x, _, _ in logSumExp(5 * x[0], along: [2, 1]) },
+      // Of nothing it is -inf, of which there is no difference.
+      Row("logSumExp", cube) { x, _, _ in exp(logSumExp(5 * x[0], along: [2, 1])) },
       Row("logSumExp", cube, needsElements: true) { x, _, _ in logSumExp(x[0], along: [0]) },
       Row("product", cube) { x, _, _ in product(x[0], along: [1], keeping: .one) },
       Row("product", cube) { x, _, _ in product(x[0], along: [0, 2]) },

@@ -8,6 +8,10 @@ public enum GradientCheck {
   ///
   /// A result of several elements is weighed by numbers drawn from `seed`, so that errors that
   /// cancel in a plain sum show. A function that is random in training draws from `randomness`.
+  ///
+  /// A step may lead over a kink that drawn numbers happen to lie beside, of a rectified sum say. So an
+  /// element that disagrees is looked at again with steps of a sixteenth and a 256th, and the least
+  /// difference counts: a wrong gradient is wrong with any step. What is no number is infinitely wrong.
   public static func error(
     at inputs: [NDTensor<Double>], seed: UInt64, randomness: RandomStream? = nil,
     step: Double = 1e-5, _ function: ([NDTensor<Double>]) -> NDTensor<Double>
@@ -30,8 +34,16 @@ public enum GradientCheck {
           return valueWithGradients(at: [], randomness: randomness) { weighed(shifted) }.value
             .scalar
         }
-        let quotient = (value(shiftedBy: step) - value(shiftedBy: -step)) / (2 * step)
-        worst = max(worst, abs((gradient?[element] ?? 0) - quotient) / (1 + abs(quotient)))
+        func error(withStep step: Double) -> Double {
+          let quotient = (value(shiftedBy: step) - value(shiftedBy: -step)) / (2 * step)
+          let error = abs((gradient?[element] ?? 0) - quotient) / (1 + abs(quotient))
+          return error.isNaN ? .infinity : error
+        }
+        var least = error(withStep: step)
+        for smaller in [step / 16, step / 256] where least > 1e-7 {
+          least = min(least, error(withStep: smaller))
+        }
+        worst = max(worst, least)
       }
     }
     return worst

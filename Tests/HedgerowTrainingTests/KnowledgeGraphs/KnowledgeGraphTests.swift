@@ -169,7 +169,7 @@ struct TownStore {
   func townsAreLearned(model: KnowledgeGraphOptions.Model) async throws {
     let seed = printedSeed()
     let directory = TemporaryDirectory()
-    let store = try TownStore().make(at: directory("s"), seed: seed)
+    let store = try TownStore(people: 120).make(at: directory("s"), seed: seed)
     let isTransE = model == .transe
     var options = options(model, epochs: isTransE ? 150 : 60, seed: seed)
     (options.width, options.patience) = (isTransE ? 16 : 32, options.epochs)
@@ -180,9 +180,9 @@ struct TownStore {
     #expect(report.loss.isFinite && metrics.map(\.set) == ["valid", "test"])
     let last = try #require(metrics.last?.metrics[.meanReciprocalRank])
     print("\(model): \(first) before, \(last) after")
-    // Of 60 nodes in no order it is 0.08, after one epoch 0.23 at most; in the end 0.35 at least in
-    // 30 beginnings of TransE, 0.42 in 20 of the others.
-    #expect(last > (isTransE ? 0.28 : 0.35) && last > first, "\(first) before, \(last) after")
+    // Of 120 nodes in no order it is 0.045, after one epoch 0.11 at most; in the end, of 120 beginnings,
+    // 0.30 and 0.25 at least with TransE, 0.36 and 0.31 at least with the others.
+    #expect(last > (isTransE ? 0.19 : 0.25) && last > first, "\(first) before, \(last) after")
   }
 
   @Test(arguments: KnowledgeGraphOptions.Model.allCases)
