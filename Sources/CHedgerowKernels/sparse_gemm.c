@@ -112,6 +112,11 @@ INLINE void load_transposed(__m256 out[lanes], const float *x, size_t step, size
   transpose(out);
 }
 
+/// Has n numbers from `x` on brought to the second cache: what another core wrote is far away.
+INLINE void fetch(const float *x, size_t n) {
+  for (size_t i = 0; i < n; i += 16) _mm_prefetch((const char *)(x + i), _MM_HINT_T1);
+}
+
 /// Lists of m rows of k numbers.
 TARGET static void make_lists(workspace *w, hr_floats a, size_t m, size_t k) {
   memset(w->counts, 0, m * sizeof *w->counts);
@@ -125,8 +130,11 @@ TARGET static void make_lists(workspace *w, hr_floats a, size_t m, size_t k) {
   for (size_t pair = 0; pair < m; pair += 2 * lanes)
     for (size_t p = 0; p < k; p += lanes)
       for (size_t r = pair; r < least(m, pair + 2 * lanes); r += lanes) {
+        const float *from = a.base + r + p * a.column_step;
+        if (r == pair)
+          for (size_t i = 0; i < lanes; i++) fetch(from + i * a.column_step + 2 * lanes, 1);
         __m256 x[lanes];
-        load_transposed(x, a.base + r + p * a.column_step, a.column_step, k - p, m - r);
+        load_transposed(x, from, a.column_step, k - p, m - r);
         size_t rows = least(m - r, lanes);
         for (size_t i = 0; i < rows; i++) append(w, r + i, x[i], (uint32_t)p);
       }
@@ -135,10 +143,12 @@ TARGET static void make_lists(workspace *w, hr_floats a, size_t m, size_t k) {
 /// Copies k rows of n numbers of b to where `vectors` of them are one row; zeros behind the last.
 TARGET static void pack_chunk(float *out, hr_floats b, size_t k, size_t n, size_t vectors) {
   if (b.column_step == 1) {
-    for (size_t p = 0; p < k; p++)
+    for (size_t p = 0; p < k; p++) {
+      const float *row = b.base + p * b.row_step;
+      fetch(row + 8 * b.row_step, n);
       for (size_t v = 0; v < vectors; v++)
-        _mm256_store_ps(out + (p * vectors + v) * lanes,
-                        load(b.base + p * b.row_step + v * lanes, n - v * lanes));
+        _mm256_store_ps(out + (p * vectors + v) * lanes, load(row + v * lanes, n - v * lanes));
+    }
     return;
   }
   for (size_t v = 0; v < vectors; v++)
