@@ -199,28 +199,38 @@ static sum_function *const sums_of_lists[chunk_vectors] = {
     sum_lists_1, sum_lists_2, sum_lists_3, sum_lists_4,
     sum_lists_5, sum_lists_6, sum_lists_7, sum_lists_8};
 
-TARGET void hr_gemm_skipping(float *c, size_t c_step, hr_floats a, hr_floats b, size_t m, size_t n,
+/// Makes a block of one product, whose lists are there: rows from `row` on, and k from p on.
+TARGET static void multiply_block(workspace *w, hr_product x, size_t row, size_t rows, size_t p,
+                                  size_t depth, bool is_added) {
+  for (size_t column = 0; column < x.n; column += chunk_width) {
+    size_t width = least(x.n - column, chunk_width), vectors = (width + lanes - 1) / lanes;
+    hr_floats right = x.b;
+    right.base += p * right.row_step + column * right.column_step;
+    pack_chunk(w->chunk, right, depth, width, vectors);
+    sums_of_lists[vectors - 1](x.c + row * x.c_step + column, x.c_step, w, rows,
+                               first_lanes(width - (vectors - 1) * lanes), is_added);
+  }
+}
+
+TARGET void hr_gemm_skipping(const hr_product *products, size_t count, hr_floats a, size_t m,
                              size_t k, bool is_added, float *scratch) {
-  if (k == 0 && !is_added)
-    for (size_t r = 0; r < m; r++) memset(c + r * c_step, 0, n * sizeof(float));
   workspace *w = (workspace *)scratch;
+  if (k == 0 && !is_added)
+    for (size_t i = 0; i < count; i++)
+      for (size_t r = 0; r < m; r++)
+        memset(products[i].c + r * products[i].c_step, 0, products[i].n * sizeof(float));
   for (size_t row = 0; row < m; row += block_rows)
     for (size_t p = 0; p < k; p += block_depth) {
       size_t rows = least(m - row, block_rows), depth = least(k - p, block_depth);
-      hr_floats left = a, right = b;
+      hr_floats left = a;
       left.base += row * a.row_step + p * a.column_step;
       make_lists(w, left, rows, depth);
-      for (size_t column = 0; column < n; column += chunk_width) {
-        size_t width = least(n - column, chunk_width), vectors = (width + lanes - 1) / lanes;
-        right.base = b.base + p * b.row_step + column * b.column_step;
-        pack_chunk(w->chunk, right, depth, width, vectors);
-        sums_of_lists[vectors - 1](c + row * c_step + column, c_step, w, rows,
-                                   first_lanes(width - (vectors - 1) * lanes), is_added || p > 0);
-      }
+      for (size_t i = 0; i < count; i++)
+        multiply_block(w, products[i], row, rows, p, depth, is_added || p > 0);
     }
 }
 #else
 bool hr_is_worth_skipping(hr_floats a, size_t m, size_t n, size_t k) { return false; }
-void hr_gemm_skipping(float *c, size_t c_step, hr_floats a, hr_floats b, size_t m, size_t n,
-                      size_t k, bool is_added, float *scratch) {}
+void hr_gemm_skipping(const hr_product *products, size_t count, hr_floats a, size_t m, size_t k,
+                      bool is_added, float *scratch) {}
 #endif

@@ -138,7 +138,7 @@ func multiply<Scalar>(
   let step = step ?? n
   guard let panels = b.panels else {
     if a.isWorthSkippingZeros(columns: n) {
-      a.multipliedSkippingZeros(by: b.matrix, into: c, step: step, isAdded: isAdded)
+      a.multipliedSkippingZeros(by: [b.matrix], into: c, step: step, isAdded: isAdded)
     } else {
       a.multiplied(by: b.matrix, into: c, step: step, isAdded: isAdded)
     }

@@ -93,17 +93,21 @@ struct Matrix<Scalar: TensorScalar> {
       && hr_is_worth_skipping(floats, rowCount, columnCount, self.columnCount)
   }
 
-  /// The same product, of float32, but that zeros of this matrix count as nothing, even times infinity.
+  /// Products of this with several factors, of float32, one behind the other in `c`, but that zeros of this
+  /// count as nothing, even times infinity; rows of each begin `step` elements apart, or follow each other.
   func multipliedSkippingZeros(
-    by other: Matrix, into c: UnsafeMutablePointer<Scalar>, step rowStep: Int, isAdded: Bool
+    by others: [Matrix], into c: UnsafeMutablePointer<Scalar>, step: Int? = nil, isAdded: Bool
   ) {
     let scratch = NDArray<Float>(uninitialized: [hr_gemm_skipping_scratch_count()])
+    var result = UnsafeMutableRawPointer(c).assumingMemoryBound(to: Float.self)
+    let products = others.map { other in
+      defer { result += rowCount * (step ?? other.columnCount) }
+      return hr_product(
+        b: other.floats, n: other.columnCount, c: result, c_step: step ?? other.columnCount)
+    }
     withExtendedLifetime(scratch) {
-      UnsafeMutableRawPointer(c).withMemoryRebound(to: Float.self, capacity: rowCount * rowStep) {
-        hr_gemm_skipping(
-          $0, rowStep, floats, other.floats, rowCount, other.columnCount, columnCount, isAdded,
-          scratch.storage.base)
-      }
+      hr_gemm_skipping(
+        products, products.count, floats, rowCount, columnCount, isAdded, scratch.storage.base)
     }
   }
 

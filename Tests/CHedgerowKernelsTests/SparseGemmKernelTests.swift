@@ -49,22 +49,40 @@ import Testing
   static func multiply(
     _ a: Drawn, _ b: Drawn, onto c: [Float], step: Int, isAdded: Bool
   ) -> [Float] {
+    multiply(a, [b], onto: [c], step: step, isAdded: isAdded)[0]
+  }
+
+  /// Several products of one factor.
+  static func multiply(
+    _ a: Drawn, _ factors: [Drawn], onto results: [[Float]], step: Int, isAdded: Bool
+  ) -> [[Float]] {
     let scratch = UnsafeMutableRawPointer.allocate(
       byteCount: 4 * hr_gemm_skipping_scratch_count(), alignment: 64)
     defer { scratch.deallocate() }
     // What is not written is no number.
     let numbers = scratch.initializeMemory(
       as: Float.self, repeating: .nan, count: hr_gemm_skipping_scratch_count())
-    var result = c
-    a.withFloats { left in
-      b.withFloats { right in
-        result.withUnsafeMutableBufferPointer {
-          hr_gemm_skipping(
-            $0.baseAddress!, step, left, right, a.rows, b.columns, a.columns, isAdded, numbers)
+    var results = results
+    var products: [hr_product] = []
+    func multiply(_ next: Int) {
+      guard next < factors.count else {
+        a.withFloats { left in
+          hr_gemm_skipping(products, products.count, left, a.rows, a.columns, isAdded, numbers)
         }
+        return
+      }
+      factors[next].withFloats { right in
+        var result = results[next]
+        result.withUnsafeMutableBufferPointer {
+          products.append(
+            hr_product(b: right, n: factors[next].columns, c: $0.baseAddress!, c_step: step))
+          multiply(next + 1)
+        }
+        results[next] = result
       }
     }
-    return result
+    multiply(0)
+    return results
   }
 
   static let shapes = [
@@ -88,6 +106,21 @@ import Testing
           )
           #expect(worst < 1e-6, "share \(share), form \(form), added \(isAdded)")
         }
+      }
+    }
+  }
+
+  @Test func productsOfOneFactorAreThoseByThemselves() {
+    var stream = RandomStream(seed: printedSeed())
+    let (m, k, step) = (277, 105, 131)
+    let a = Drawn(m, k, isByColumns: true, share: 0.3, from: &stream)
+    let factors = [131, 7, 0, 64].map { Drawn(k, $0, isByColumns: $0 == 7, from: &stream) }
+    let results = factors.map { _ in (0..<m * step).map { _ in Float(stream.nextUnit()) } }
+    for isAdded in [false, true] {
+      let together = Self.multiply(a, factors, onto: results, step: step, isAdded: isAdded)
+      for (index, factor) in factors.enumerated() {
+        let alone = Self.multiply(a, factor, onto: results[index], step: step, isAdded: isAdded)
+        #expect(together[index].map(\.bitPattern) == alone.map(\.bitPattern))
       }
     }
   }

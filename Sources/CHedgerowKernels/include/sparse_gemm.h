@@ -24,8 +24,17 @@ bool hr_is_worth_skipping(hr_floats a, size_t m, size_t n, size_t k);
 /// Numbers that `hr_gemm_skipping` needs beside: some 300 KiB.
 size_t hr_gemm_skipping_scratch_count(void);
 
-/// c = a b, or c += a b when `is_added`: a is [m, k], b [k, n], and c has `c_step` numbers from row to
-/// row. `scratch` is aligned to 64 bytes. Not for a processor without AVX2. Time O(m k + n z) for z
-/// numbers of a that are not zero.
-void hr_gemm_skipping(float *c, size_t c_step, hr_floats a, hr_floats b, size_t m, size_t n,
-                      size_t k, bool is_added, float *scratch);
+/// One of the products of a left factor: its right factor, which has n columns, and the result, which has
+/// `c_step` numbers from row to row.
+typedef struct {
+  hr_floats b;
+  size_t n;
+  float *c;
+  size_t c_step;
+} hr_product;
+
+/// c = a b, or c += a b when `is_added`, for each of `count` products, which share the lists of a: a is [m, k],
+/// b [k, n]. `scratch` is aligned to 64 bytes. Not for a processor without AVX2. Time O(m k + N z) for z
+/// numbers of a that are not zero and N columns of all products.
+void hr_gemm_skipping(const hr_product *products, size_t count, hr_floats a, size_t m, size_t k,
+                      bool is_added, float *scratch);

@@ -151,17 +151,27 @@ public struct AffineSum<Scalar: TensorScalar>: Sendable {
       case (nil, nil, nil): dz = dy
       }
       var gradients: [NDTensor<Scalar>?] = []
-      for (factor, weightCount) in zip(factors, weightCounts) {
-        let first = gradients.count
-        let isWeightNeeded = isNeeded[(first + 1)...(first + weightCount)].contains(true)
-        guard isNeeded[first] || isWeightNeeded else {
-          gradients += [NDTensor<Scalar>?](repeating: nil, count: 1 + weightCount)
-          continue
+      let whole = Factor(dz, precision)
+      // Gradients of weights whose terms are of all rows are made together.
+      var first = 0
+      let needs = weightCounts.map { count in
+        defer { first += 1 + count }
+        return (x: isNeeded[first], weight: isNeeded[(first + 1)...(first + count)].contains(true))
+      }
+      let together = factors.indices.filter { factors[$0].rows == nil && needs[$0].weight }
+      var weightGradients = [NDTensor<Scalar>?](repeating: nil, count: factors.count)
+      for (index, dw) in zip(together, transposedProducts(whole, together.map { factors[$0].x })) {
+        weightGradients[index] = dw
+      }
+      for (index, factor) in factors.enumerated() {
+        let isNeeded = needs[index]
+        var dzOfTerm = whole
+        if let rows = factor.rows, isNeeded.x || isNeeded.weight {
+          dzOfTerm = Factor(dz.detached.gathered(rows: rows), precision)
+          if isNeeded.weight { weightGradients[index] = transposedProduct(dzOfTerm, factor.x) }
         }
-        let dz = Factor(factor.rows.map { dz.detached.gathered(rows: $0) } ?? dz, precision)
-        gradients.append(isNeeded[first] ? product(dz, factor.weight) : nil)
-        let dw = isWeightNeeded ? transposedProduct(dz, factor.x) : nil
-        for _ in 0..<weightCount { gradients.append(dw) }
+        gradients.append(isNeeded.x ? product(dzOfTerm, factor.weight) : nil)
+        for _ in 0..<weightCounts[index] { gradients.append(weightGradients[index]) }
       }
       let isBiasNeeded = isNeeded[gradients.count..<(gradients.count + biasCount)].contains(true)
       let db = isBiasNeeded ? columnSums(dz) : nil

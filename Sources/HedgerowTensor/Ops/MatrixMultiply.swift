@@ -83,16 +83,40 @@ func product<Scalar>(
 }
 
 /// x^T y, the gradient of a weight; not recorded.
+func transposedProduct<Scalar>(_ x: Factor<Scalar>, _ y: Factor<Scalar>) -> NDTensor<Scalar> {
+  transposedProducts(x, [y])[0]
+}
+
+/// x^T y for several y, gradients of weights that are used with different inputs; not recorded.
 ///
-/// Parts of the rows are multiplied apart, then added in their order.
-func transposedProduct<Scalar>(
-  _ x: Factor<Scalar>, _ y: Factor<Scalar>
-) -> NDTensor<Scalar> {
-  let (x, y) = (x.readable, y.readable)
-  defer { withExtendedLifetime((x, y)) {} }
-  let (a, b) = (Matrix(x), Matrix(y))
-  return sumOverRowParts(of: a.rowCount, shape: [a.columnCount, b.columnCount]) { rows, sum in
-    multiply(a.rows(rows).transposed, RightFactor(b.rows(rows)), into: sum, isAdded: false)
+/// Parts of the rows are multiplied apart, then added in their order. Where zeros of x are skipped, they are
+/// looked for once.
+func transposedProducts<Scalar>(
+  _ x: Factor<Scalar>, _ factors: [Factor<Scalar>]
+) -> [NDTensor<Scalar>] {
+  if factors.isEmpty { return [] }
+  let (x, readable) = (x.readable, factors.map(\.readable))
+  defer { withExtendedLifetime((x, readable)) {} }
+  let (a, others) = (Matrix(x), readable.map { Matrix($0) })
+  let width = others.reduce(0) { $0 + $1.columnCount }
+  let sums = sumOverRowParts(of: a.rowCount, shape: [a.columnCount * width]) { rows, sum in
+    let part = a.rows(rows).transposed
+    if others.allSatisfy({ $0.numbers == .exact }), part.isWorthSkippingZeros(columns: width) {
+      part.multipliedSkippingZeros(by: others.map { $0.rows(rows) }, into: sum, isAdded: false)
+      return
+    }
+    var sum = sum
+    for other in others {
+      multiply(part, RightFactor(other.rows(rows)), into: sum, isAdded: false)
+      sum += a.columnCount * other.columnCount
+    }
+  }
+  var first = 0
+  return others.map { other in
+    let count = a.columnCount * other.columnCount
+    defer { first += count }
+    return sums.sliced(first..<first + count, along: 0)
+      .reshaped(to: [a.columnCount, other.columnCount])
   }
 }
 
