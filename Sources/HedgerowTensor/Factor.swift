@@ -138,7 +138,8 @@ func multiply<Scalar>(
   let step = step ?? n
   guard let panels = b.panels else {
     if a.isWorthSkippingZeros(columns: n) {
-      a.multipliedSkippingZeros(by: [b.matrix], into: c, step: step, isAdded: isAdded)
+      let place = Matrix<Scalar>.Place(factor: b.matrix, result: c, step: step)
+      a.multipliedSkippingZeros(by: [place], isAdded: isAdded)
     } else {
       a.multiplied(by: b.matrix, into: c, step: step, isAdded: isAdded)
     }

@@ -93,17 +93,21 @@ struct Matrix<Scalar: TensorScalar> {
       && hr_is_worth_skipping(floats, rowCount, columnCount, self.columnCount)
   }
 
-  /// Products of this with several factors, of float32, one behind the other in `c`, but that zeros of this
-  /// count as nothing, even times infinity; rows of each begin `step` elements apart, or follow each other.
-  func multipliedSkippingZeros(
-    by others: [Matrix], into c: UnsafeMutablePointer<Scalar>, step: Int? = nil, isAdded: Bool
-  ) {
+  /// A right factor, and where its product goes, whose rows begin `step` elements apart.
+  struct Place {
+    let factor: Matrix
+    let result: UnsafeMutablePointer<Scalar>
+    let step: Int
+  }
+
+  /// Products of this with several factors, of float32, but that zeros of this count as nothing, even times
+  /// infinity.
+  func multipliedSkippingZeros(by places: [Place], isAdded: Bool) {
     let scratch = NDArray<Float>(uninitialized: [hr_gemm_skipping_scratch_count()])
-    var result = UnsafeMutableRawPointer(c).assumingMemoryBound(to: Float.self)
-    let products = others.map { other in
-      defer { result += rowCount * (step ?? other.columnCount) }
-      return hr_product(
-        b: other.floats, n: other.columnCount, c: result, c_step: step ?? other.columnCount)
+    let products = places.map {
+      hr_product(
+        b: $0.factor.floats, n: $0.factor.columnCount,
+        c: UnsafeMutableRawPointer($0.result).assumingMemoryBound(to: Float.self), c_step: $0.step)
     }
     withExtendedLifetime(scratch) {
       hr_gemm_skipping(

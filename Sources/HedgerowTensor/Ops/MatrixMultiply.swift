@@ -98,25 +98,30 @@ func transposedProducts<Scalar>(
   let (x, readable) = (x.readable, factors.map(\.readable))
   defer { withExtendedLifetime((x, readable)) {} }
   let (a, others) = (Matrix(x), readable.map { Matrix($0) })
+  // Results lie one behind the other, so that parts of all are added at once.
   let width = others.reduce(0) { $0 + $1.columnCount }
-  let sums = sumOverRowParts(of: a.rowCount, shape: [a.columnCount * width]) { rows, sum in
+  var end = 0
+  let places = others.map { other in
+    let begin = end
+    end += a.columnCount * other.columnCount
+    return begin..<end
+  }
+  let sums = sumOverRowParts(of: a.rowCount, shape: [end]) { rows, sum in
     let part = a.rows(rows).transposed
-    if others.allSatisfy({ $0.numbers == .exact }), part.isWorthSkippingZeros(columns: width) {
-      part.multipliedSkippingZeros(by: others.map { $0.rows(rows) }, into: sum, isAdded: false)
-      return
+    let products = zip(others, places).map { other, place in
+      Matrix<Scalar>.Place(
+        factor: other.rows(rows), result: sum + place.lowerBound, step: other.columnCount)
     }
-    var sum = sum
-    for other in others {
-      multiply(part, RightFactor(other.rows(rows)), into: sum, isAdded: false)
-      sum += a.columnCount * other.columnCount
+    if others[0].numbers == .exact, part.isWorthSkippingZeros(columns: width) {
+      part.multipliedSkippingZeros(by: products, isAdded: false)
+    } else {
+      for x in products {
+        multiply(part, RightFactor(x.factor), into: x.result, step: x.step, isAdded: false)
+      }
     }
   }
-  var first = 0
-  return others.map { other in
-    let count = a.columnCount * other.columnCount
-    defer { first += count }
-    return sums.sliced(first..<first + count, along: 0)
-      .reshaped(to: [a.columnCount, other.columnCount])
+  return zip(others, places).map { other, place in
+    sums.sliced(place, along: 0).reshaped(to: [a.columnCount, other.columnCount])
   }
 }
 
