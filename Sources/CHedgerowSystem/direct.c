@@ -158,11 +158,11 @@ static int complete(hr_direct_reader *r, int fd, unsigned slot, int32_t result) 
 
 // Writes the rows of a piece that is there to their places.
 static void copy_rows(const hr_direct_reader *r, unsigned slot, const uint64_t *offsets,
-                      size_t width, char *rows) {
+                      size_t width, char *rows, const uint32_t *places) {
   const piece *p = &r->pieces[slot];
   const char *bytes = r->slots + slot * r->slot_byte_count;
   for (size_t row = p->first_row; row < p->end_row; row++)
-    memcpy(rows + row * width, bytes + (offsets[row] - p->offset), width);
+    memcpy(rows + (places ? places[row] : row) * width, bytes + (offsets[row] - p->offset), width);
 }
 
 // Hands over what was submitted and waits for some of what is under way: 0, or errno.
@@ -173,7 +173,7 @@ static int enter(hr_direct_reader *r, unsigned waiting, unsigned wanted) {
 }
 
 int hr_direct_read(hr_direct_reader *r, int fd, const uint64_t *offsets, size_t width, size_t count,
-                   void *rows) {
+                   void *rows, const uint32_t *places) {
   if (width == 0) return 0;
   if (r->is_broken || width + page - 1 > r->slot_byte_count) return EINVAL;
   size_t next = 0;
@@ -204,7 +204,7 @@ int hr_direct_read(hr_direct_reader *r, int fd, const uint64_t *offsets, size_t 
       unsigned slot = (unsigned)completion->user_data;
       int failed = complete(r, fd, slot, completion->res);
       if (failed && !code) code = failed;
-      if (!failed) copy_rows(r, slot, offsets, width, rows);
+      if (!failed) copy_rows(r, slot, offsets, width, rows, places);
       r->free_slots[r->free_count++] = slot;
       under_way--;
     }

@@ -64,10 +64,10 @@ struct ReadingOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Whether rows that are not kept are copied into the order of batches: automatic, where that is "
-        + "faster, always or never.",
+      "Whether batches to come are sampled ahead, and rows that are not kept copied into their order: "
+        + "automatic, where that is faster, always or never.",
       discussion: """
-        The file has no name, is as large as the rows that the next epochs need, and at most half of \
+        The files have no names, are as large as what up to eight epochs need, and at most half of \
         what is free.
         """,
       valueName: "when"),
@@ -76,7 +76,7 @@ struct ReadingOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Where rows are packed: a directory on a fast device; beside the store unless given.",
+      "Where batches are packed: a directory on a fast device; beside the store unless given.",
       valueName: "directory"))
   var scratch: String?
 

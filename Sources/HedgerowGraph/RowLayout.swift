@@ -28,6 +28,8 @@ public struct RowLayout: Hashable, Sendable {
   public var width: Int { kind.width }
   /// Bytes of a row.
   public var byteCount: Int { kind.byteWidth }
+  /// Whether rows are what is made of them.
+  public var isOfFloat32: Bool { element == hr_float32 }
   /// What each int8 element is multiplied by.
   package var scale: Float { if case .scaledInt8(let scale) = kind.element { scale } else { 1 } }
 

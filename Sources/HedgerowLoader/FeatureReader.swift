@@ -11,7 +11,7 @@ import Synchronization
 final class FeatureReader<Source: FeatureSource>: Sendable {
   private let source: Source
   private let pinned: PinnedRows?
-  private let packed: PackedRows?
+  private let packed: PackedBatches?
   private let isReading: Bool
   private let isLeaving: Bool
   private let device = Mutex(())
@@ -19,7 +19,7 @@ final class FeatureReader<Source: FeatureSource>: Sendable {
   init(_ source: Source, _ options: LoaderOptions) {
     self.source = source
     pinned = options.pinnedRows
-    packed = options.packedRows
+    packed = options.packed
     isReading = options.readsFeatures
     isLeaving = options.leavesRowsInPlace
   }
@@ -68,11 +68,13 @@ final class FeatureReader<Source: FeatureSource>: Sendable {
     if !split.otherNodes.isEmpty {
       let (epoch, batch) = (work.epoch, work.batch)
       try work.measure(.read, holding: device) {
-        if let packed, let out = rows.baseAddress, packed.holds(epoch: epoch, batch: batch) {
-          try packed.read(pinned, epoch: epoch, batch: batch, places: split.otherPlaces, into: out)
-        } else {
-          try readOthers(split, pinned, into: rows)
+        if let packed, let out = rows.baseAddress,
+          try packed.read(
+            pinned, epoch: epoch, batch: batch, places: split.otherPlaces, into: out)
+        {
+          return
         }
+        try readOthers(split, pinned, into: rows)
       }
     }
     work.measure(.gather) {

@@ -38,9 +38,9 @@ public struct LoaderOptions: Sendable {
   public var batchByteLimit = Int.max
   /// Rows of features that are kept in memory; see ``NeighborLoader/pinningRows(by:byteLimit:batchCount:checkInterruption:)``.
   public var pinnedRows: PinnedRows?
-  /// Rows beside these, in the order of batches; see
-  /// ``NeighborLoader/packingRows(of:from:in:byteLimit:packing:checkInterruption:)``.
-  public internal(set) var packedRows: PackedRows?
+  /// What coming batches are made of beside these; see
+  /// ``NeighborLoader/packing(epochs:from:in:byteLimit:when:checkInterruption:)``.
+  public internal(set) var packed: PackedBatches?
   /// Whether rows of features are read; they are ones if not: to see what batches take without a device.
   public var readsFeatures = true
   /// Whether rows of features may stay where the graph has them: for a model that sums them before anything

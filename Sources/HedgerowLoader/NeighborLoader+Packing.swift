@@ -3,7 +3,7 @@ import HedgerowCore
 import HedgerowGraph
 import HedgerowMapped
 
-/// Whether rows that are not pinned are packed.
+/// Whether what coming batches are made of is packed into their order, beside pinned rows.
 public enum Packing: String, Sendable, CaseIterable {
   /// Where the device gives packed rows sooner, by how fast it gives some of either kind.
   case automatic
@@ -12,69 +12,78 @@ public enum Packing: String, Sendable, CaseIterable {
 }
 
 extension NeighborLoader {
-  /// This loader with the rows that coming epochs need and memory does not hold packed into the order of
-  /// their batches; itself where that does not pay, or there is no room for one epoch.
+  /// This loader with what coming epochs are made of and memory does not hold packed into the order of their
+  /// batches; itself where that does not pay, or there is no room for one epoch.
   ///
-  /// Batches are the same bits. Nodes are sampled once more, as they will be; each column is then read by
-  /// one pass for as many epochs as there is room for.
+  /// Batches are the same bits. Their subgraphs are sampled now and kept in a file; the rows that are not pinned are
+  /// then read by one pass over each column for as many epochs as there is room for.
   ///
   /// - Parameters:
   ///   - epochs: those to come, of which the first ones are packed.
   ///   - firstBatch: of the first epoch.
-  ///   - directory: where the file is to be, on a device with room; its rows are read from there.
+  ///   - directory: where the files are to be, on a device with room; they are read from there.
   ///   - byteLimit: memory to use meanwhile.
   ///   - checkInterruption: called now and then; throws to stop.
   /// - Throws: what sampling, reading and writing throw.
-  public func packingRows(
-    of epochs: Range<Int>, from firstBatch: Int = 0, in directory: String, byteLimit: Int,
-    packing: Packing = .automatic, checkInterruption: () throws -> Void = {}
+  public func packing(
+    epochs: Range<Int>, from firstBatch: Int = 0, in directory: String, byteLimit: Int,
+    when packing: Packing = .automatic, checkInterruption: () throws -> Void = {}
   ) async throws -> NeighborLoader {
-    var loader = withoutPackedRows
+    var loader = withoutPacked
     guard packing != .never, let columns = options.pinnedRows?.columns, !columns.isEmpty,
       !epochs.isEmpty, packing == .always || access(directory, W_OK) == 0
     else { return loader }
-    let room = try FileSystem.freeByteCount(in: directory) / 2
-    let mostRows = PackedRows.mostRows(byteLimit: byteLimit)
-    var needs = PackedRows.Needs(columns)
-    var packed = epochs.lowerBound..<epochs.lowerBound
-    let batchesPerEpoch = try batchCount(epoch: epochs.lowerBound)
-    for epoch in epochs.prefix(Self.mostPackedEpochs) {
-      let before = (rows: needs.rowCount, bytes: needs.byteCount)
-      let first = epoch == epochs.lowerBound ? firstBatch : 0
-      for try await nodes in coldNodes(columns, epoch: epoch, from: first) {
-        try checkInterruption()
-        needs.add(nodes)
-        guard needs.rowCount <= mostRows, needs.byteCount <= room else { return loader }
-      }
-      packed = packed.lowerBound..<epoch + 1
-      if packing == .automatic, epoch == epochs.lowerBound,
-        try !packingPays(
-          zip(columns, needs.rowCounts).map { ($0.place, $1) }, epochCount: epochs.count
-        ).pays
-      {
-        return loader
-      }
-      // The next one will need about as many.
-      let (rows, bytes) = (needs.rowCount - before.rows, needs.byteCount - before.bytes)
-      guard needs.rowCount + rows + rows / 16 <= mostRows,
-        needs.byteCount + bytes + bytes / 16 <= room
-      else { break }
-    }
-    guard needs.rowCount > 0 else { return loader }
     do {
-      loader.options.packedRows = try PackedRows(
-        needs, epochs: packed, from: firstBatch, batchesPerEpoch: batchesPerEpoch, of: graph,
-        in: directory, bufferByteLimit: byteLimit / 2, checkInterruption: checkInterruption)
+      loader.options.packed = try await loader.packed(
+        columns, epochs, from: firstBatch, in: directory, byteLimit: byteLimit, packing,
+        checkInterruption)
     } catch let error as HedgerowError where packing == .automatic && error.code == .io {
       // There was less room than it seemed; what is wrong with the rows themselves batches will say.
     }
     return loader
   }
 
+  private func packed(
+    _ columns: [PinnedRows.Column], _ epochs: Range<Int>, from firstBatch: Int,
+    in directory: String, byteLimit: Int, _ packing: Packing, _ checkInterruption: () throws -> Void
+  ) async throws -> PackedBatches? {
+    let room = try FileSystem.freeByteCount(in: directory) / 2
+    let batchesPerEpoch = try batchCount(epoch: epochs.lowerBound)
+    var needs = try PackedBatches.Needs(
+      columns, counts: columns.map { graph.count(of: $0.type) },
+      batchCount: batchesPerEpoch * min(epochs.count, Self.mostPackedEpochs), in: directory,
+      byteLimit: byteLimit)
+    var packed = epochs.lowerBound..<epochs.lowerBound
+    for epoch in epochs.prefix(Self.mostPackedEpochs) {
+      let before = needs.byteCount
+      let first = epoch == epochs.lowerBound ? firstBatch : 0
+      for try await sampled in subgraphs(columns, epoch: epoch, from: first) {
+        try checkInterruption()
+        try needs.add(sampled.subgraph, sampled.otherNodes)
+        guard needs.byteCount <= room else { return nil }
+      }
+      packed = packed.lowerBound..<epoch + 1
+      if packing == .automatic, epoch == epochs.lowerBound,
+        try !packingPays(
+          zip(columns, needs.totals).map { ($0.place, $1) }, epochCount: epochs.count
+        ).pays
+      {
+        return nil
+      }
+      // The next one will need about as many.
+      let added = needs.byteCount - before
+      guard needs.byteCount + added + added / 16 <= room else { break }
+    }
+    guard needs.totals.contains(where: { $0 > 0 }) else { return nil }
+    return try PackedBatches(
+      needs, epochs: packed, from: firstBatch, batchesPerEpoch: batchesPerEpoch, of: graph,
+      in: directory, bufferByteLimit: byteLimit / 2, checkInterruption: checkInterruption)
+  }
+
   /// This loader, which lets go of what was packed and of the room that it takes.
-  public var withoutPackedRows: NeighborLoader {
+  public var withoutPacked: NeighborLoader {
     var loader = self
-    loader.options.packedRows = nil
+    loader.options.packed = nil
     return loader
   }
 

@@ -36,7 +36,7 @@ extension NeighborLoader {
     checkInterruption: () throws -> Void = {}
   ) throws -> NeighborLoader {
     // What was packed lies beside other pinned rows.
-    var loader = withoutPackedRows
+    var loader = withoutPacked
     loader.options.pinnedRows = try PinnedRows(
       graph, columns: try inputColumns, by: probabilities, byteLimit: byteLimit,
       batchCount: batchCount, checkInterruption: checkInterruption)

@@ -74,18 +74,25 @@ public struct NeighborLoader<Graph: Topology & FeatureSource>: BatchLoader {
       batchCount: plan.order.batchCount, byteCount: { $0.byteCount }, make: plan.batch)
   }
 
-  /// Of each batch of an epoch, the nodes whose rows are not pinned, for each column, by rising node.
-  func coldNodes(
+  /// Of each batch of an epoch, its subgraph and, for each column, the nodes whose rows are not pinned, by rising
+  /// node.
+  func subgraphs(
     _ columns: [PinnedRows.Column], epoch: Int, from firstBatch: Int
-  ) -> Epoch<[[UInt32]]> {
+  ) -> Epoch<(subgraph: SampledSubgraph, otherNodes: [[UInt32]])> {
     Epoch(options: options, firstBatch: firstBatch) {
       let plan = try neighborPlan(epoch: epoch)
       return EpochPlan(
         batchCount: plan.order.batchCount,
-        byteCount: { nodes in nodes.reduce(0) { $0 + MemoryLayout<UInt32>.size * $1.count } },
+        byteCount: { sampled in
+          sampled.subgraph.byteCount(with: [:])
+            + sampled.otherNodes.reduce(0) { $0 + MemoryLayout<UInt32>.size * $1.count }
+        },
         make: { index, workspace in
-          let nodes = try plan.sample(plan.seeds(of: index), index, workspace).nodes
-          return columns.map { $0.split(nodes[optional: $0.type] ?? []).otherNodes }
+          let subgraph = try plan.sample(plan.seeds(of: index), index, workspace)
+          return (
+            subgraph,
+            columns.map { $0.split(subgraph.nodes[optional: $0.type] ?? []).otherNodes }
+          )
         })
     }
   }
@@ -133,7 +140,10 @@ private struct NeighborPlan<Graph: Topology & FeatureSource>: Sendable {
   @Sendable func batch(_ index: Int, workspace: SamplingWorkspace) throws -> Batch {
     var work = BatchWork(epoch: epoch, batch: index, trace: loader.options.trace)
     let nodes = seeds(of: index)
-    let sampled = try work.measure(.sample) { try sample(nodes, index, workspace) }
+    let sampled = try work.measure(.sample) {
+      try loader.options.packed?.subgraph(epoch: epoch, batch: index)
+        ?? sample(nodes, index, workspace)
+    }
     let features = try inputs.rows(of: sampled.nodes, in: "\(nodes.count) seeds", &work)
     let labels = try inputs.labels(of: nodes, loader.seeds.type, &work)
     return Batch(

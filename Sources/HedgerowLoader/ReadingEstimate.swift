@@ -116,32 +116,42 @@ extension NeighborLoader {
     func indices(_ batches: Double) -> Double {
       traffic.read(batches: batches, window: window, isWarm: true)
     }
-    add(indices(demand.batchCount) + evaluated, later: indices(demand.batchCount) + evaluated)
     let rest = others(probabilities)
     let (pays, times) = try packingPays(
       rest.map { ($0.column, $0.rowCount(batches: perEpoch)) }, epochCount: epochCount)
     let rows = rest.reduce(0) { $0 + $1.rowCount(batches: perEpoch) }
-    let packed = min(
-      epochCount, Self.mostPackedEpochs,
-      PackedRows.mostRows(byteLimit: packing.byteLimit) / max(1, rows + rows / 16))
+    let packed = min(epochCount, Self.mostPackedEpochs)
     guard packing.when != .never, packed > 0, rows > 0, pays || packing.when == .always else {
       let missed = Double(perEpoch) * rest.reduce(0) { $0 + $1.pageCount(batches: 1) }
-      add(missed, later: missed)
+      let read = indices(demand.batchCount) + evaluated + missed
+      add(read, later: read)
       estimate.laterEpochSeconds = times.perScatteredRow * Double(rows)
       return estimate
     }
-    let pass = rest.reduce(0) { $0 + $1.pageCount(batches: packed * perEpoch) }
-    let written = rest.reduce(0) { $0 + $1.packedPageCount(batches: perEpoch) }
-    // To know what will be needed, what comes is sampled once more.
-    let onePass = pass + indices(Double(packed * perEpoch))
+    // Batches find their subgraphs beside their rows; others are sampled when they are evaluated.
+    let written =
+      rest.reduce(0) { $0 + $1.packedPageCount(batches: perEpoch) }
+      + Double(perEpoch) * Self.subgraphByteCount(probabilities) / Pages.size
+    let read = written + indices(demand.batchCount - Double(perEpoch)) + evaluated
+    let onePass =
+      indices(Double(packed * perEpoch))
+      + rest.reduce(0) { $0 + $1.pageCount(batches: packed * perEpoch) }
     let laterPasses = Double((epochCount + packed - 1) / packed - 1)
-    add(onePass + written, later: written + onePass * laterPasses / Double(max(1, epochCount - 1)))
+    add(onePass + read, later: read + onePass * laterPasses / Double(max(1, epochCount - 1)))
     estimate.packedEpochCount = packed
-    estimate.packingByteCount = PackedRows.byteCount(
+    estimate.packingByteCount = PackedBatches.byteCount(
       rows: rows * packed, batches: packed * perEpoch, byteLimit: packing.byteLimit)
     estimate.laterEpochSeconds =
       times.perByte * Double(estimate.laterEpochByteCount + Pages.byteCount(written))
     return estimate
+  }
+
+  /// Bytes that a batch's subgraph is expected to have.
+  private static func subgraphByteCount(_ probabilities: InclusionProbabilities) -> Double {
+    let nodes = probabilities.knownCounts.values.reduce(0) { $0 + ($1.last ?? 0) }
+    let rows = probabilities.knownCounts.values.reduce(0) { $0 + ($1.dropLast().last ?? 0) }
+    let edges = probabilities.edgeCounts.values.reduce(0) { $0 + $1.reduce(0, +) }
+    return Double(MemoryLayout<UInt32>.size) * (nodes + rows + edges)
   }
 }
 

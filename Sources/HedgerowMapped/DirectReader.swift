@@ -39,17 +39,19 @@ package final class DirectReader: Sendable {
 
   package init(rowByteCount: Int) { self.rowByteCount = rowByteCount }
 
-  /// Writes the `width` bytes at each offset one after the other; those that rise and lie close together are
+  /// Writes the `width` bytes at each offset one after the other, or to places; those that rise and lie close together are
   /// read at once. One thread at a time; others wait.
   ///
   /// - Parameters:
   ///   - path: of the file, opened anew for each call.
+  ///   - places: for each offset which row of `out` it becomes.
   ///   - isRight: whether the file that was opened is the one that is meant.
   /// - Returns: whether it could be done; if not, what was written so far means nothing.
   /// - Throws: `io` when reading fails, `damaged` for a file that ends within a row.
   func read(
     _ offsets: UnsafeBufferPointer<UInt64>, of path: String, width: Int,
-    into out: UnsafeMutableRawPointer, where isRight: (stat) -> Bool = { _ in true }
+    into out: UnsafeMutableRawPointer, at places: UnsafePointer<UInt32>? = nil,
+    where isRight: (stat) -> Bool = { _ in true }
   ) throws -> Bool {
     require(width <= rowByteCount, "a row of \(width) bytes where \(rowByteCount) are the most")
     return try state.withLock { state in
@@ -61,7 +63,7 @@ package final class DirectReader: Sendable {
       var info = stat()
       guard fstat(file, &info) == 0, isRight(info) else { return false }
       let code = hr_direct_read(
-        ring.pointer, file, offsets.baseAddress, width, offsets.count, out)
+        ring.pointer, file, offsets.baseAddress, width, offsets.count, out, places)
       switch code {
       case 0: return true
       case EINVAL, EOPNOTSUPP, ENOSYS, EPERM:

@@ -144,6 +144,25 @@ package final class ScratchFile: @unchecked Sendable {
     posix_fadvise(descriptor, off_t(bytes.lowerBound), off_t(bytes.count), POSIX_FADV_DONTNEED)
   }
 
+  /// Writes rows of so many bytes that begin at `offset` one after the other, or to places, past the page cache.
+  ///
+  /// - Parameter places: for each row which one of `out` it becomes.
+  /// - Returns: whether it could be done; if not, what was written so far means nothing.
+  /// - Precondition: they have been written and settled.
+  package func readDirectly(
+    rows count: Int, of width: Int, at offset: Int, by reader: DirectReader,
+    into out: UnsafeMutableRawPointer, places: UnsafePointer<UInt32>? = nil
+  ) throws -> Bool {
+    try withUnsafeTemporaryAllocation(of: UInt64.self, capacity: count) { offsets in
+      for row in offsets.indices {
+        offsets.initializeElement(at: row, to: UInt64(offset + row * width))
+      }
+      return try reader.read(
+        UnsafeBufferPointer(offsets), of: "/proc/self/fd/\(descriptor)", width: width, into: out,
+        at: places)
+    }
+  }
+
   /// Fills the buffer with the rows of so many bytes that begin at `offset`, which the page cache does not
   /// keep.
   ///
@@ -152,17 +171,10 @@ package final class ScratchFile: @unchecked Sendable {
     rowsOf width: Int, at offset: Int, by reader: DirectReader,
     into rows: UnsafeMutableRawBufferPointer
   ) throws {
-    guard let start = rows.baseAddress else { return }
-    let isRead = try withUnsafeTemporaryAllocation(
-      of: UInt64.self, capacity: rows.count / width
-    ) { offsets in
-      for row in offsets.indices {
-        offsets.initializeElement(at: row, to: UInt64(offset + row * width))
-      }
-      return try reader.read(
-        UnsafeBufferPointer(offsets), of: "/proc/self/fd/\(descriptor)", width: width, into: start)
-    }
-    if isRead { return }
+    guard let start = rows.baseAddress,
+      try !readDirectly(
+        rows: rows.count / width, of: width, at: offset, by: reader, into: start)
+    else { return }
     let bytes = offset..<offset + rows.count
     prefetch(bytes)
     try read(at: offset, into: rows)

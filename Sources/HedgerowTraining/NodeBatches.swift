@@ -96,7 +96,7 @@ struct NodeBatches {
 
   /// Packs rows of an epoch and of those behind it, up to `lastEpoch`, where it pays and is not done yet.
   mutating func pack(epoch: Int, from firstBatch: Int, upTo lastEpoch: Int) async throws {
-    guard epoch >= packedEpochEnd, let loader = self.loader?.withoutPackedRows,
+    guard epoch >= packedEpochEnd, let loader = self.loader?.withoutPacked,
       loader.options.pinnedRows != nil
     else { return }
     // The file of epochs that are over makes room for that of the next ones.
@@ -107,11 +107,11 @@ struct NodeBatches {
     let byteLimit = Self.packingByteLimit(resources)
     let share = try resources.budget.reserve(byteLimit, for: "packing rows of features")
     defer { share.release() }
-    self.loader = try await loader.packingRows(
-      of: epoch..<lastEpoch, from: firstBatch,
+    self.loader = try await loader.packing(
+      epochs: epoch..<lastEpoch, from: firstBatch,
       in: resources.scratchDirectory ?? FileSystem.parent(of: graph.path), byteLimit: byteLimit,
-      packing: resources.packing, checkInterruption: resources.checkInterruption)
-    let packed = self.loader?.options.packedRows
+      when: resources.packing, checkInterruption: resources.checkInterruption)
+    let packed = self.loader?.options.packed
     packedEpochEnd = packed?.epochs.upperBound ?? lastEpoch
     packedByteCount += packed?.byteCount ?? 0
     secondsOfPacking += (clock.now - start).seconds

@@ -73,12 +73,13 @@ void hr_direct_reader_destroy(hr_direct_reader *reader);
 /// Opens a file whose reads are not kept in the page cache: a descriptor, or -1 and errno.
 int hr_open_direct(const char *path);
 
-/// Reads the `width` bytes at each offset of a file that was opened so into `rows`, one row after the other.
+/// Reads the `width` bytes at each offset of a file that was opened so into `rows`, one row after the other, or
+/// the one at offset i as row `places[i]`, which are NULL or the caller's to keep within `rows`.
 /// Rows that lie close together and rise are read as one. Returns when all are there: 0, errno, or
 /// `hr_file_ended`; EINVAL where the file system has no such reads, or a row is larger than a slot less a
 /// page.
 int hr_direct_read(hr_direct_reader *reader, int fd, const uint64_t *offsets, size_t width,
-                   size_t count, void *rows);
+                   size_t count, void *rows, const uint32_t *places);
 
 /// Page faults of this process that waited for storage.
 int64_t hr_major_faults(void);

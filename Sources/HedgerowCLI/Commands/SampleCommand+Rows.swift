@@ -8,10 +8,10 @@ extension SampleCommand {
     let byteLimit = min(budget.available / 2, 256 << 20)
     let share = try budget.reserve(byteLimit, for: "packing rows of features")
     defer { share.release() }
-    loader = try await loader.packingRows(
-      of: epoch..<epoch + epochs,
+    loader = try await loader.packing(
+      epochs: epoch..<epoch + epochs,
       in: reading.scratch ?? FileSystem.parent(of: loader.graph.path), byteLimit: byteLimit,
-      packing: reading.pack
+      when: reading.pack
     ) { try Interruption.check() }
   }
 

@@ -27,7 +27,7 @@ extension SampleCommand {
       }
       progress.finish()
       report.pinnedByteCount = loader.options.pinnedRows?.byteCount ?? 0
-      report.packedByteCount = loader.options.packedRows?.byteCount ?? 0
+      report.packedByteCount = loader.options.packed?.byteCount ?? 0
       report.storageByteCount = ProcessResources.storageByteCountRead - read
     }
 

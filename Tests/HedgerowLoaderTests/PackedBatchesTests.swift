@@ -10,7 +10,7 @@ import Testing
 
 private typealias G = ReferenceGraph
 
-@Suite struct PackedRowsTests {
+@Suite struct PackedBatchesTests {
   /// Pins rows of so many bytes, of columns of these types.
   private func pinned<Graph>(
     _ loader: NeighborLoader<Graph>, _ byteCount: Int, of types: [NodeType] = [G.item]
@@ -50,19 +50,18 @@ private typealias G = ReferenceGraph
     var expected: [String] = []
     for epoch in 0..<6 { expected.append(try await digest(plain, epoch: epoch)) }
     let tail = try await digest(plain, epoch: 3, from: 2)
-    // Buffers of a single row where there is room for one epoch, and of many.
-    for (threads, rowCount, byteLimit) in [(1, 0, 1 << 22), (3, 5, 1 << 16), (3, 40, 1 << 22)] {
-      let packed = try await pinned(loader(threads: threads), rowCount * 4 * G.width).packingRows(
-        of: 2..<5, from: 1, in: directory.path, byteLimit: byteLimit, packing: .always)
-      let rows = try #require(packed.options.packedRows)
-      #expect(rows.epochs.lowerBound == 2 && rows.byteCount > 0)
-      if byteLimit == 1 << 22 { #expect(rows.epochs == 2..<5) }
+    // Buffers of a single row, and some rows listed at a time; and of many.
+    for (threads, rowCount, byteLimit) in [(1, 0, 1 << 22), (3, 5, 1 << 11), (3, 40, 1 << 22)] {
+      let packed = try await pinned(loader(threads: threads), rowCount * 4 * G.width).packing(
+        epochs: 2..<5, from: 1, in: directory.path, byteLimit: byteLimit, when: .always)
+      let rows = try #require(packed.options.packed)
+      #expect(rows.epochs == 2..<5 && rows.byteCount > 0)
       for epoch in 0..<6 {
         #expect(try await digest(packed, epoch: epoch) == expected[epoch])
       }
       // Rows that are pinned anew are not those beside which others were packed.
       let anew = try pinned(packed, 12 * G.width)
-      #expect(anew.options.packedRows == nil)
+      #expect(anew.options.packed == nil)
       #expect(try await digest(anew, epoch: 3) == expected[3])
       // Batches may be read again, and from the middle.
       #expect(try await digest(packed, epoch: 3, from: 2) == tail)
@@ -81,31 +80,62 @@ private typealias G = ReferenceGraph
       graph, seeds: .nodes(RandomStore.user), fanouts: [5, 5], batchSize: 20, options: options)
     let packed = try await pinned(
       plain, 40, of: [RandomStore.item, RandomStore.user]
-    ).packingRows(
-      of: 0..<2, in: directory.path, byteLimit: 1 << 20, packing: .always)
-    #expect(packed.options.packedRows?.epochs == 0..<2)
+    ).packing(
+      epochs: 0..<2, in: directory.path, byteLimit: 1 << 20, when: .always)
+    #expect(packed.options.packed?.epochs == 0..<2)
     for epoch in 0..<2 {
       #expect(try await digest(packed, epoch: epoch) == digest(plain, epoch: epoch))
     }
   }
 
-  @Test func asManyEpochsArePackedAsThereIsRoomFor() async throws {
+  @Test func subgraphsOfEveryFormArePacked() async throws {
+    let reference = G(seed: printedSeed())
+    let directory = TemporaryDirectory()
+    let graph = try reference.makeStore(at: directory("s")).snapshot()
+    func changed(_ change: (inout SamplingOptions) -> Void) -> SamplingOptions {
+      var options = SamplingOptions()
+      change(&options)
+      return options
+    }
+    for sampling in [
+      changed { $0.trees = .disjoint }, changed { $0.edgeIDs = .present },
+      changed { ($0.trees, $0.edges) = (.disjoint, .induced(layers: 3)) },
+      changed { $0.edges = .bidirectional(layers: 2) }, changed { $0.replacement = .with },
+    ] {
+      var options = LoaderOptions()
+      options.sampling = sampling
+      let plain = NeighborLoader(
+        graph, seeds: .nodes(G.item, in: "train"), fanouts: [4, 3], batchSize: 16, seed: 9,
+        options: options)
+      let packed = try await pinned(plain, 20 * G.width).packing(
+        epochs: 0..<2, in: directory.path, byteLimit: 1 << 20, when: .always)
+      #expect(packed.options.packed?.epochs == 0..<2)
+      for epoch in 0..<2 {
+        #expect(try await digest(packed, epoch: epoch) == digest(plain, epoch: epoch))
+      }
+      let (one, other) = (try packed.batch(1, epoch: 1), try plain.batch(1, epoch: 1))
+      #expect(one.subgraph.seedType == other.subgraph.seedType)
+      #expect(one.subgraph.hopCount == other.subgraph.hopCount)
+      for (type, known) in other.subgraph.knownCounts {
+        #expect(one.subgraph.knownCounts[type] == known)
+      }
+      #expect(one.subgraph.trees.keys == other.subgraph.trees.keys)
+    }
+  }
+
+  @Test func epochsArePackedByEightAtMost() async throws {
     let graph = G(seed: printedSeed()).memoryGraph
     let directory = TemporaryDirectory()
     let plain = NeighborLoader(
       graph, seeds: .nodes(G.item, in: "train"), fanouts: [4, 3], batchSize: 16, seed: 9)
-    let loader = try pinned(plain, 0)
-    var rowCount = 0
-    for try await batch in loader.epoch(0) { rowCount += batch.rows.read }
-    func epochs(rows: Int) async throws -> Range<Int>? {
-      try await loader.packingRows(
-        of: 0..<20, in: directory.path, byteLimit: 32 * rows, packing: .always
-      ).options.packedRows?.epochs
+    for (epochs, byteLimit) in [(1, 64), (3, 1024), (20, 1 << 20)] {
+      let packed = try await pinned(plain, 0).packing(
+        epochs: 0..<epochs, in: directory.path, byteLimit: byteLimit, when: .always)
+      #expect(packed.options.packed?.epochs == 0..<min(8, epochs))
+      for epoch in [0, 7] {
+        #expect(try await digest(packed, epoch: epoch) == digest(plain, epoch: epoch))
+      }
     }
-    #expect(try await epochs(rows: rowCount / 2) == nil)
-    #expect(try await epochs(rows: rowCount + rowCount / 2) == 0..<1)
-    #expect(try await epochs(rows: 3 * rowCount + rowCount / 2) == 0..<3)
-    #expect(try await epochs(rows: 1000 * rowCount) == 0..<8)
   }
 
   @Test func withoutReasonOrPlaceNothingIsPacked() async throws {
@@ -116,10 +146,10 @@ private typealias G = ReferenceGraph
     let loader = try pinned(plain, 12 * G.width)
     func rows(
       _ loader: NeighborLoader<MemoryGraph>, in place: String, _ packing: Packing
-    ) async throws -> PackedRows? {
-      try await loader.packingRows(
-        of: 0..<2, in: place, byteLimit: 1 << 20, packing: packing
-      ).options.packedRows
+    ) async throws -> PackedBatches? {
+      try await loader.packing(
+        epochs: 0..<2, in: place, byteLimit: 1 << 20, when: packing
+      ).options.packed
     }
     #expect(try await rows(loader, in: directory.path, .never) == nil)
     // Nothing is pinned, and so nothing is beside it.
@@ -129,8 +159,8 @@ private typealias G = ReferenceGraph
       _ = try await rows(loader, in: directory("none"), .always)
     }
     await #expect(throws: HedgerowError.self) {
-      _ = try await loader.packingRows(
-        of: 0..<2, in: directory.path, byteLimit: 1 << 20, packing: .always,
+      _ = try await loader.packing(
+        epochs: 0..<2, in: directory.path, byteLimit: 1 << 20, when: .always,
         checkInterruption: { throw HedgerowError(.interrupted, "stop") })
     }
   }
