@@ -257,11 +257,18 @@ public struct HeteroBlock: Sendable {
   /// Rows that the layer takes in, and rows that it gives, by node type.
   public let sourceCounts: PerNode<Int>
   public let targetCounts: PerNode<Int>
+  /// What the messages along a relation's entries are to be multiplied by, of those relations where they do not all
+  /// count alike. Arrays may be longer than the block, as those of ``Block``.
+  public let weights: PerEdge<[Float]>
 
-  public init(blocks: PerEdge<Block>, sourceCounts: PerNode<Int>, targetCounts: PerNode<Int>) {
+  public init(
+    blocks: PerEdge<Block>, sourceCounts: PerNode<Int>, targetCounts: PerNode<Int>,
+    weights: PerEdge<[Float]> = PerEdge()
+  ) {
     self.blocks = blocks
     self.sourceCounts = sourceCounts
     self.targetCounts = targetCounts
+    self.weights = weights
   }
 
   public subscript(type: EdgeType) -> Block? { blocks[optional: type] }

@@ -58,12 +58,15 @@ public struct SampledSubgraph: Sendable {
       let targets = knownCounts.mapValues { $0[hopCount - 1 - layer] }
       let sources = knownCounts.mapValues { $0[hopCount - layer] }
       var blocks = PerEdge<Block>()
+      var weights = PerEdge<[Float]>()
       for edges in edges {
+        if !edges.weights.isEmpty { weights[edges.relation.name] = edges.weights }
         blocks[edges.relation.name] = Block(
           offsets: edges.offsets, sources: edges.sources,
           sourceCount: sources[edges.relation.source], targetCount: targets[edges.relation.target])
       }
-      return HeteroBlock(blocks: blocks, sourceCounts: sources, targetCounts: targets)
+      return HeteroBlock(
+        blocks: blocks, sourceCounts: sources, targetCounts: targets, weights: weights)
     }
   }
 

@@ -77,6 +77,31 @@ struct DrawnBatch {
       conv.namedParameters.map(\.path)[0] == "convs.<user___rates___item>.lin_l.weight")
   }
 
+  @Test func weightsOfMessagesCountInConvolutionsThatTakeThem() {
+    let batch = DrawnBatch(relations: [rates, likes], layerCount: 1, seed: 1)
+    let plain = batch.blocks[0]
+    // Longer than the block, as its arrays may be.
+    let weights = Tensor.random([plain[rates]!.edgeCount + 7], seed: 4).scalars
+    let block = HeteroBlock(
+      blocks: plain.blocks, sourceCounts: plain.sourceCounts, targetCounts: plain.targetCounts,
+      weights: [("user", "rates", "item"): weights, ("user", "likes", "item"): weights])
+    let graph = GraphConv(source: 3, target: 4, to: 5).initialized(seed: 1)
+    let sage = SAGEConv(source: 3, target: 4, to: 5).initialized(seed: 2)
+    let conv = HeteroConv([
+      ("user", "rates", "item"): graph, ("user", "likes", "item"): sage,
+    ])
+    let x = batch.features([.user: 3, .item: 4])
+    let target = x[.item].prefix(rows: 40)
+    let expected =
+      graph(
+        source: x[.user], target: target, plain[rates]!,
+        weights: Tensor(Array(weights.dropLast(7))))
+      + sage.terms(source: x[.user], target: target, along: plain[likes]!).evaluated()
+    let result = conv(x, block)[.item].scalars
+    #expect(zip(result, expected.scalars).allSatisfy { abs($0 - $1) < 1e-5 })
+    #expect(zip(result, conv(x, plain)[.item].scalars).contains { abs($0 - $1) > 1e-2 })
+  }
+
   @Test func gradientsOfRelationsThatShareATargetAreEachTheirOwn() {
     let batch = DrawnBatch(relations: [rates, likes], layerCount: 1, seed: 1)
     let conv = HeteroConv([

@@ -15,7 +15,8 @@ public import HedgerowTensor
 /// ```
 /// The result has the node types that some relation of the layer leads into, and no others. A
 /// relation without edges takes part like any other: its means are zero, its bias and the
-/// targets' own features count. Relations of the block that have no convolution are left out.
+/// targets' own features count. Relations of the block that have no convolution are left out. Weights of the block's
+/// messages count in each ``EdgeWeightedConvolution``; others have no place for them.
 ///
 /// Source: Schlichtkrull et al., Modeling Relational Data with Graph Convolutional Networks,
 /// ESWC 2018; names as in PyTorch Geometric's `HeteroConv`: `convs.<user___rates___item>...`.
@@ -63,12 +64,24 @@ public struct HeteroConv: Module {
         targets[relation.target] =
           Self.input(of: relation.target, from: x, for: relation).prefix(rows: count)
       }
-      let terms = convolution.terms(
-        source: source, target: targets[relation.target],
-        along: Self.edges(of: relation, in: block))
+      let terms = Self.terms(
+        convolution, source, targets[relation.target], along: relation, in: block)
       results[relation.target] = (results[optional: relation.target] ?? []) + [terms]
     }
     return results.mapValues(combined)
+  }
+
+  private static func terms(
+    _ convolution: any Convolution, _ source: Tensor, _ target: Tensor, along relation: EdgeType,
+    in block: HeteroBlock
+  ) -> AffineSum<Float> {
+    let edges = edges(of: relation, in: block)
+    guard let weights = block.weights[optional: relation],
+      let weighted = convolution as? any EdgeWeightedConvolution
+    else { return convolution.terms(source: source, target: target, along: edges) }
+    return weighted.terms(
+      source: source, target: target, along: edges,
+      weights: Tensor(Array(weights.prefix(edges.edgeCount)), shape: [edges.edgeCount]))
   }
 
   private func combined(_ results: [AffineSum<Float>]) -> AffineSum<Float> {
