@@ -50,10 +50,17 @@ public struct SAINTNormalization: Sendable {
         seedType: drawn.keys[0], layers: 1, edgeIDs: .present)
       for (type, members) in drawn {
         found += Double(members.count)
-        for node in members { nodes[type][Int(node)] += 1 }
+        // Taken out, as one that is changed in its place would be copied for each node.
+        var counts = nodes[type]
+        nodes[type] = []
+        for node in members { counts[Int(node)] += 1 }
+        nodes[type] = counts
       }
       for part in subgraph.edges {
-        for edge in part.ids { edges[part.relation.stored][Int(edge)] += 1 }
+        var counts = edges[part.relation.stored]
+        edges[part.relation.stored] = []
+        for edge in part.ids { counts[Int(edge)] += 1 }
+        edges[part.relation.stored] = counts
       }
     }
     sampleCount = samples
