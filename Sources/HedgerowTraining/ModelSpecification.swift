@@ -92,7 +92,7 @@ extension ModelSpecification: SavedSpecification {
       (metapaths == nil) != (options.model == .han), hasSoundMetapaths,
       options.model != .pna || meanDegrees?.count == relations.count,
       inputs.areSound,
-      options.mode != .sampled || options.fanouts.count == options.layerCount
+      options.mode != .sampled || options.hasHopsOfLayers
     else { return false }
     let reached = options.reach(of: NodeType(targetType), along: networkRelations)
     return Set(reached.types.map(\.name)).isSubset(of: inputs.map(\.type))

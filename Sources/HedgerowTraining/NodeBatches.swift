@@ -3,6 +3,7 @@ import HedgerowGNN
 import HedgerowGraph
 import HedgerowLoader
 import HedgerowMapped
+import HedgerowRoaring
 import HedgerowStore
 import HedgerowTensor
 
@@ -15,6 +16,8 @@ struct NodeBatch {
   let places: [UInt32]?
   /// One for each of these rows, -1 for none.
   let labels: [Int32]
+  /// What the loss of each counts; empty where all count alike.
+  var weights: [Float] = []
   let randomness: RandomStream
   var seconds = StageSeconds()
   var rows = RowCounts()
@@ -24,9 +27,18 @@ struct NodeBatch {
     let logits = network(features, blocks, nodes: nodes)
     return places.map { logits.gathered(rows: $0) } ?? logits
   }
+
+  /// The mean over the labelled rows, by their weights; 0 when none is labelled.
+  func loss(of logits: Tensor) -> Tensor {
+    guard !weights.isEmpty else { return crossEntropy(logits, labels) }
+    let losses = crossEntropy(logits, labels, reduction: .none)
+    let total = zip(labels, weights).reduce(Float(0)) { $0 + ($1.0 >= 0 ? $1.1 : 0) }
+    return sum(losses * Tensor(weights)) * (total > 0 ? 1 / total : 0)
+  }
 }
 
-/// Where a model's batches come from: sampled off the store, of whole graphs, or the whole graph, read once.
+/// Where a model's batches come from: sampled around seeds, made of the whole graph part by part, of many graphs, or the
+/// whole graph, read once.
 struct NodeBatches {
   private let model: NodeClassifier
   private let graph: Snapshot
@@ -36,18 +48,20 @@ struct NodeBatches {
   private let whole: WholeNodes?
   /// Of training from samples. One for all epochs, so that it looks for its seeds once.
   private(set) var loader: NeighborLoader<Snapshot>?
-  /// Of training from graphs.
-  private let graphLoader: GraphLoader<Snapshot>?
+  /// Of training from graphs, or from parts of the whole graph.
+  private let otherLoader: (any BatchLoader<Batch>)?
+  /// Of these parts the nodes that are learned from; `nil` where that is every seed.
+  private let learned: RoaringBitmap?
   /// The epochs before this one are packed, as far as it pays.
   private var packedEpochEnd = 0
   private(set) var secondsOfPacking = 0.0
   private(set) var packedByteCount = 0
-  /// Held for the rows of features that are kept in memory.
-  private let pinnedShare: MemoryBudget.Reservation?
-  let secondsOfPinning: Double
+  /// Held for the rows of features that are kept in memory, or for what is known of the whole graph.
+  private let share: MemoryBudget.Reservation?
+  let secondsOfPreparing: Double
   var pinnedByteCount: Int { loader?.options.pinnedRows?.byteCount ?? 0 }
   /// Threads that make training's batches.
-  var loaderThreads: Int { (loader?.options ?? graphLoader?.options)?.threads ?? 0 }
+  var loaderThreads: Int { (loader?.options ?? otherLoader?.options)?.threads ?? 0 }
 
   /// - Parameters:
   ///   - trainingEpochs: of the training that is to come; `nil` where none is.
@@ -68,30 +82,40 @@ struct NodeBatches {
     let target = NodeType(model.specification.targetType)
     let filter = try model.specification.options.seedFilter
     guard whole == nil, let trainingEpochs else {
-      (loader, graphLoader, pinnedShare, secondsOfPinning) = (nil, nil, nil, 0)
+      (loader, otherLoader, learned, share, secondsOfPreparing) = (nil, nil, nil, nil, 0)
       return
     }
+    let clock = ContinuousClock()
+    let start = clock.now
+    if let subgraphs = model.specification.options.subgraphs, !subgraphs.isOfSeeds {
+      share = try resources.budget.reserve(
+        subgraphs.loaderByteCount(graph), for: "what batches are made by")
+      otherLoader = try model.wholeLoader(
+        graph, resources: resources, labels: model.specification.targetColumn)
+      learned = try graph.members(of: "train", of: target, where: filter)
+      (loader, secondsOfPreparing) = (nil, (clock.now - start).seconds)
+      return
+    }
+    learned = nil
     var seeds =
       filter.map { .nodes(target, in: "train", where: $0) } ?? Seeds.nodes(target, in: "train")
     if let weights = model.specification.options.classWeights {
       seeds = seeds.weighted(by: model.specification.targetColumn, weights)
     }
     if model.specification.options.mode == .graphs {
-      graphLoader = model.graphLoader(
+      otherLoader = model.graphLoader(
         graph, graphs: seeds, batchSize: batchSize, order: .shuffled, resources: resources,
         labels: model.specification.targetColumn)
-      (loader, pinnedShare, secondsOfPinning) = (nil, nil, 0)
+      (loader, share, secondsOfPreparing) = (nil, nil, 0)
       return
     }
-    graphLoader = nil
+    otherLoader = nil
     let plain = try model.loader(
       graph, seeds: seeds, batchSize: batchSize, order: .shuffled, resources: resources,
       labels: model.specification.targetColumn, readsFeatures: readsFeatures)
-    let clock = ContinuousClock()
-    let start = clock.now
     let pinned = readsFeatures ? try model.pinningRows(plain, trainingEpochs, resources) : nil
-    (loader, pinnedShare) = pinned ?? (plain, nil)
-    secondsOfPinning = (clock.now - start).seconds
+    (loader, share) = pinned ?? (plain, nil)
+    secondsOfPreparing = (clock.now - start).seconds
   }
 
   /// Packs rows of an epoch and of those behind it, up to `lastEpoch`, where it pays and is not done yet.
@@ -130,9 +154,9 @@ struct NodeBatches {
       return Iterator(.whole(whole, epoch: epoch, isDone: firstBatch > 0))
     }
     let batches =
-      graphLoader.map { $0.epoch(epoch, from: firstBatch) }
+      otherLoader.map { $0.epoch(epoch, from: firstBatch) }
       ?? loader!.epoch(epoch, from: firstBatch)
-    return Iterator(.sampled(batches.makeAsyncIterator(), model, graph))
+    return Iterator(.sampled(batches.makeAsyncIterator(), model, graph), learned: learned)
   }
 
   /// The batches of a loader, from one of them on.
@@ -146,7 +170,12 @@ struct NodeBatches {
       case whole(WholeNodes, epoch: Int, isDone: Bool)
     }
     private var source: Source
-    init(_ source: Source) { self.source = source }
+    private let learned: RoaringBitmap?
+
+    init(_ source: Source, learned: RoaringBitmap? = nil) {
+      self.source = source
+      self.learned = learned
+    }
 
     /// Waits until as many batches are made ahead as may be.
     func filled() async {
@@ -158,7 +187,7 @@ struct NodeBatches {
       case .sampled(var batches, let model, let graph):
         let batch = try await batches.next()
         source = .sampled(batches, model, graph)
-        return try batch.map { try NodeBatch($0, of: model, in: graph) }
+        return try batch.map { try NodeBatch($0, of: model, in: graph, learned: learned) }
       case .whole(let whole, let epoch, let isDone):
         if isDone { return nil }
         source = .whole(whole, epoch: epoch, isDone: true)
@@ -251,11 +280,20 @@ struct NodeBatches {
 }
 
 extension NodeBatch {
-  fileprivate init(_ batch: Batch, of model: NodeClassifier, in graph: Snapshot) throws {
+  /// - Parameter learned: the nodes whose labels count; `nil` for all.
+  fileprivate init(
+    _ batch: Batch, of model: NodeClassifier, in graph: Snapshot, learned: RoaringBitmap? = nil
+  ) throws {
+    let target = NodeType(model.specification.targetType)
+    var labels = batch.labels
+    if let learned {
+      for (row, node) in batch.subgraph.nodes[target].prefix(labels.count).enumerated()
+      where !learned.contains(node) { labels[row] = -1 }
+    }
     self.init(
       features: try model.inputs(batch.features, of: batch.subgraph.nodes, in: graph),
-      blocks: batch.blocks, nodes: batch.subgraph.nodes, places: nil, labels: batch.labels,
-      randomness: batch.randomness, seconds: batch.seconds,
-      rows: batch.rows)
+      blocks: batch.blocks, nodes: batch.subgraph.nodes, places: nil, labels: labels,
+      weights: batch.weights[optional: target] ?? [], randomness: batch.randomness,
+      seconds: batch.seconds, rows: batch.rows)
   }
 }

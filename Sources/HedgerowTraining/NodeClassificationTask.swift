@@ -41,7 +41,7 @@ final class NodeClassificationTask: TrainingTask {
   func end() { batches = nil }
 
   func loss(of batch: NodeBatch) -> Tensor {
-    crossEntropy(batch.logits(model.network), batch.labels)
+    batch.loss(of: batch.logits(model.network))
   }
 
   func validationMetrics() async throws -> ClassificationMetrics? {
@@ -76,9 +76,9 @@ final class NodeClassificationTask: TrainingTask {
     "no node of the set 'train' has a label in '\(trainer.target.type).\(trainer.target.column)'"
   }
 
-  /// Adds what keeping and packing rows took.
+  /// Adds what keeping and packing rows took, or dividing the graph.
   func note(in report: inout TrainingReport) {
-    report.seconds.prepare = source.secondsOfPinning
+    report.seconds.prepare = source.secondsOfPreparing
     report.pinnedByteCount = source.pinnedByteCount
     report.seconds.pack = source.secondsOfPacking
     report.packedByteCount = source.packedByteCount

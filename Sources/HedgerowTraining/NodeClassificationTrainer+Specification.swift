@@ -21,10 +21,7 @@ extension NodeClassificationTrainer {
             ? "\(options.model.rawValue) learns of the whole graph: add --full-batch"
             : "\(options.model.rawValue) classifies nodes of a whole graph: take another --model")
     }
-    guard options.mode != .sampled || options.fanouts.count == options.layerCount else {
-      throw HedgerowError(
-        .usage, "\(options.fanouts.count) hops of fanouts for \(options.layerCount) layers")
-    }
+    try checkSubgraphs()
     if options.mode != .sampled { options.fanouts = [] }
     if options.mode != .graphs { options.readout = nil }
     let heads = options.network.heads
@@ -110,6 +107,39 @@ extension NodeClassificationTrainer {
       )
     }
     return specification
+  }
+
+  /// - Throws: `usage` when samples are not what a model of these options can take.
+  private func checkSubgraphs() throws {
+    guard options.mode == .sampled else {
+      guard options.subgraphs == nil, (options.sampling?.edges ?? .sampled) == .sampled else {
+        throw HedgerowError(
+          .usage, "--sampler and --edges are of batches of nodes, not of whole graphs")
+      }
+      return
+    }
+    guard options.hasHopsOfLayers else {
+      throw HedgerowError(
+        .usage, "\(options.fanouts.count) hops of fanouts for \(options.layerCount) layers")
+    }
+    guard options.hasSamplingOfSubgraphs else {
+      throw HedgerowError(
+        .usage, "which neighbors are taken is a matter of the sampler of neighbors")
+    }
+    guard let subgraphs = options.subgraphs else { return }
+    guard subgraphs.isSound, !subgraphs.isOfHops || options.fanouts.allSatisfy({ $0 >= 1 }) else {
+      throw HedgerowError(.usage, "a sampler takes at least 1 of what it draws")
+    }
+    guard !subgraphs.weighsMessages || options.model == .gcn || options.model == .graph else {
+      throw HedgerowError(
+        .usage,
+        "messages have weights where layers are drawn, or GraphSAINT's draws are normalized: "
+          + "\(options.model.rawValue) has no place for them, take --model gcn or graph")
+    }
+    guard options.classWeights == nil || subgraphs.isOfSeeds else {
+      throw HedgerowError(
+        .usage, "--class-weights are of samplers of seeds: these batches are of the whole graph")
+    }
   }
 
   static let classLimit = 65_536

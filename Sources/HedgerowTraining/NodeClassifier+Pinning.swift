@@ -9,7 +9,7 @@ extension NodeClassifier {
   func pinningRows(
     _ loader: NeighborLoader<Snapshot>, _ epochs: Int, _ resources: TrainingResources
   ) throws -> (NeighborLoader<Snapshot>, MemoryBudget.Reservation)? {
-    guard try Self.isPinning(loader, resources) else { return nil }
+    guard try isPinning(loader, resources) else { return nil }
     let budget = resources.budget
     guard
       InclusionProbabilities.byteCount(
@@ -31,10 +31,11 @@ extension NodeClassifier {
   static let pinningPurpose = "keeping rows of features in memory"
 
   /// Whether rows are to be kept: whether what is read does not fit into the page cache beside the run,
-  /// unless the resources say so.
-  static func isPinning(
+  /// unless the resources say so. Never where nobody knows which ones are needed most.
+  func isPinning(
     _ loader: NeighborLoader<Snapshot>, _ resources: TrainingResources
   ) throws -> Bool {
+    guard specification.options.knowsInclusion else { return false }
     if let limit = resources.pinnedByteLimit { return limit > 0 }
     return try loader.exceedsPageCache(beside: resources.budget)
   }

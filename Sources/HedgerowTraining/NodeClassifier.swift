@@ -74,7 +74,7 @@ public struct NodeClassifier: SavedModel {
     return graph.schema.relations().filter { names.contains("\($0.name)") }
   }
 
-  /// A loader that makes what the model takes in.
+  /// A loader that makes what the model takes in around seeds.
   func loader(
     _ graph: Snapshot, seeds: Seeds, batchSize: Int, order: LoaderOptions.Order,
     resources: TrainingResources, labels: String?, pinnedRows: PinnedRows? = nil,
@@ -84,17 +84,38 @@ public struct NodeClassifier: SavedModel {
     options.readsFeatures = readsFeatures
     options.pinnedRows = pinnedRows
     options.sampling = specification.options.sampling ?? SamplingOptions()
+    let training = specification.options
+    let sampler = training.subgraphs?.sampler(
+      of: graph, counts: training.fanouts, layers: training.layerCount,
+      relations: options.relations, trees: options.sampling.trees, seed: training.seed)
     func loader() -> NeighborLoader<Snapshot> {
-      NeighborLoader(
-        graph, seeds: seeds, fanouts: Fanouts(specification.options.fanouts), batchSize: batchSize,
-        seed: specification.options.seed, options: options)
+      guard let sampler else {
+        return NeighborLoader(
+          graph, seeds: seeds, fanouts: Fanouts(training.fanouts), batchSize: batchSize,
+          seed: training.seed, options: options)
+      }
+      return NeighborLoader(
+        graph, seeds: seeds, sampler: sampler, batchSize: batchSize, seed: training.seed,
+        options: options)
     }
     // Pages that may be gone when a batch is used are read while it is made.
     let plain = loader()
     options.leavesRowsInPlace =
-      try specification.sumsInputsInPlace && !Self.isPinning(plain, resources)
+      try specification.sumsInputsInPlace && !isPinning(plain, resources)
       && !plain.exceedsPageCache(beside: resources.budget)
     return options.leavesRowsInPlace ? loader() : plain
+  }
+
+  /// A loader of batches that are made of the whole graph; `nil` where they are made around seeds.
+  func wholeLoader(
+    _ graph: Snapshot, resources: TrainingResources, labels: String?
+  ) throws -> (any BatchLoader<Batch>)? {
+    let training = specification.options
+    return try training.subgraphs?.loader(
+      of: graph, target: NodeType(specification.targetType), layers: training.layerCount,
+      seed: training.seed,
+      options: loaderOptions(graph, order: .shuffled, resources: resources, labels: labels),
+      checkInterruption: resources.checkInterruption)
   }
 
   /// A loader of batches of graphs.

@@ -14,7 +14,11 @@ extension TrainingOptions {
       ("--input-dropout", a.inputDropout != b.inputDropout),
       ("--weight-decay", a.weightDecay != b.weightDecay), ("--inputs", a.inputs != b.inputs),
       ("--encode", a.encodings != b.encodings), ("--precision", a.precision != b.precision),
-      ("--select, --weight, --replace, --share, --disjoint or times", a.sampling != b.sampling),
+      ("--sampler or an option of it", a.subgraphs != b.subgraphs),
+      (
+        "--select, --weight, --replace, --share, --disjoint, --edges or times",
+        a.sampling != b.sampling
+      ),
       ("--no-reverse", a.usesReverseRelations != b.usesReverseRelations),
       ("--seed", a.seed != b.seed),
     ]

@@ -58,12 +58,17 @@ public struct TrainingOptions: Codable, Hashable, Sendable {
 
   public var model: Model
   public var mode: Mode
-  /// Neighbors to sample at each hop, one hop a layer; unused in full-batch training.
+  /// Neighbors to sample at each hop, one hop a layer, or what ``subgraphs`` takes at each; unused in full-batch
+  /// training.
   public var fanouts = [15, 10]
   /// Seeds in a batch, or graphs.
   public var batchSize = 1024
   /// Which neighbors are taken; `nil`, as in models of older versions, takes all alike.
   public var sampling: SamplingOptions?
+  /// What makes the subgraphs of batches; `nil`, as in models of older versions, samples neighbors. What makes them
+  /// around seeds does so in evaluation and prediction, too; where batches are made of the whole graph, models are
+  /// evaluated on sampled neighbors.
+  public var subgraphs: SubgraphChoice?
   /// How often seeds are drawn by their class; `nil` takes each once an epoch.
   public var classWeights: ClassWeights?
   public var layerCount = 2
@@ -149,6 +154,25 @@ public struct TrainingOptions: Codable, Hashable, Sendable {
   /// - Throws: `usage` when ``filter`` is none.
   var seedFilter: Filter? { get throws { try filter.map { try Filter($0) } } }
 
+  /// Whether samples have the layers that the model has.
+  var hasHopsOfLayers: Bool {
+    switch sampling?.edges ?? .sampled {
+    case .sampled: fanouts.count == layerCount
+    case .induced(let layers), .bidirectional(let layers):
+      layers == layerCount && !fanouts.isEmpty
+    }
+  }
+
+  /// Whether what says which neighbors are taken is of what makes the subgraphs.
+  var hasSamplingOfSubgraphs: Bool {
+    guard let subgraphs, var sampling else { return true }
+    if case .pagerank = subgraphs { sampling.trees = .merged }
+    return sampling == SamplingOptions()
+  }
+
+  /// Whether it is known how likely a node is to be in a batch.
+  var knowsInclusion: Bool { subgraphs == nil && (sampling?.edges ?? .sampled) == .sampled }
+
   /// Whether a network can be built of these.
   var isSound: Bool {
     (1...64).contains(layerCount) && (1...65536).contains(hiddenWidth)
@@ -158,6 +182,8 @@ public struct TrainingOptions: Codable, Hashable, Sendable {
       && (propagation != nil) == model.spreadsLabels && (propagation?.isSound ?? true)
       && (radius.map { $0 > 0 && $0 < 1e18 } ?? true)
       && (jumping != .lstm || layerCount * hiddenWidth > 1)
-      && fanouts.allSatisfy { $0 >= -1 } && (readout != nil) == (mode == .graphs)
+      && (subgraphs?.isSound ?? true) && hasSamplingOfSubgraphs
+      && fanouts.allSatisfy { $0 >= (subgraphs?.isOfHops == true ? 1 : -1) }
+      && (readout != nil) == (mode == .graphs)
   }
 }

@@ -40,6 +40,12 @@ extension NodeClassificationTrainer {
           ? "batches of graphs are as large as these: there is nothing to plan"
           : "a training on the whole graph has no batches to plan: leave out --full-batch")
     }
+    guard options.knowsInclusion else {
+      throw HedgerowError(
+        .usage,
+        "how large batches are is known of sampled neighbors alone: leave out --sampler and --edges"
+      )
+    }
     let specification = try specification()
     try checkTrainingSet()
     let model = try NodeClassifier(withoutWeights: specification)
@@ -52,7 +58,7 @@ extension NodeClassificationTrainer {
     // The last is evaluated once, the other behind each epoch.
     var sets: [(name: String, timesPerEpoch: Double)] = try validationSet.map { [($0, 1)] } ?? []
     if try hasMembers("test") { sets.append(("test", 1 / Double(options.epochs))) }
-    let isPinning = try NodeClassifier.isPinning(loader, resources)
+    let isPinning = try model.isPinning(loader, resources)
     // As the run will: the heap keeps some of the memory that this took.
     if isPinning {
       _ = try loader.inclusionProbabilities(checkInterruption: resources.checkInterruption)

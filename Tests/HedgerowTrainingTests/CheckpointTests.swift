@@ -1,6 +1,7 @@
 import HedgerowCore
 import HedgerowGNN
 import HedgerowGraph
+import HedgerowLoader
 import HedgerowMapped
 import HedgerowNN
 import HedgerowStore
@@ -49,17 +50,36 @@ private let node = BlockStore.node
     mode: TrainingOptions.Mode, precision: Precision?
   ) async throws {
     let seed = printedSeed()
+    var options = options(mode, seed: seed)
+    options.precision = precision
+    try await checkResuming(options, seed: seed, isReadFirst: mode == .fullBatch)
+  }
+
+  /// The same of batches that are made of the whole graph, of which something is found out first.
+  @Test(arguments: [
+    SubgraphChoice.clusters(parts: 10, partsPerBatch: 2), .saint(.edges(120), isNormalized: true),
+  ])
+  func aResumedRunOnPartsIsTheSameToTheLastBit(subgraphs: SubgraphChoice) async throws {
+    let seed = printedSeed()
+    var options = options(.sampled, seed: seed)
+    options.model = .graph
+    options.subgraphs = subgraphs
+    try await checkResuming(options, seed: seed, isReadFirst: true)
+  }
+
+  /// - Parameter isReadFirst: whether a run may be stopped before it has begun to train.
+  private func checkResuming(
+    _ options: TrainingOptions, seed: UInt64, isReadFirst: Bool
+  ) async throws {
     let directory = TemporaryDirectory()
     var blocks = BlockStore(nodes: 300)
     blocks.hasTags = true
     let store = try blocks.make(at: directory("s"), seed: seed)
-    var options = options(mode, seed: seed)
-    options.precision = precision
     let (whole, report) = try await trainer(store, options, named: "whole").run()
     let weights = try whole.network.state.encoded()
     let progress = try Checkpoint(named: "whole", in: store.snapshot()).progress
     var stops = 0
-    for limit in 0..<100 {
+    for limit in 0..<400 {
       let name = "stop\(limit)"
       do {
         _ = try await trainer(store, options, named: name, interruptedAfter: limit).run()
@@ -68,7 +88,7 @@ private let node = BlockStore.node
         #expect(error.code == .interrupted)
         // While the graph is read there is nothing to go on with yet.
         guard error.message.contains("--resume \(name)") else {
-          #expect(mode == .fullBatch && stops == 0)
+          #expect(isReadFirst && stops == 0)
           continue
         }
       }

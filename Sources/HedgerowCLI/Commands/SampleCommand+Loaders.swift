@@ -8,7 +8,7 @@ extension SampleCommand {
     options.threads = global.threads ?? ProcessResources.processorCount
     options.relations = schema.relations(includingReverse: !noReverse)
     options.sampling = try sampling.options(for: schema)
-    choice.apply(to: &options.sampling)
+    choice.apply(to: &options.sampling, layers: layerCount)
     // An audit looks at these times.
     if audit && sampling.edgeTimes { options.sampling.edgeIDs = .present }
     if !features { options.inputs = PerNode() }
@@ -29,7 +29,10 @@ extension SampleCommand {
       } else {
         .nodes(type, in: set)
       }
-    guard let sampler = subgraphSampler(graph, options) else {
+    let sampler = choice.subgraphs(walkLength: walkLength)?.sampler(
+      of: graph, counts: fanouts, layers: layerCount, relations: options.relations,
+      trees: options.sampling.trees, seed: global.seed)
+    guard let sampler else {
       return NeighborLoader(
         graph, seeds: seeds, fanouts: Fanouts(fanouts), batchSize: seedsPerBatch,
         seed: global.seed, options: options)
@@ -37,29 +40,6 @@ extension SampleCommand {
     return NeighborLoader(
       graph, seeds: seeds, sampler: sampler, batchSize: seedsPerBatch, seed: global.seed,
       options: options)
-  }
-
-  /// A sampler of seeds; `nil` for that of neighbors.
-  private func subgraphSampler(
-    _ graph: Snapshot, _ options: LoaderOptions
-  ) -> (any SubgraphSampler)? {
-    switch choice.sampler {
-    case .ladies, .fastgcn:
-      return LayerSampler(
-        graph, drawsPerHop: fanouts,
-        importance: choice.sampler == .ladies ? .frontier : .graph, relations: options.relations,
-        seed: global.seed)
-    case .hgt:
-      return BudgetSampler(
-        graph, nodesPerHop: fanouts, relations: options.relations, seed: global.seed)
-    case .pagerank:
-      var sampler = PageRankSampler(
-        graph, nodesPerSeed: choice.nodes ?? 32, layers: choice.layerCount,
-        relations: options.relations)
-      sampler.trees = options.sampling.trees
-      return sampler
-    case .neighbors, .saintNodes, .saintEdges, .saintWalks, .clusters, .random: return nil
-    }
   }
 
   func linkLoader(
@@ -84,7 +64,7 @@ extension SampleCommand {
           .usage,
           "no node type '\(type)': \(graph.schema.nodes.map(\.type.name).sorted().choices)")
       }
-      draw = .walks(roots: draws, of: type, length: choice.walkLength ?? 2)
+      draw = .walks(roots: draws, of: type, length: walkLength ?? 2)
       drawable = graph.count(of: type)
     } else if choice.sampler == .saintEdges {
       (draw, drawable) = (.edges(draws), graph.allEdgeCount)
@@ -94,7 +74,7 @@ extension SampleCommand {
     let sampler = SAINTSampler(graph, draw, relations: options.relations, seed: global.seed)
     return SAINTLoader(
       sampler, batchesPerEpoch: batches ?? max(1, (drawable + draws - 1) / draws),
-      layers: choice.layerCount, normalization: try choice.normalize ? normalization(sampler) : nil,
+      layers: layerCount, normalization: try choice.normalize ? normalization(sampler) : nil,
       seed: global.seed, options: options)
   }
 
@@ -124,7 +104,7 @@ extension SampleCommand {
       of: graph, relations: relations, checkInterruption: step)
     return (
       ClusterLoader(
-        graph, partition, partsPerBatch: choice.partsPerBatch ?? 1, layers: choice.layerCount,
+        graph, partition, partsPerBatch: choice.partsPerBatch ?? 1, layers: layerCount,
         seed: global.seed, options: options), cutShare
     )
   }

@@ -56,13 +56,21 @@ struct SampleCommand: AsyncParsableCommand {
   @Flag(
     help: "Look in each batch for what it may not have: seed edges, false negatives, what is late.")
   var audit = false
+  @Option(
+    help: ArgumentHelp(
+      "Layers of the model where each is the whole of a batch's subgraph; 2 unless given. "
+        + "Changes no digest.", valueName: "count"))
+  var layers: Int?
   @OptionGroup(title: "Which sampler") var choice: SamplerArguments
+  @Option(help: ArgumentHelp("Of saint-walks, steps; 2 unless given.", valueName: "count"))
+  var walkLength: Int?
   @OptionGroup(title: "Which neighbors") var sampling: SamplingArguments
   @OptionGroup(title: "Seeds that are edges") var seedEdges: SeedEdgeArguments
   @OptionGroup(title: "Reading") var reading: ReadingOptions
   @OptionGroup var global: GlobalOptions
 
   var seedsPerBatch: Int { batchSize ?? 1024 }
+  var layerCount: Int { layers ?? 2 }
   private var isAroundEdges: Bool { seeds?.contains(":") ?? false }
 
   func validate() throws {
@@ -93,6 +101,10 @@ struct SampleCommand: AsyncParsableCommand {
         Rule(
           option: "--fanouts", isGiven: !fanouts.isEmpty, samplers: Sampler.ofFanouts,
           isNeeded: true),
+        Rule(
+          option: "--layers", isGiven: layers != nil,
+          samplers: [.neighbors, .pagerank] + Sampler.ofDraws + Sampler.ofParts),
+        Rule(option: "--walk-length", isGiven: walkLength != nil, samplers: [.saintWalks]),
         Rule(option: "--in", isGiven: set != nil, samplers: Sampler.ofSeeds),
         Rule(option: "--where", isGiven: filter.text != nil, samplers: Sampler.ofSeeds),
         Rule(option: "--batch-size", isGiven: batchSize != nil, samplers: Sampler.ofSeeds),
@@ -104,6 +116,14 @@ struct SampleCommand: AsyncParsableCommand {
         Rule(
           option: "--seeds SOURCE:RELATION:TARGET", isGiven: isAroundEdges, samplers: [.neighbors]),
       ])
+    if choice.sampler == .neighbors, layers != nil, choice.edges == nil || choice.edges == .sampled
+    {
+      throw ValidationError(
+        "--layers of --sampler neighbors is of --edges induced and bidirectional")
+    }
+    try SamplerArguments.check([
+      ("--layers", layers, 1...1000), ("--walk-length", walkLength, 1...10_000),
+    ])
     if choice.sampler != .neighbors, let fewest = fanouts.min(), fewest < 1 {
       throw ValidationError("--fanouts of --sampler \(choice.sampler.rawValue) are at least 1")
     }
@@ -163,7 +183,7 @@ struct SampleCommand: AsyncParsableCommand {
     case .random:
       try await run.go(
         through: RandomNodeLoader(
-          graph, parts: choice.parts ?? 1, layers: choice.layerCount, seed: global.seed,
+          graph, parts: choice.parts ?? 1, layers: layerCount, seed: global.seed,
           options: options))
     }
     try options.trace?.finish()

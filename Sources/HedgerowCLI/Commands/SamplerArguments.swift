@@ -34,19 +34,12 @@ struct SamplerArguments: ParsableArguments {
     transform: Edges.parse)
   var edges: Edges?
   @Option(
-    help: ArgumentHelp(
-      "Layers of the model where each is the whole of a batch's subgraph; 2 unless given. "
-        + "Changes no digest.", valueName: "count"))
-  var layers: Int?
-  @Option(
     help: ArgumentHelp("Of pagerank, nodes for each seed; 32 unless given.", valueName: "count"))
   var nodes: Int?
   @Option(
     help: ArgumentHelp(
       "Of saint-..., what a batch draws: nodes, edges or roots of walks.", valueName: "count"))
   var draws: Int?
-  @Option(help: ArgumentHelp("Of saint-walks, steps; 2 unless given.", valueName: "count"))
-  var walkLength: Int?
   @Flag(
     help: "Of saint-..., count how often nodes and edges come, and weigh losses and messages by it."
   )
@@ -58,8 +51,6 @@ struct SamplerArguments: ParsableArguments {
   @Option(
     help: ArgumentHelp("Of clusters, parts in a batch; 1 unless given.", valueName: "count"))
   var partsPerBatch: Int?
-
-  var layerCount: Int { layers ?? 2 }
 
   /// An option, and the samplers that it is of.
   struct Rule {
@@ -73,13 +64,9 @@ struct SamplerArguments: ParsableArguments {
   private var rules: [Rule] {
     [
       Rule(option: "--edges", isGiven: edges != nil, samplers: [.neighbors]),
-      Rule(
-        option: "--layers", isGiven: layers != nil,
-        samplers: [.neighbors, .pagerank] + Sampler.ofDraws + Sampler.ofParts),
       Rule(option: "--nodes", isGiven: nodes != nil, samplers: [.pagerank]),
       Rule(
         option: "--draws", isGiven: draws != nil, samplers: Sampler.ofDraws, isNeeded: true),
-      Rule(option: "--walk-length", isGiven: walkLength != nil, samplers: [.saintWalks]),
       Rule(option: "--normalize", isGiven: normalize, samplers: Sampler.ofDraws),
       Rule(
         option: "--parts", isGiven: parts != nil, samplers: Sampler.ofParts, isNeeded: true),
@@ -89,15 +76,14 @@ struct SamplerArguments: ParsableArguments {
 
   func validate() throws {
     try check(rules)
-    if sampler == .neighbors, layers != nil, edges == nil || edges == .sampled {
-      throw ValidationError(
-        "--layers of --sampler neighbors is of --edges induced and bidirectional")
-    }
-    let ranges: [(String, Int?, ClosedRange<Int>)] = [
-      ("--layers", layers, 1...1000), ("--nodes", nodes, 1...1_000_000),
-      ("--draws", draws, 1...100_000_000), ("--walk-length", walkLength, 1...10_000),
+    try Self.check([
+      ("--nodes", nodes, 1...1_000_000), ("--draws", draws, 1...100_000_000),
       ("--parts", parts, 1...1_000_000), ("--parts-per-batch", partsPerBatch, 1...1_000_000),
-    ]
+    ])
+  }
+
+  /// - Throws: for an option beyond its range.
+  static func check(_ ranges: [(option: String, value: Int?, range: ClosedRange<Int>)]) throws {
     for case (let option, let value?, let range) in ranges where !range.contains(value) {
       throw ValidationError("\(option) is between \(range.lowerBound) and \(range.upperBound)")
     }
@@ -119,11 +105,36 @@ struct SamplerArguments: ParsableArguments {
   }
 
   /// Changes options of neighbor sampling as it was asked for.
-  func apply(to options: inout SamplingOptions) {
+  ///
+  /// - Parameter layers: of the model, where each is the whole of a subgraph.
+  func apply(to options: inout SamplingOptions, layers: Int) {
     switch edges {
     case .sampled?, nil: break
-    case .induced?: options.edges = .induced(layers: layerCount)
-    case .bidirectional?: options.edges = .bidirectional(layers: layerCount)
+    case .induced?: options.edges = .induced(layers: layers)
+    case .bidirectional?: options.edges = .bidirectional(layers: layers)
     }
   }
+
+  /// As a library is told; `nil` for the sampler of neighbors.
+  ///
+  /// - Parameter walkLength: of saint-walks.
+  func subgraphs(walkLength: Int?) -> SubgraphChoice? {
+    let draws = draws ?? 1
+    return switch sampler {
+    case .neighbors: nil
+    case .ladies: .ladies
+    case .fastgcn: .fastgcn
+    case .hgt: .hgt
+    case .pagerank: .pagerank(nodesPerSeed: nodes ?? 32)
+    case .saintNodes: .saint(.nodes(draws), isNormalized: normalize)
+    case .saintEdges: .saint(.edges(draws), isNormalized: normalize)
+    case .saintWalks:
+      .saint(.walks(roots: draws, length: walkLength ?? 2), isNormalized: normalize)
+    case .clusters: .clusters(parts: parts ?? 1, partsPerBatch: partsPerBatch ?? 1)
+    case .random: .random(parts: parts ?? 1)
+    }
+  }
+
+  /// The first option that is given, as it is written.
+  var given: String? { sampler == .neighbors ? edges.map { _ in "--edges" } : "--sampler" }
 }

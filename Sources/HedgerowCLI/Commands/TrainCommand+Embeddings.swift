@@ -23,11 +23,11 @@ extension TrainCommand {
       ("--candidates", links.candidates != nil),
       ("--relation-column", links.relationColumn != nil),
       ("--validate-on", links.validateOn != nil),
-      ("what says which neighbors are taken", sampling.isGiven),
+      ("what says which neighbors are taken", sampling.isGiven || choice.given != nil),
       ("--inputs", isOfWalks && inputs != nil), ("--layers", isOfWalks && layers != nil),
       ("--batch-size", !isOfWalks && batchSize != nil),
       ("--negatives", !isOfWalks && links.pairs.negatives != nil),
-      (walking.given ?? "", !isOfWalks && walking.given != nil),
+      (walking.given.first ?? "", !isOfWalks && !walking.given.isEmpty),
     ]
     if let option = others.first(where: { $0.1 })?.0 {
       throw ValidationError("--model \(modelChoice!.name) has no use for it: leave \(option) out")

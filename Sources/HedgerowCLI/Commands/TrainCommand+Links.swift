@@ -13,8 +13,11 @@ extension TrainCommand {
     if modelChoice == .temporal { return try checkTemporal() }
     if links.times != nil { throw ValidationError("--times is of --model tgn") }
     if case .embedding? = modelChoice { return try checkEmbedding() }
-    if let option = walking.given {
-      throw ValidationError("\(option) is of --model node2vec and metapath2vec")
+    let walks = walking.given.filter { choice.sampler != .saintWalks || $0 != "--walk-length" }
+    if let option = walks.first {
+      throw ValidationError(
+        "\(option) is of --model node2vec and metapath2vec"
+          + (option == "--walk-length" ? ", and of --sampler saint-walks" : ""))
     }
     guard isOfLinks else {
       _ = try parsePair(
@@ -48,7 +51,7 @@ extension TrainCommand {
       ("--full-batch", fullBatch), ("--class-weights", classWeights != nil),
       ("--metapaths", metapaths != nil), ("--readout", readout != nil),
       ("--where", filter.text != nil), ("--pin", reading.pin != nil),
-      ("--scratch", reading.scratch != nil),
+      ("--scratch", reading.scratch != nil), (choice.given ?? "", choice.given != nil),
     ]
     if let option = others.first(where: { $0.1 })?.0 {
       throw ValidationError("\(option) is of classes, not of links: leave it out")

@@ -22,7 +22,7 @@ extension TrainCommand {
       ("--scratch", reading.scratch != nil),
       (
         "what says which neighbors are taken, as --model tgn takes a node's last ones by --times",
-        sampling.isGiven
+        sampling.isGiven || choice.given != nil
       ),
     ]
     if let option = others.first(where: { $0.1 })?.0 {

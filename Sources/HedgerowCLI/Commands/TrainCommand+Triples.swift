@@ -22,7 +22,7 @@ extension TrainCommand {
       ("--inputs", inputs != nil), ("--encode", encode != nil), ("--no-reverse", noReverse),
       ("--decoder", links.decoder != nil), ("--negatives-from", links.pairs.negativesFrom != nil),
       ("--candidates", links.candidates != nil),
-      ("what says which neighbors are taken", sampling.isGiven),
+      ("what says which neighbors are taken", sampling.isGiven || choice.given != nil),
     ]
     if let option = others.first(where: { $0.1 })?.0 {
       throw ValidationError(

@@ -31,7 +31,9 @@ struct TrainCommand: AsyncParsableCommand {
   var fullBatch = false
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Neighbors to sample at each hop; one layer a hop.", valueName: "counts"),
+    help: ArgumentHelp(
+      "Neighbors to sample at each hop; one layer a hop. Of ladies and fastgcn, draws along each relation; of hgt, "
+        + "nodes of each type.", valueName: "counts"),
     transform: parseFanouts)
   var fanouts: [Int]?
   @Option(help: ArgumentHelp("Layers, when --fanouts does not say.", valueName: "count"))
@@ -154,6 +156,7 @@ struct TrainCommand: AsyncParsableCommand {
   var wait = 0.0
   @OptionGroup(title: "Links") var links: LinkArguments
   @OptionGroup(title: "Walks") var walking: WalkArguments
+  @OptionGroup(title: "Which sampler") var choice: SamplerArguments
   @OptionGroup(title: "Which neighbors") var sampling: SamplingArguments
   @OptionGroup(title: "Reading") var reading: ReadingOptions
   @OptionGroup var global: GlobalOptions
@@ -184,16 +187,43 @@ struct TrainCommand: AsyncParsableCommand {
       "--full-batch is of nodes, --readout of graphs: take one of them")
     try check(
       !fullBatch
-        || (fanouts == nil && batchSize == nil && classWeights == nil && !sampling.isGiven),
-      "--full-batch takes every node at once: --fanouts, --batch-size, --class-weights and what says "
+        || (fanouts == nil && batchSize == nil && classWeights == nil && !sampling.isGiven
+          && choice.given == nil),
+      "--full-batch takes every node at once: --fanouts, --batch-size, --class-weights, --sampler and what says "
         + "which neighbors are taken are of sampled training")
     try check(layers.map { (1...16).contains($0) }, "--layers is between 1 and 16")
-    if let layers, let fanouts {
+    if let layers, let fanouts, choice.edges == nil || choice.edges == .sampled {
       try check(
         fanouts.count == layers, "--fanouts gives \(fanouts.count) hops and --layers says \(layers)"
       )
     }
+    try checkSampler()
     for name in [save, resume].compactMap({ $0 }) { try Identifier.check(name, as: "model") }
+  }
+
+  /// What a sampler does not go with, and what it needs.
+  private func checkSampler() throws {
+    typealias Sampler = SamplerArguments.Sampler
+    typealias Rule = SamplerArguments.Rule
+    let disjoint: [Sampler] = sampling.given == "--disjoint" ? [.pagerank] : []
+    var rules = [
+      Rule(
+        option: "--class-weights", isGiven: classWeights != nil, samplers: Sampler.ofSeeds),
+      Rule(
+        option: sampling.given ?? "", isGiven: sampling.given != nil,
+        samplers: [.neighbors] + disjoint),
+      Rule(option: reading.given ?? "", isGiven: reading.given != nil, samplers: [.neighbors]),
+    ]
+    if choice.sampler != .neighbors {
+      rules += [
+        Rule(option: "--walk-length", isGiven: walking.walkLength != nil, samplers: [.saintWalks]),
+        Rule(
+          option: "--fanouts", isGiven: fanouts != nil,
+          samplers: Sampler.ofFanouts + Sampler.ofDraws + Sampler.ofParts,
+          isNeeded: Sampler.ofFanouts.contains(choice.sampler) && resume == nil),
+      ]
+    }
+    try choice.check(rules)
   }
 
   func run() async throws {
@@ -247,6 +277,9 @@ struct TrainCommand: AsyncParsableCommand {
       ?? defaults(schema)
     if let model { options.model = model }
     if fullBatch { options.mode = .fullBatch }
+    if let subgraphs = choice.subgraphs(walkLength: walking.walkLength) {
+      options.subgraphs = subgraphs
+    }
     if let count = layers ?? fanouts?.count {
       options.layerCount = count
       if options.mode == .sampled { options.fanouts = Self.defaultFanouts(count) }
@@ -284,7 +317,11 @@ struct TrainCommand: AsyncParsableCommand {
     set(\.patience, patience)
     set(\.seed, global.givenSeed)
     if let classWeights { options.classWeights = classWeights }
-    if sampling.isGiven { options.sampling = try sampling.options(for: schema) }
+    if sampling.isGiven || choice.edges != nil {
+      var chosen = try sampling.options(for: schema)
+      choice.apply(to: &chosen, layers: options.layerCount)
+      options.sampling = chosen
+    }
     if let filter = filter.text { options.filter = filter }
     if noReverse { options.usesReverseRelations = false }
     if let inputs {

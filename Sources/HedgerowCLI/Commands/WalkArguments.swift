@@ -22,13 +22,13 @@ struct WalkArguments: ParsableArguments {
     help: ArgumentHelp("node2vec's q: below 1, walks go outward.", valueName: "q"))
   var leaving: Double?
 
-  /// The first option that is given, as it is written.
-  var given: String? {
+  /// The options that are given, as they are written.
+  var given: [String] {
     let options: [(String, Bool)] = [
       ("--walk-length", walkLength != nil), ("--walks", walks != nil),
       ("--near", window != nil), ("--walk-return", returning != nil),
       ("--walk-leave", leaving != nil),
     ]
-    return options.first { $0.1 }?.0
+    return options.filter { $0.1 }.map(\.0)
   }
 }

@@ -103,6 +103,9 @@ public struct LinkPredictionTrainer: Sendable {
       unless: training.sampling?.time == nil,
       "links are not sampled by time here: leave out --node-times and --edge-times")
     try refuse(
+      unless: training.knowsInclusion,
+      "links are learned from sampled neighbors: leave out --sampler and --edges")
+    try refuse(
       unless: training.precision != .float16,
       "losses of links are not scaled: take --precision bfloat16 or float32")
     try refuse(

@@ -1,0 +1,154 @@
+public import HedgerowCore
+public import HedgerowGraph
+public import HedgerowSampling
+
+/// What makes the subgraphs of batches where that is not ``NeighborSampler``, as options say it that are kept.
+public enum SubgraphChoice: Codable, Hashable, Sendable {
+  /// ``LayerSampler`` by the edges that lead to a hop's nodes.
+  case ladies
+  /// ``LayerSampler`` by all edges.
+  case fastgcn
+  /// ``BudgetSampler``
+  case hgt
+  /// ``PageRankSampler``
+  case pagerank(nodesPerSeed: Int)
+  /// ``SAINTLoader``, with ``SAINTNormalization`` or without.
+  case saint(SAINTDraw, isNormalized: Bool)
+  /// ``ClusterLoader`` over the parts of a ``StreamingPartitioner``.
+  case clusters(parts: Int, partsPerBatch: Int)
+  /// ``RandomNodeLoader``
+  case random(parts: Int)
+
+  /// What GraphSAINT draws for a batch.
+  public enum SAINTDraw: Codable, Hashable, Sendable {
+    case nodes(Int)
+    case edges(Int)
+    case walks(roots: Int, length: Int)
+  }
+
+  /// Whether all counts are such that batches can be made: whoever wrote them, they must not end the program.
+  public var isSound: Bool {
+    let counts =
+      switch self {
+      case .ladies, .fastgcn, .hgt: [Int]()
+      case .pagerank(let count), .random(let count), .saint(.nodes(let count), _),
+        .saint(.edges(let count), _):
+        [count]
+      case .saint(.walks(let roots, let length), _): [roots, length]
+      case .clusters(let parts, let partsPerBatch): [parts, partsPerBatch]
+      }
+    return counts.allSatisfy { (1...100_000_000).contains($0) }
+  }
+
+  /// Whether batches are made around seeds, and not of the whole graph.
+  public var isOfSeeds: Bool {
+    switch self {
+    case .ladies, .fastgcn, .hgt, .pagerank: true
+    case .saint, .clusters, .random: false
+    }
+  }
+
+  /// Whether there is a number for each hop that says how much it takes.
+  public var isOfHops: Bool {
+    switch self {
+    case .ladies, .fastgcn, .hgt: true
+    case .pagerank, .saint, .clusters, .random: false
+    }
+  }
+
+  /// Whether messages have weights, without which sums over neighbors would be wrong.
+  public var weighsMessages: Bool {
+    switch self {
+    case .ladies, .fastgcn: true
+    case .saint(_, let isNormalized): isNormalized
+    case .hgt, .pagerank, .clusters, .random: false
+    }
+  }
+
+  /// What samples around seeds; `nil` for what makes batches of the whole graph.
+  ///
+  /// - Parameters:
+  ///   - counts: for each hop, draws along each relation, or nodes of each type.
+  ///   - layers: of the model, where each is the whole of a subgraph.
+  public func sampler<Graph: Topology>(
+    of graph: Graph, counts: [Int], layers: Int, relations: [Relation]?,
+    trees: SamplingOptions.Trees = .merged, seed: UInt64
+  ) -> (any SubgraphSampler)? {
+    switch self {
+    case .ladies, .fastgcn:
+      return LayerSampler(
+        graph, drawsPerHop: counts, importance: self == .ladies ? .frontier : .graph,
+        relations: relations, seed: seed)
+    case .hgt:
+      return BudgetSampler(graph, nodesPerHop: counts, relations: relations, seed: seed)
+    case .pagerank(let nodesPerSeed):
+      var sampler = PageRankSampler(
+        graph, nodesPerSeed: nodesPerSeed, layers: layers, relations: relations)
+      sampler.trees = trees
+      return sampler
+    case .saint, .clusters, .random: return nil
+    }
+  }
+
+  /// Memory that ``loader(of:target:layers:seed:options:checkInterruption:)`` keeps or takes meanwhile.
+  public func loaderByteCount(_ graph: some Topology) -> Int {
+    let nodeCount = graph.schema.nodes.reduce(0) { $0 + graph.count(of: $1.type) }
+    let edgeCount = graph.schema.edges.reduce(0) { $0 + graph.count(of: $1.type) }
+    switch self {
+    case .saint(_, isNormalized: true): return 4 * (nodeCount + edgeCount)
+    case .clusters: return 8 * nodeCount
+    case .ladies, .fastgcn, .hgt, .pagerank, .saint, .random: return 0
+    }
+  }
+
+  /// What makes batches of the whole graph, with as many of GraphSAINT's in an epoch as draw all nodes, edges, or nodes
+  /// of the target's type once; `nil` for what samples around seeds.
+  ///
+  /// - Parameters:
+  ///   - target: the type whose labels are read, and where walks begin.
+  ///   - layers: of the model: each is the whole of a subgraph.
+  ///   - checkInterruption: called now and then while the graph is divided, or subgraphs are counted; throws to stop.
+  /// - Throws: what the graph throws; `usage` for a type that is not there.
+  public func loader<Graph: Topology & FeatureSource>(
+    of graph: Graph, target: NodeType, layers: Int, seed: UInt64, options: LoaderOptions,
+    checkInterruption: () throws -> Void = {}
+  ) throws -> (any BatchLoader<Batch>)? {
+    switch self {
+    case .ladies, .fastgcn, .hgt, .pagerank: return nil
+    case .saint(let draw, let isNormalized):
+      let (drawn, count, drawable) = draw.drawn(from: graph, target)
+      let sampler = SAINTSampler(graph, drawn, relations: options.relations, seed: seed)
+      return SAINTLoader(
+        sampler, batchesPerEpoch: max(1, (drawable + count - 1) / count), layers: layers,
+        normalization: isNormalized
+          ? try SAINTNormalization(sampler, checkInterruption: checkInterruption) : nil,
+        target: target, seed: seed, options: options)
+    case .clusters(let parts, let partsPerBatch):
+      let partition = try StreamingPartitioner().partition(
+        graph, into: parts, relations: options.relations ?? graph.schema.relations(),
+        checkInterruption: checkInterruption)
+      return ClusterLoader(
+        graph, partition, partsPerBatch: partsPerBatch, layers: layers, target: target,
+        seed: seed, options: options)
+    case .random(let parts):
+      return RandomNodeLoader(
+        graph, parts: parts, layers: layers, target: target, seed: seed, options: options)
+    }
+  }
+}
+
+extension SubgraphChoice.SAINTDraw {
+  /// As a sampler is told, how many that is, and how many there are.
+  fileprivate func drawn<Graph: Topology>(
+    from graph: Graph, _ target: NodeType
+  ) -> (draw: SAINTSampler<Graph>.Draw, count: Int, of: Int) {
+    switch self {
+    case .nodes(let count):
+      (.nodes(count), count, graph.schema.nodes.reduce(0) { $0 + graph.count(of: $1.type) })
+    case .edges(let count):
+      (.edges(count), count, graph.schema.edges.reduce(0) { $0 + graph.count(of: $1.type) })
+    case .walks(let roots, let length):
+      (.walks(roots: roots, of: target, length: length), roots, graph.count(of: target))
+    }
+  }
+}
