@@ -175,6 +175,7 @@ final class TrainingLoop<Task: TrainingTask> {
     try await task.begin(epoch: progress.epoch, from: progress.batch)
     let begin = clock.now
     let stagesBefore = report.seconds.stages.total
+    let secondsBefore = report.seconds.compute + report.seconds.wait
     while true {
       let before = clock.now
       guard let batch = try await task.nextBatch() else { break }
@@ -201,8 +202,12 @@ final class TrainingLoop<Task: TrainingTask> {
     progress.epoch += 1
     progress.loss = progress.lossSum / Double(progress.labelledCount)
     (progress.batch, progress.lossSum, progress.labelledCount) = (0, 0, 0)
-    if let metrics {
-      let standing = task.standing(of: metrics)
+    let standing = metrics.map(task.standing)
+    report.history.append(
+      .init(
+        number: progress.epoch, loss: progress.loss, score: standing?.score,
+        seconds: report.seconds.compute + report.seconds.wait - secondsBefore))
+    if let standing {
       if progress.best.map({ task.isBetter(standing, than: ($0.score, $0.loss)) }) ?? true {
         progress.best = .init(epoch: progress.epoch, score: standing.score, loss: standing.loss)
         best = task.module.state

@@ -8,6 +8,8 @@ public struct TrainingReport: Sendable {
   public var bestEpoch = 0
   /// Mean training loss of the last epoch.
   public var loss = 0.0
+  /// The epochs of this run, in order; of one that it went on with in the middle, what was left of it.
+  public var history: [Epoch] = []
   /// By set: `valid` and `test`, where they exist.
   public var metrics: [(set: String, metrics: ClassificationMetrics)] = []
   public var steps = 0
@@ -24,6 +26,19 @@ public struct TrainingReport: Sendable {
   public var peakPrivateByteCount = 0
 
   public init() {}
+
+  /// One epoch of a run.
+  public struct Epoch: Hashable, Sendable {
+    /// From 1.
+    public var number: Int
+    /// Mean training loss.
+    public var loss: Double
+    /// On the validation set, what tells the best epoch: accuracy, or a measure of links; `nil` where there is no such
+    /// set.
+    public var score: Double?
+    /// Of computing and waiting for batches.
+    public var seconds: Double
+  }
 
   /// Where the time went: ``total`` is what the main thread's stages add up to.
   public struct Seconds: Sendable {

@@ -65,10 +65,17 @@ import Testing
       let evaluated = try run(["evaluate", store, "--from", "m", "--in", "test"])
       let again = try #require((evaluated["metrics"] as? [String: [String: Any]])?["test"])
       #expect(again["accuracy"] as? Double == test["accuracy"] as? Double, "\(arguments)")
+      let history = try #require(trained["history"] as? [[String: Any]])
+      #expect(history.map { $0["epoch"] as? Int } == [1, 2])
+      #expect(history[1]["loss"] as? Double == loss)
+      let best = try #require(trained["best_epoch"] as? Int)
+      let valid = try #require((trained["metrics"] as? [String: [String: Any]])?["valid"])
+      #expect(history[best - 1]["valid"] as? Double == valid["accuracy"] as? Double)
       // Options are kept with it.
       let longer = try run(
         ["train", store, "--target", "a.label", "--resume", "m", "--epochs", "3"])
       #expect(longer["epochs"] as? Int == 3, "\(arguments)")
+      #expect((longer["history"] as? [Any])?.count == 1, "\(arguments)")
     }
     #expect(Set(losses).count == losses.count)
   }

@@ -17,6 +17,7 @@ extension TrainCommand {
         key: "metrics",
         value: .object(report.metrics.map { .init(key: $0.set, value: $0.metrics.json) })),
       .init(key: "loss", value: .double(report.loss)),
+      .init(key: "history", value: report.historyJSON),
       .init(
         key: "seconds",
         value: .object(

@@ -22,6 +22,7 @@ struct TrainingOutput {
         key: "metrics",
         value: .object(metrics.map { .init(key: $0.set, value: $0.metrics.json) })),
       .init(key: "loss", value: .double(report.loss)),
+      .init(key: "history", value: report.historyJSON),
       .init(
         key: "seconds",
         value: .object(
@@ -49,5 +50,20 @@ struct TrainingOutput {
         + ByteSize.format(report.peakPrivateByteCount))
     if let name { lines.append("saved as \(name): " + next.replacing("NAME", with: name)) }
     return lines.joined(separator: "\n")
+  }
+}
+
+extension TrainingReport {
+  /// One object an epoch.
+  var historyJSON: JSON {
+    .array(
+      history.map { epoch in
+        .object(
+          [
+            .init(key: "epoch", value: .int(epoch.number)),
+            .init(key: "loss", value: .double(epoch.loss)),
+            .init(key: "seconds", value: .double(epoch.seconds)),
+          ] + (epoch.score.map { [.init(key: "valid", value: .double($0))] } ?? []))
+      })
   }
 }
