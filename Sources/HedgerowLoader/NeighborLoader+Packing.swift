@@ -54,6 +54,8 @@ extension NeighborLoader {
       batchCount: batchesPerEpoch * min(epochs.count, Self.mostPackedEpochs), in: directory,
       byteLimit: byteLimit)
     var packed = epochs.lowerBound..<epochs.lowerBound
+    /// How many times what a first epoch needs that has lost its first batches an epoch will need.
+    let scale = Double(batchesPerEpoch) / Double(max(1, batchesPerEpoch - firstBatch))
     for epoch in epochs.prefix(Self.mostPackedEpochs) {
       let before = needs.byteCount
       let first = epoch == epochs.lowerBound ? firstBatch : 0
@@ -65,13 +67,19 @@ extension NeighborLoader {
       packed = packed.lowerBound..<epoch + 1
       if packing == .automatic, epoch == epochs.lowerBound,
         try !packingPays(
-          zip(columns, needs.totals).map { ($0.place, $1) }, epochCount: epochs.count
+          zip(columns, needs.totals).map { ($0.place, Int(scale * Double($1))) },
+          epochCount: epochs.count
         ).pays
       {
         return nil
       }
+      guard needs.isListedCheaply || packing == .always else {
+        if packed.count == 1 { return nil }
+        break
+      }
       // The next one will need about as many.
-      let added = needs.byteCount - before
+      let added = Int(
+        (epoch == epochs.lowerBound ? scale : 1) * Double(needs.byteCount - before))
       guard needs.byteCount + added + added / 16 <= room else { break }
     }
     guard needs.totals.contains(where: { $0 > 0 }) else { return nil }

@@ -61,6 +61,8 @@ public struct NeighborLoader<Graph: Topology & FeatureSource>: BatchLoader {
     self.batchSize = batchSize
     self.seed = seed
     self.options = options
+    // Those are another loader's batches.
+    self.options.packed = nil
     self.sampling = sampling
   }
 

@@ -40,6 +40,15 @@ public final class PackedBatches: Sendable {
       + min(byteLimit / 2, batches * mostBufferedBytes)
   }
 
+  /// Whether reading so many bytes of nodes once for each list of rows is little beside the rows.
+  ///
+  /// - Parameters:
+  ///   - rows: of all columns together.
+  ///   - byteLimit: memory that packing may take.
+  static func listsCheaply(rows: Int, rowBytes: Int, nodeBytes: Int, byteLimit: Int) -> Bool {
+    rows / mostRows(byteLimit: byteLimit) * nodeBytes <= rowBytes / 4
+  }
+
   /// What batches to come need: their subgraphs in a file, and how many rows of each column are not pinned.
   struct Needs {
     let columns: [PinnedRows.Column]
@@ -49,6 +58,9 @@ public final class PackedBatches: Sendable {
     fileprivate var rowCounts: [[Int]]
     /// Of each column.
     fileprivate(set) var totals: [Int]
+    /// Bytes of the nodes of each column's type, of all batches together.
+    private var nodeByteCount = 0
+    private let byteLimit: Int
     /// For each column, of each of its parts, which have ``partSizes`` nodes; one part's rows of all batches can be
     /// listed.
     fileprivate var rowCountsOfParts: [[Int]]
@@ -66,6 +78,7 @@ public final class PackedBatches: Sendable {
       subgraphs = try SubgraphFile(in: directory)
       let mostRows = PackedBatches.mostRows(byteLimit: byteLimit)
       self.mostRows = mostRows
+      self.byteLimit = byteLimit
       rowCounts = columns.map { _ in [] }
       totals = columns.map { _ in 0 }
       // Of very many nodes parts are larger than they should be: their counts take memory, too.
@@ -73,6 +86,12 @@ public final class PackedBatches: Sendable {
       rowCountsOfParts = zip(counts, partSizes).map { [Int](repeating: 0, count: $0 / $1 + 1) }
     }
 
+    /// Whether listing the rows part by part takes little time beside copying them.
+    var isListedCheaply: Bool {
+      PackedBatches.listsCheaply(
+        rows: totals.reduce(0, +), rowBytes: byteCount - subgraphs.byteCount,
+        nodeBytes: nodeByteCount, byteLimit: byteLimit)
+    }
     /// Bytes that all this will have in files.
     var byteCount: Int {
       zip(columns, totals).reduce(subgraphs.byteCount) { $0 + $1.1 * $1.0.layout.byteCount }
@@ -86,6 +105,8 @@ public final class PackedBatches: Sendable {
       for (column, nodes) in otherNodes.enumerated() {
         rowCounts[column].append(nodes.count)
         totals[column] += nodes.count
+        nodeByteCount +=
+          MemoryLayout<UInt32>.size * (subgraph.nodes[optional: columns[column].type]?.count ?? 0)
         for node in nodes { rowCountsOfParts[column][Int(node) / partSizes[column]] += 1 }
       }
     }
@@ -285,12 +306,19 @@ public final class PackedBatches: Sendable {
       "\(places.count) rows for a batch that was packed with \(stretch.rowCount)")
     let width = column.layout.byteCount
     // Each row to its place as it comes, where there is nothing to be made of it.
-    if column.layout.isOfFloat32,
-      try file.readDirectly(
-        rows: places.count, of: width, at: stretch.offset, by: readers[index], into: out,
-        places: places)
-    {
-      return true
+    if column.layout.isOfFloat32 {
+      var done = 0
+      while done < places.count {
+        let count = min(1 << 16, places.count - done)
+        let isRead = try places.withUnsafeBufferPointer {
+          try file.readDirectly(
+            rows: count, of: width, at: stretch.offset + done * width, by: readers[index],
+            into: out, places: $0.baseAddress! + done)
+        }
+        guard isRead else { break }
+        done += count
+      }
+      if done == places.count { return true }
     }
     let size = max(1, min(places.count, column.layout.rowsAtOnce))
     try withUnsafeTemporaryAllocation(byteCount: size * width, alignment: 64) { buffer in

@@ -120,7 +120,21 @@ extension NeighborLoader {
     let (pays, times) = try packingPays(
       rest.map { ($0.column, $0.rowCount(batches: perEpoch)) }, epochCount: epochCount)
     let rows = rest.reduce(0) { $0 + $1.rowCount(batches: perEpoch) }
-    let packed = min(epochCount, Self.mostPackedEpochs)
+    let rowBytes = rest.reduce(0) {
+      $0 + $1.rowCount(batches: perEpoch) * $1.column.layout.byteCount
+    }
+    let nodeBytes =
+      MemoryLayout<UInt32>.size * perEpoch
+      * Int(
+        rest.reduce(0) { $0 + (probabilities.knownCounts[optional: $1.column.type]?.last ?? 0) })
+    // The last one whose rows are listed in little time, and the next, by which that is seen.
+    let listed = (1..<Self.mostPackedEpochs).prefix {
+      packing.when == .always
+        || PackedBatches.listsCheaply(
+          rows: $0 * rows, rowBytes: $0 * rowBytes, nodeBytes: $0 * nodeBytes,
+          byteLimit: packing.byteLimit)
+    }.count
+    let packed = listed == 0 ? 0 : min(epochCount, listed + 1)
     guard packing.when != .never, packed > 0, rows > 0, pays || packing.when == .always else {
       let missed = Double(perEpoch) * rest.reduce(0) { $0 + $1.pageCount(batches: 1) }
       let read = indices(demand.batchCount) + evaluated + missed

@@ -65,6 +65,9 @@ public enum SubgraphChoice: Codable, Hashable, Sendable {
     }
   }
 
+  /// Whether what a model learns are sums over all neighbors, so that it is to be evaluated on all of them.
+  public var takesAllNeighbors: Bool { weighsMessages && !isOfSeeds }
+
   /// What samples around seeds; `nil` for what makes batches of the whole graph.
   ///
   /// - Parameters:
@@ -90,16 +93,26 @@ public enum SubgraphChoice: Codable, Hashable, Sendable {
     }
   }
 
-  /// Memory that ``loader(of:target:layers:seed:options:checkInterruption:)`` keeps or takes meanwhile.
-  public func loaderByteCount(_ graph: some Topology) -> Int {
-    let nodeCount = graph.schema.nodes.reduce(0) { $0 + graph.count(of: $1.type) }
+  /// Memory, beside that of batches, that ``loader(of:target:layers:seed:options:checkInterruption:)`` takes and its
+  /// threads need: counts of nodes and edges and what is drawn, or parts while the nodes are divided.
+  public func loaderByteCount(_ graph: some Topology, threads: Int) -> Int {
+    let types = graph.schema.nodes.map(\.type)
+    let nodeCount = types.reduce(0) { $0 + graph.count(of: $1) }
     let edgeCount = graph.schema.edges.reduce(0) { $0 + graph.count(of: $1.type) }
     switch self {
-    case .saint(_, isNormalized: true): return 4 * (nodeCount + edgeCount)
-    case .clusters: return 8 * nodeCount
-    case .ladies, .fastgcn, .hgt, .pagerank, .saint, .random: return 0
+    case .saint(let draw, let isNormalized):
+      return threads * Self.bytesOfDraw * draw.nodeCount
+        + (isNormalized ? 4 * (nodeCount + edgeCount) : 0)
+    case .clusters(let parts, _):
+      return 16 * nodeCount + Self.bytesOfPart * parts * types.count
+    case .ladies, .fastgcn, .hgt, .pagerank, .random: return 0
     }
   }
+
+  /// What is drawn, sorted and in a set.
+  private static var bytesOfDraw: Int { 48 }
+  /// An array and a bitmap.
+  private static var bytesOfPart: Int { 256 }
 
   /// What makes batches of the whole graph, with as many of GraphSAINT's in an epoch as draw all nodes, edges, or nodes
   /// of the target's type once; `nil` for what samples around seeds.
@@ -138,6 +151,15 @@ public enum SubgraphChoice: Codable, Hashable, Sendable {
 }
 
 extension SubgraphChoice.SAINTDraw {
+  /// Nodes that a batch draws, each time counted.
+  fileprivate var nodeCount: Int {
+    switch self {
+    case .nodes(let count): count
+    case .edges(let count): 2 * count
+    case .walks(let roots, let length): roots.multipliedReportingOverflow(by: length + 1).0
+    }
+  }
+
   /// As a sampler is told, how many that is, and how many there are.
   fileprivate func drawn<Graph: Topology>(
     from graph: Graph, _ target: NodeType

@@ -89,7 +89,8 @@ struct NodeBatches {
     let start = clock.now
     if let subgraphs = model.specification.options.subgraphs, !subgraphs.isOfSeeds {
       share = try resources.budget.reserve(
-        subgraphs.loaderByteCount(graph), for: "what batches are made by")
+        subgraphs.loaderByteCount(graph, threads: resources.threads),
+        for: "drawing or dividing the nodes")
       otherLoader = try model.wholeLoader(
         graph, resources: resources, labels: model.specification.targetColumn)
       learned = try graph.members(of: "train", of: target, where: filter)

@@ -74,7 +74,10 @@ final class NodeClassificationTask: TrainingTask {
 
   var missingExamples: String {
     "no node of the set 'train' has a label in '\(trainer.target.type).\(trainer.target.column)'"
+      + (mayLackExamples ? ", or none was drawn in any epoch" : "")
   }
+
+  var mayLackExamples: Bool { trainer.options.subgraphs?.isOfSeeds == false }
 
   /// Adds what keeping and packing rows took, or dividing the graph.
   func note(in report: inout TrainingReport) {

@@ -45,12 +45,15 @@ protocol TrainingTask: AnyObject {
   func isBetter(_ one: Standing, than other: Standing) -> Bool
   /// What to say where no batch of an epoch had examples.
   var missingExamples: String { get }
+  /// Whether an epoch may have none, as what it is made of is drawn.
+  var mayLackExamples: Bool { get }
 }
 
 typealias Standing = (score: Double, loss: Double)
 
 extension TrainingTask {
   var scalesLosses: Bool { false }
+  var mayLackExamples: Bool { false }
 
   func end() {}
   func finish(_ batch: Batch) {}
@@ -197,10 +200,16 @@ final class TrainingLoop<Task: TrainingTask> {
     report.seconds.idle +=
       Double(task.loaderThreads) * (clock.now - begin).seconds
       - (report.seconds.stages.total - stagesBefore)
-    guard progress.labelledCount > 0 else { throw HedgerowError(.usage, task.missingExamples) }
+    // The last one, where none has had any.
+    guard
+      progress.labelledCount > 0
+        || (task.mayLackExamples && (progress.steps > 0 || progress.epoch + 1 < schedule.epochs))
+    else { throw HedgerowError(.usage, task.missingExamples) }
     let metrics = try await measuring { try await task.validationMetrics() }
     progress.epoch += 1
-    progress.loss = progress.lossSum / Double(progress.labelledCount)
+    if progress.labelledCount > 0 {
+      progress.loss = progress.lossSum / Double(progress.labelledCount)
+    }
     (progress.batch, progress.lossSum, progress.labelledCount) = (0, 0, 0)
     let standing = metrics.map(task.standing)
     report.history.append(

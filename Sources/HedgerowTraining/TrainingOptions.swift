@@ -171,7 +171,7 @@ public struct TrainingOptions: Codable, Hashable, Sendable {
   }
 
   /// Whether it is known how likely a node is to be in a batch.
-  var knowsInclusion: Bool { subgraphs == nil && (sampling?.edges ?? .sampled) == .sampled }
+  public var knowsInclusion: Bool { subgraphs == nil && (sampling?.edges ?? .sampled) == .sampled }
 
   /// Whether a network can be built of these.
   var isSound: Bool {

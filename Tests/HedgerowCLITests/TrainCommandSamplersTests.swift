@@ -104,6 +104,15 @@ import Testing
       (ofClasses + ["--sampler", "random", "--parts", "3", "--walk-length", "3"], "saint-walks"),
       (ofClasses + ["--sampler", "random", "--parts", "3", "--full-batch"], "--full-batch"),
       (ofClasses + ["--edges", "induced", "--full-batch"], "--full-batch"),
+      (ofClasses + ["--edges", "induced", "--pin", "1MiB"], "--pin is of sampled neighbors"),
+      (
+        ofClasses + ["--sampler", "saint-walks", "--draws", "3", "--walk-length", "20000"],
+        "between 1 and 10000"
+      ),
+      (
+        ofClasses + ["--sampler", "saint-nodes", "--draws", "100000000", "--memory", "512MiB"],
+        "drawing or dividing"
+      ),
       (ofClasses + ["--walk-length", "3"], "--walk-length is of"),
       (["--target", "a:to:b", "--sampler", "random", "--parts", "3"], "--sampler is of classes"),
       (["--target", "a:to:b", "--edges", "induced"], "--edges is of classes"),

@@ -1,12 +1,13 @@
 import HedgerowCore
 import HedgerowGraph
-import HedgerowLoader
 import HedgerowMapped
 import HedgerowSampling
 import HedgerowStore
 import HedgerowTensor
 import HedgerowTestSupport
 import Testing
+
+@testable import HedgerowLoader
 
 private typealias G = ReferenceGraph
 
@@ -59,6 +60,7 @@ private typealias G = ReferenceGraph
       for epoch in 0..<6 {
         #expect(try await digest(packed, epoch: epoch) == expected[epoch])
       }
+      try checkFiles(of: packed, against: plain)
       // Rows that are pinned anew are not those beside which others were packed.
       let anew = try pinned(packed, 12 * G.width)
       #expect(anew.options.packed == nil)
@@ -67,6 +69,35 @@ private typealias G = ReferenceGraph
       #expect(try await digest(packed, epoch: 3, from: 2) == tail)
     }
     #expect(try FileSystem.names(in: directory.path) == ["s"])
+  }
+
+  /// What is packed is what batches are made of, and nothing else is there.
+  private func checkFiles(
+    of packed: NeighborLoader<Snapshot>, against plain: NeighborLoader<Snapshot>
+  ) throws {
+    let files = try #require(packed.options.packed)
+    let column = try #require(packed.options.pinnedRows?.columns.first)
+    for (epoch, batch) in [(2, 1), (3, 0), (4, 2)] {
+      let expected = try plain.batch(batch, epoch: epoch)
+      let subgraph = try #require(try files.subgraph(epoch: epoch, batch: batch))
+      #expect(subgraph.nodes[G.item] == expected.subgraph.nodes[G.item])
+      let split = column.split(subgraph.nodes[G.item])
+      #expect(!split.otherNodes.isEmpty)
+      var rows = [Float](repeating: -1, count: subgraph.nodes[G.item].count * column.layout.width)
+      let isThere = try rows.withUnsafeMutableBufferPointer {
+        try files.read(
+          column, epoch: epoch, batch: batch, places: split.otherPlaces, into: $0.baseAddress!)
+      }
+      #expect(isThere)
+      let width = column.layout.width
+      for place in split.otherPlaces.map({ Int($0) }) {
+        let row = expected.features[G.item].gathered(rows: [UInt32(place)]).scalars
+        #expect(rows[place * width..<(place + 1) * width].elementsEqual(row))
+      }
+    }
+    for (epoch, batch) in [(1, 0), (2, 0), (5, 0)] {
+      #expect(try files.subgraph(epoch: epoch, batch: batch) == nil)
+    }
   }
 
   @Test func columnsOfSeveralTypesAndChangesSinceArePacked() async throws {
@@ -128,6 +159,12 @@ private typealias G = ReferenceGraph
     let directory = TemporaryDirectory()
     let plain = NeighborLoader(
       graph, seeds: .nodes(G.item, in: "train"), fanouts: [4, 3], batchSize: 16, seed: 9)
+    // In little memory all batches' nodes are read time and again: only where it is asked for.
+    func isListed(in byteLimit: Int) -> Bool {
+      PackedBatches.listsCheaply(
+        rows: 1000, rowBytes: 1000 * 1024, nodeBytes: 4 * 2000, byteLimit: byteLimit)
+    }
+    #expect(isListed(in: 1 << 20) && isListed(in: 800) && !isListed(in: 600) && !isListed(in: 0))
     for (epochs, byteLimit) in [(1, 64), (3, 1024), (20, 1 << 20)] {
       let packed = try await pinned(plain, 0).packing(
         epochs: 0..<epochs, in: directory.path, byteLimit: byteLimit, when: .always)

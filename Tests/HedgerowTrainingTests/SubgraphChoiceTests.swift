@@ -106,6 +106,44 @@ import Testing
     }
   }
 
+  @Test func whatIsCountedWeighsLosses() async throws {
+    let directory = TemporaryDirectory()
+    let store = try BlockStore(nodes: 200).make(at: directory("s"), seed: printedSeed())
+    for isNormalized in [false, true] {
+      let trainer = NodeClassificationTrainer(
+        try store.snapshot(), target: (BlockStore.node, "label"),
+        options: options(.graph, .saint(.nodes(80), isNormalized: isNormalized), epochs: 1),
+        resources: resources())
+      let batches = try NodeBatches(
+        NodeClassifier(trainer.specification()), trainer.graph, batchSize: 64,
+        resources: resources(), trainingEpochs: 1)
+      var epoch = batches.training(epoch: 0, from: 0)
+      let batch = try #require(try await epoch.next())
+      #expect(batch.weights.count == (isNormalized ? batch.labels.count : 0))
+      #expect(Set(batch.weights).count > 1 || !isNormalized)
+      #expect(batch.blocks[0].weights.count == (isNormalized ? 1 : 0))
+    }
+  }
+
+  /// Of a single node to learn from an epoch may draw nothing.
+  @Test func anEpochWithoutExamplesIsPassedOver() async throws {
+    let seed = printedSeed()
+    let directory = TemporaryDirectory()
+    var blocks = BlockStore(nodes: 200)
+    blocks.omittedSets = ["valid", "test"]
+    let store = try blocks.make(at: directory("s"), seed: seed)
+    let train = try #require(try store.snapshot().set(named: "train", of: BlockStore.node))
+    let one = try #require(train.min())
+    blocks.changeLabels = { labels in
+      for node in labels.indices { labels[node] = node == Int(one) ? 1 : nil }
+    }
+    let bare = try blocks.make(at: directory("bare"), seed: seed)
+    // A batch is two of 200 nodes: one epoch of three or so has none with a label.
+    let options = options(.sage, .saint(.nodes(2), isNormalized: false), epochs: 20)
+    let report = try await HedgerowTrainingTests.train(bare, options).report
+    #expect(report.epochs == 20 && report.steps > 0 && report.history.count == 20)
+  }
+
   @Test func lossesAreWeighedMeans() {
     var random = RandomStream(seed: printedSeed())
     let (rows, classes) = (50, 4)

@@ -116,8 +116,7 @@ struct SampleCommand: AsyncParsableCommand {
         Rule(
           option: "--seeds SOURCE:RELATION:TARGET", isGiven: isAroundEdges, samplers: [.neighbors]),
       ])
-    if choice.sampler == .neighbors, layers != nil, choice.edges == nil || choice.edges == .sampled
-    {
+    if choice.sampler == .neighbors, layers != nil, !choice.hasOtherEdges {
       throw ValidationError(
         "--layers of --sampler neighbors is of --edges induced and bidirectional")
     }
@@ -169,14 +168,12 @@ struct SampleCommand: AsyncParsableCommand {
       try await run.go(
         through: try neighborLoader(graph, around: NodeType(seeds ?? ""), options))
     case .saintNodes, .saintEdges, .saintWalks:
-      let share = try budget.reserve(
-        choice.normalize ? 4 * (graph.allNodeCount + graph.allEdgeCount) : 0,
-        for: "counting nodes and edges")
-      defer { share.release() }
+      let share = try reserve(budget, graph, options)
+      defer { share?.release() }
       try await run.go(through: try saintLoader(graph, draws: choice.draws ?? 1, options))
     case .clusters:
-      let share = try budget.reserve(8 * graph.allNodeCount, for: "dividing the nodes")
-      defer { share.release() }
+      let share = try reserve(budget, graph, options)
+      defer { share?.release() }
       let (loader, cutShare) = try clusterLoader(graph, parts: choice.parts ?? 1, options)
       run.report.cutShare = cutShare
       try await run.go(through: loader)
@@ -188,6 +185,16 @@ struct SampleCommand: AsyncParsableCommand {
     }
     try options.trace?.finish()
     print(global.json ? run.report.json.description : run.report.text)
+  }
+
+  /// What a sampler takes that goes through the whole graph.
+  private func reserve(
+    _ budget: MemoryBudget, _ graph: Snapshot, _ options: LoaderOptions
+  ) throws -> MemoryBudget.Reservation? {
+    try choice.subgraphs(walkLength: walkLength).map {
+      try budget.reserve(
+        $0.loaderByteCount(graph, threads: options.threads), for: "drawing or dividing the nodes")
+    }
   }
 
   private func goAroundEdges(

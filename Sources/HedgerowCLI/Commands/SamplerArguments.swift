@@ -24,15 +24,19 @@ struct SamplerArguments: ParsableArguments {
   }
 
   @Option(
+    name: .customLong("sampler"),
     help: ArgumentHelp("What makes the subgraphs: \(Sampler.names).", valueName: "name"),
     transform: Sampler.parse)
-  var sampler = Sampler.neighbors
+  var givenSampler: Sampler?
+  var sampler: Sampler { givenSampler ?? .neighbors }
   @Option(
     help: ArgumentHelp(
       "Of neighbors, which edges there are between the nodes that were found: \(Edges.names); induced "
         + "with --disjoint is ShaDow.", valueName: "which"),
     transform: Edges.parse)
   var edges: Edges?
+  /// Whether each layer is the whole of a subgraph of neighbors.
+  var hasOtherEdges: Bool { edges != nil && edges != .sampled }
   @Option(
     help: ArgumentHelp("Of pagerank, nodes for each seed; 32 unless given.", valueName: "count"))
   var nodes: Int?

@@ -192,7 +192,7 @@ struct TrainCommand: AsyncParsableCommand {
       "--full-batch takes every node at once: --fanouts, --batch-size, --class-weights, --sampler and what says "
         + "which neighbors are taken are of sampled training")
     try check(layers.map { (1...16).contains($0) }, "--layers is between 1 and 16")
-    if let layers, let fanouts, choice.edges == nil || choice.edges == .sampled {
+    if let layers, let fanouts, !choice.hasOtherEdges {
       try check(
         fanouts.count == layers, "--fanouts gives \(fanouts.count) hops and --layers says \(layers)"
       )
@@ -224,6 +224,9 @@ struct TrainCommand: AsyncParsableCommand {
       ]
     }
     try choice.check(rules)
+    if choice.sampler == .saintWalks {
+      try SamplerArguments.check([("--walk-length", walking.walkLength, 1...10_000)])
+    }
   }
 
   func run() async throws {
@@ -242,6 +245,10 @@ struct TrainCommand: AsyncParsableCommand {
     var trainer = try trainer(
       over: graph, goingOnWith: checkpoint?.specification.options, resources: resources)
     let options = trainer.options
+    if let option = reading.given, options.mode == .sampled, !options.knowsInclusion {
+      throw HedgerowError(
+        .usage, "\(option) is of sampled neighbors, of which it is known how likely each is needed")
+    }
     trainer.checkpointName = name
     trainer.checkpointInterval = checkpointEvery
 
@@ -277,12 +284,17 @@ struct TrainCommand: AsyncParsableCommand {
       ?? defaults(schema)
     if let model { options.model = model }
     if fullBatch { options.mode = .fullBatch }
-    if let subgraphs = choice.subgraphs(walkLength: walking.walkLength) {
-      options.subgraphs = subgraphs
+    if choice.givenSampler != nil {
+      options.subgraphs = choice.subgraphs(walkLength: walking.walkLength)
     }
-    if let count = layers ?? fanouts?.count {
-      options.layerCount = count
-      if options.mode == .sampled { options.fanouts = Self.defaultFanouts(count) }
+    let count = layers ?? (choice.hasOtherEdges ? nil : fanouts?.count)
+    if let count { options.layerCount = count }
+    if options.mode == .sampled {
+      if options.subgraphs?.takesAllNeighbors == true && (count != nil || before == nil) {
+        options.fanouts = Array(repeating: -1, count: options.layerCount)
+      } else if count != nil {
+        options.fanouts = Self.defaultFanouts(options.layerCount)
+      }
     }
     func set<Value>(_ path: WritableKeyPath<TrainingOptions, Value>, _ value: Value?) {
       if let value { options[keyPath: path] = value }

@@ -11,7 +11,9 @@ struct TrainingOutput {
 
   var json: String {
     let seconds = report.seconds
-    return JSON.object([
+    let history: [JSON.Member] =
+      report.history.isEmpty ? [] : [.init(key: "history", value: report.historyJSON)]
+    let result: [JSON.Member] = [
       .init(key: "task", value: .string(task.rawValue)),
       .init(key: "model", value: .string(model)),
       .init(key: "parameters", value: .int(parameterCount)),
@@ -22,7 +24,8 @@ struct TrainingOutput {
         key: "metrics",
         value: .object(metrics.map { .init(key: $0.set, value: $0.metrics.json) })),
       .init(key: "loss", value: .double(report.loss)),
-      .init(key: "history", value: report.historyJSON),
+    ]
+    let resources: [JSON.Member] = [
       .init(
         key: "seconds",
         value: .object(
@@ -32,7 +35,8 @@ struct TrainingOutput {
       .init(key: "peak_private_bytes", value: .int(report.peakPrivateByteCount)),
       .init(key: "peak_resident_bytes", value: .int(ProcessResources.peakResidentByteCount)),
       .init(key: "version", value: .int(Int(version))),
-    ]).description
+    ]
+    return JSON.object(result + history + resources).description
   }
 
   /// - Parameter next: what can be done with the model.
