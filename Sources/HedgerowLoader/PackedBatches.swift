@@ -138,6 +138,7 @@ public final class PackedBatches: Sendable {
         try checkInterruption()
         let nodes = try subgraphs.nodes(batch, of: columns[column].type)
           .filter { range.nodes.contains(Int($0)) }
+        if nodes.isEmpty { continue }
         for node in columns[column].split(nodes).otherNodes {
           rows.append(UInt64(node) << 32 | UInt64(batch))
         }

@@ -123,7 +123,9 @@ final class SubgraphFile: @unchecked Sendable {
   }
 
   private func array<T: BitwiseCopyable>(_ count: Int, at offset: Int) throws -> [T] {
-    try [T](unsafeUninitializedCapacity: count) { values, filled in
+    // Its count would be written to where all empty arrays are, which other threads read.
+    if count == 0 { return [] }
+    return try [T](unsafeUninitializedCapacity: count) { values, filled in
       try file.read(at: offset, into: UnsafeMutableRawBufferPointer(values))
       filled = count
     }
@@ -142,6 +144,7 @@ final class SubgraphFile: @unchecked Sendable {
     init(bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
 
     mutating func take<T: BitwiseCopyable>(_ count: Int) -> [T] {
+      if count == 0 { return [] }
       let end = offset + count * MemoryLayout<T>.stride
       defer { offset = end }
       return [T](unsafeUninitializedCapacity: count) { values, filled in
