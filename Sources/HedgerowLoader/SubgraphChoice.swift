@@ -34,7 +34,9 @@ public enum SubgraphChoice: Codable, Hashable, Sendable {
       case .pagerank(let count), .random(let count), .saint(.nodes(let count), _),
         .saint(.edges(let count), _):
         [count]
-      case .saint(.walks(let roots, let length), _): [roots, length]
+      case .saint(.walks(let roots, let length), _):
+        // Walks are longer than that by mistake alone.
+        length <= 10_000 ? [roots, length] : [0]
       case .clusters(let parts, let partsPerBatch): [parts, partsPerBatch]
       }
     return counts.allSatisfy { (1...100_000_000).contains($0) }
@@ -129,10 +131,10 @@ public enum SubgraphChoice: Codable, Hashable, Sendable {
     switch self {
     case .ladies, .fastgcn, .hgt, .pagerank: return nil
     case .saint(let draw, let isNormalized):
-      let (drawn, count, drawable) = draw.drawn(from: graph, target)
-      let sampler = SAINTSampler(graph, drawn, relations: options.relations, seed: seed)
+      let (sampler, batchesPerEpoch) = draw.sampler(
+        of: graph, from: target, relations: options.relations, seed: seed)
       return SAINTLoader(
-        sampler, batchesPerEpoch: max(1, (drawable + count - 1) / count), layers: layers,
+        sampler, batchesPerEpoch: batchesPerEpoch, layers: layers,
         normalization: isNormalized
           ? try SAINTNormalization(sampler, checkInterruption: checkInterruption) : nil,
         target: target, seed: seed, options: options)
@@ -156,21 +158,29 @@ extension SubgraphChoice.SAINTDraw {
     switch self {
     case .nodes(let count): count
     case .edges(let count): 2 * count
-    case .walks(let roots, let length): roots.multipliedReportingOverflow(by: length + 1).0
+    case .walks(let roots, let length): roots * (length + 1)
     }
   }
 
-  /// As a sampler is told, how many that is, and how many there are.
-  fileprivate func drawn<Graph: Topology>(
-    from graph: Graph, _ target: NodeType
-  ) -> (draw: SAINTSampler<Graph>.Draw, count: Int, of: Int) {
-    switch self {
-    case .nodes(let count):
-      (.nodes(count), count, graph.schema.nodes.reduce(0) { $0 + graph.count(of: $1.type) })
-    case .edges(let count):
-      (.edges(count), count, graph.schema.edges.reduce(0) { $0 + graph.count(of: $1.type) })
-    case .walks(let roots, let length):
-      (.walks(roots: roots, of: target, length: length), roots, graph.count(of: target))
-    }
+  /// What draws so, and how many of its batches draw all nodes, edges, or nodes of the type once.
+  ///
+  /// - Parameter root: the type that walks begin at.
+  public func sampler<Graph: Topology>(
+    of graph: Graph, from root: NodeType, relations: [Relation]?, seed: UInt64
+  ) -> (sampler: SAINTSampler<Graph>, batchesPerEpoch: Int) {
+    let schema = graph.schema
+    let (draw, count, drawable): (SAINTSampler<Graph>.Draw, Int, Int) =
+      switch self {
+      case .nodes(let count):
+        (.nodes(count), count, schema.nodes.reduce(0) { $0 + graph.count(of: $1.type) })
+      case .edges(let count):
+        (.edges(count), count, schema.edges.reduce(0) { $0 + graph.count(of: $1.type) })
+      case .walks(let roots, let length):
+        (.walks(roots: roots, of: root, length: length), roots, graph.count(of: root))
+      }
+    return (
+      SAINTSampler(graph, draw, relations: relations, seed: seed),
+      max(1, (drawable + count - 1) / count)
+    )
   }
 }

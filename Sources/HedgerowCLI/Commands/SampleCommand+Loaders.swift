@@ -53,29 +53,20 @@ extension SampleCommand {
 
   /// GraphSAINT's subgraphs: as many as are asked for, or as draw what there is to draw once.
   func saintLoader(
-    _ graph: Snapshot, draws: Int, _ options: LoaderOptions
+    _ graph: Snapshot, _ options: LoaderOptions
   ) throws -> SAINTLoader<Snapshot> {
-    let draw: SAINTSampler<Snapshot>.Draw
-    let drawable: Int
-    if let name = seeds {
-      let type = NodeType(name)
-      guard graph.schema.node(type) != nil else {
-        throw HedgerowError(
-          .usage,
-          "no node type '\(type)': \(graph.schema.nodes.map(\.type.name).sorted().choices)")
-      }
-      draw = .walks(roots: draws, of: type, length: walkLength ?? 2)
-      drawable = graph.count(of: type)
-    } else if choice.sampler == .saintEdges {
-      (draw, drawable) = (.edges(draws), graph.allEdgeCount)
-    } else {
-      (draw, drawable) = (.nodes(draws), graph.allNodeCount)
+    // Walks alone need one.
+    let root = NodeType(seeds ?? "")
+    guard seeds == nil || graph.schema.node(root) != nil else {
+      throw HedgerowError(
+        .usage, "no node type '\(root)': \(graph.schema.nodes.map(\.type.name).sorted().choices)")
     }
-    let sampler = SAINTSampler(graph, draw, relations: options.relations, seed: global.seed)
+    let (sampler, count) = choice.draw(walkLength: walkLength).sampler(
+      of: graph, from: root, relations: options.relations, seed: global.seed)
     return SAINTLoader(
-      sampler, batchesPerEpoch: batches ?? max(1, (drawable + draws - 1) / draws),
-      layers: layerCount, normalization: try choice.normalize ? normalization(sampler) : nil,
-      seed: global.seed, options: options)
+      sampler, batchesPerEpoch: batches ?? count, layers: layerCount,
+      normalization: try choice.normalize ? normalization(sampler) : nil, seed: global.seed,
+      options: options)
   }
 
   private func normalization(_ sampler: SAINTSampler<Snapshot>) throws -> SAINTNormalization {
@@ -108,11 +99,4 @@ extension SampleCommand {
         seed: global.seed, options: options), cutShare
     )
   }
-}
-
-extension Snapshot {
-  /// Nodes of all types.
-  var allNodeCount: Int { schema.nodes.reduce(0) { $0 + count(of: $1.type) } }
-  /// Edges of all types.
-  var allEdgeCount: Int { schema.edges.reduce(0) { $0 + count(of: $1.type) } }
 }

@@ -170,7 +170,7 @@ struct SampleCommand: AsyncParsableCommand {
     case .saintNodes, .saintEdges, .saintWalks:
       let share = try reserve(budget, graph, options)
       defer { share?.release() }
-      try await run.go(through: try saintLoader(graph, draws: choice.draws ?? 1, options))
+      try await run.go(through: try saintLoader(graph, options))
     case .clusters:
       let share = try reserve(budget, graph, options)
       defer { share?.release() }

@@ -123,19 +123,27 @@ struct SamplerArguments: ParsableArguments {
   ///
   /// - Parameter walkLength: of saint-walks.
   func subgraphs(walkLength: Int?) -> SubgraphChoice? {
-    let draws = draws ?? 1
-    return switch sampler {
+    switch sampler {
     case .neighbors: nil
     case .ladies: .ladies
     case .fastgcn: .fastgcn
     case .hgt: .hgt
     case .pagerank: .pagerank(nodesPerSeed: nodes ?? 32)
-    case .saintNodes: .saint(.nodes(draws), isNormalized: normalize)
-    case .saintEdges: .saint(.edges(draws), isNormalized: normalize)
-    case .saintWalks:
-      .saint(.walks(roots: draws, length: walkLength ?? 2), isNormalized: normalize)
+    case .saintNodes, .saintEdges, .saintWalks:
+      .saint(draw(walkLength: walkLength), isNormalized: normalize)
     case .clusters: .clusters(parts: parts ?? 1, partsPerBatch: partsPerBatch ?? 1)
     case .random: .random(parts: parts ?? 1)
+    }
+  }
+
+  /// What saint-... draws.
+  func draw(walkLength: Int?) -> SubgraphChoice.SAINTDraw {
+    let draws = draws ?? 1
+    return switch sampler {
+    case .saintEdges: .edges(draws)
+    case .saintWalks: .walks(roots: draws, length: walkLength ?? 2)
+    case .saintNodes, .neighbors, .ladies, .fastgcn, .hgt, .pagerank, .clusters, .random:
+      .nodes(draws)
     }
   }
 
