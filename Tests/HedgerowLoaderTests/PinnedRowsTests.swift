@@ -136,13 +136,8 @@ private typealias G = ReferenceGraph
 
   @Test func changedRowsArePinnedAsTheyAreNow() async throws {
     let directory = TemporaryDirectory()
-    var random = try RandomStore(at: directory("s"), seed: printedSeed())
-    for _ in 0..<20 { try random.change(30) }
-    let graph = try random.store.snapshot()
-    var options = LoaderOptions()
-    options.inputs = [RandomStore.item: ["x"], RandomStore.user: ["age"]]
-    let plain = NeighborLoader(
-      graph, seeds: .nodes(RandomStore.user), fanouts: [5, 5], batchSize: 20, options: options)
+    let plain = try loaderOfChangedStore(in: directory, seed: printedSeed())
+    let graph = plain.graph
     let pinned = try plain.pinningRows(
       by: plain.inclusionProbabilities(), byteLimit: 1 << 20, batchCount: 1 << 30)
     #expect(pinned.options.pinnedRows!.count > 0)
