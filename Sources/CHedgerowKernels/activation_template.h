@@ -33,7 +33,10 @@ HR_INLINE void NAME(activate)(hr_activation f, T *y, const T *x, T p, T q, size_
     case hr_identity:
       if (y != x) memcpy(y, x, n * sizeof(T));
       break;
-    case hr_relu: EACH(v < 0 ? 0 : v);
+    case hr_relu:
+      HR_IN_PLACE
+      for (size_t i = 0; i < n; i++) y[i] = x[i] < 0 ? 0 : x[i];
+      break;
     case hr_leaky_relu: EACH(v > 0 ? v : p * v);
     case hr_elu: EACH(v > 0 ? v : p * NAME(expm1)(v > 0 ? 0 : q * v));
     case hr_selu:
@@ -123,6 +126,7 @@ HR_CLONES void NAME(hr_activate_backward)(hr_activation f, T *dx, const T *dy, c
 }
 
 HR_CLONES void NAME(hr_relu_backward)(T *dx, const T *dy, const T *y, T factor, size_t n) {
+  HR_IN_PLACE
   for (size_t i = 0; i < n; i++) dx[i] = y[i] > 0 ? factor * dy[i] : 0;
 }
 

@@ -6,10 +6,12 @@ HR_CLONES void NAME(hr_fill)(T *out, T value, size_t n) {
 }
 
 HR_CLONES void NAME(hr_add)(T *out, const T *a, const T *b, size_t n) {
+  HR_IN_PLACE
   for (size_t i = 0; i < n; i++) out[i] = a[i] + b[i];
 }
 
 HR_CLONES void NAME(hr_scale)(T *out, const T *a, T factor, size_t n) {
+  HR_IN_PLACE
   for (size_t i = 0; i < n; i++) out[i] = factor * a[i];
 }
 

@@ -18,3 +18,11 @@
 
 // What a marked function calls is compiled with it, for its processor.
 #define HR_INLINE static inline __attribute__((always_inline))
+
+// In front of a loop whose result may be written over what it is made of, element by element. Without this the
+// compiler has it look whether the arrays overlap, and take one element at a time where they do.
+#if defined(__clang__)
+#define HR_IN_PLACE _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define HR_IN_PLACE _Pragma("GCC ivdep")
+#endif

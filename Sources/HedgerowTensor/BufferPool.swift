@@ -63,13 +63,14 @@ public enum BufferPool {
     let sizeClass: SizeClass
   }
 
-  /// - Parameter orLarger: whether a buffer that waits may be somewhat larger where none of the size does:
-  ///   of sizes that differ a little each time not every class keeps as many as are ever in use.
-  static func take(byteCount: Int, orLarger: Bool = false) -> Buffer {
+  /// A buffer that waits may be somewhat larger where none of the size does: of sizes that differ a little each
+  /// time not every class keeps as many as are ever in use, and the smaller batches of an evaluation take
+  /// those of the training.
+  static func take(byteCount: Int) -> Buffer {
     let smallest = SizeClass(holding: byteCount)
     let (reused, sizeClass, surplus, stop) = state.withLock {
       state -> (UnsafeMutableRawPointer?, SizeClass, [Buffer], Stop?) in
-      let sizeClass = orLarger ? state.waiting(from: smallest) : smallest
+      let sizeClass = state.waiting(from: smallest)
       let size = sizeClass.byteCount
       state.liveByteCount += size
       if let limit = state.liveLimit, state.liveByteCount > limit.byteCount {
@@ -152,9 +153,9 @@ public enum BufferPool {
     var takenByteCount = 0
     var liveLimit: (byteCount: Int, stop: Stop)?
 
-    /// The class of a buffer that waits and is at most half as large again, or else the given one.
+    /// The class of a buffer that waits and is less than twice as large, or else the given one.
     func waiting(from sizeClass: SizeClass) -> SizeClass {
-      for larger in 0...2 where sizeClass.number + larger < SizeClass.count {
+      for larger in 0...3 where sizeClass.number + larger < SizeClass.count {
         let candidate = SizeClass(number: sizeClass.number + larger)
         if !idle[candidate.number].isEmpty { return candidate }
       }
@@ -194,13 +195,16 @@ public enum BufferPool {
   }
 
   /// Sizes of 4, 5, 6 and 7 times a power of two, from 256 bytes.
-  struct SizeClass: Equatable {
+  struct SizeClass: RawRepresentable, AtomicRepresentable {
     static let count = 4 * 40
-    private let value: UInt8
+    static let smallest = SizeClass(holding: 0)
+    let rawValue: UInt8
 
-    var number: Int { Int(value) }
+    var number: Int { Int(rawValue) }
 
-    fileprivate init(number: Int) { value = UInt8(number) }
+    init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    fileprivate init(number: Int) { rawValue = UInt8(number) }
 
     /// The smallest.
     init(holding byteCount: Int) {

@@ -107,6 +107,13 @@ public struct NDArray<Element: ArrayElement>: Sendable {
     return storage.base
   }
 
+  /// An array of this one's shape, to be filled from it element by element: this one itself if nobody else has
+  /// its elements, and else a new one.
+  mutating func room() -> NDArray {
+    isKnownUniquelyReferenced(&storage) && storage.isWhole
+      && storage.presentBase != nil ? self : NDArray(uninitialized: shape)
+  }
+
   /// The same elements one behind the other in memory of their own, or this array if they are.
   public var contiguous: NDArray { storage.isWhole ? self : copied() }
 

@@ -106,6 +106,10 @@ public struct NDTensor<Scalar: TensorScalar>: Sendable {
     return try array.withUnsafeMutableBufferPointer(body)
   }
 
+  /// A tensor of this one's shape, to be filled from it element by element: in the same memory if nobody else
+  /// has it.
+  mutating func room() -> NDTensor { NDTensor(array.room()) }
+
   /// The elements, of which this tensor is the only owner from now until it is next copied.
   mutating func mutate() -> UnsafeMutablePointer<Scalar> {
     origin = nil

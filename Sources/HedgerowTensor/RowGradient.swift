@@ -117,7 +117,7 @@ enum Cotangent<Scalar: TensorScalar> {
 
   /// The gradient of the whole or of its first rows, which this lets go of: a sum that has one owner is
   /// changed in place.
-  private mutating func takeDense(shape: [Int]) -> NDTensor<Scalar> {
+  mutating func takeDense(shape: [Int]) -> NDTensor<Scalar> {
     defer { self = .rows([]) }
     if case .dense(let tensor) = self { return tensor }
     return dense(shape: shape)
@@ -184,7 +184,7 @@ extension NDTensor {
   }
 
   /// With rows of zeros behind, up to `shape`.
-  fileprivate func padded(to shape: [Int]) -> NDTensor {
+  func padded(to shape: [Int]) -> NDTensor {
     if self.shape == shape { return self }
     require(
       self.shape.dropFirst() == shape.dropFirst() && rowCount <= shape[0],

@@ -21,8 +21,8 @@ final class Storage<Element: ArrayElement>: @unchecked Sendable {
   /// Where the elements are until somebody asks for them, of a matrix whose rows somebody else keeps.
   let rows: RowsInPlace?
   private let contiguous: Atomic<UnsafeMutablePointer<Element>?>
-  /// Of the buffer, or of the one for a copy of a view.
-  private let sizeClass: BufferPool.SizeClass
+  /// Of the buffer, once there is one.
+  private let sizeClass: Atomic<BufferPool.SizeClass>
 
   /// Room for `count` elements, not initialized.
   init(count: Int) {
@@ -30,8 +30,8 @@ final class Storage<Element: ArrayElement>: @unchecked Sendable {
     source = nil
     layout = nil
     rows = nil
-    let buffer = BufferPool.take(byteCount: Self.byteCount(count), orLarger: true)
-    sizeClass = buffer.sizeClass
+    let buffer = BufferPool.take(byteCount: Self.byteCount(count))
+    sizeClass = Atomic(buffer.sizeClass)
     contiguous = Atomic(Self.bound(buffer, count))
   }
 
@@ -43,7 +43,7 @@ final class Storage<Element: ArrayElement>: @unchecked Sendable {
     let isContiguous = isRowMajor(layout.shape, layout.strides)
     self.layout = isContiguous ? nil : layout
     contiguous = Atomic(isContiguous ? layout.first : nil)
-    sizeClass = BufferPool.SizeClass(holding: Self.byteCount(count))
+    sizeClass = Atomic(.smallest)
   }
 
   /// Rows that somebody else keeps; their elements are float32.
@@ -53,12 +53,14 @@ final class Storage<Element: ArrayElement>: @unchecked Sendable {
     layout = nil
     self.rows = rows
     contiguous = Atomic(nil)
-    sizeClass = BufferPool.SizeClass(holding: Self.byteCount(count))
+    sizeClass = Atomic(.smallest)
   }
 
   deinit {
     if source != nil && layout == nil { return }
-    if let base = contiguous.load(ordering: .acquiring) { give(base) }
+    guard let base = contiguous.load(ordering: .acquiring) else { return }
+    BufferPool.give(
+      BufferPool.Buffer(base: base, sizeClass: sizeClass.load(ordering: .relaxed)))
   }
 
   /// The elements one behind the other.
@@ -75,7 +77,8 @@ final class Storage<Element: ArrayElement>: @unchecked Sendable {
   /// Two threads that ask at once both copy, and one gives its copy back: to wait for another thread
   /// inside a part of a job might be to wait for oneself.
   @inline(never) private func copied() -> UnsafeMutablePointer<Element> {
-    let base = Self.bound(BufferPool.take(byteCount: Self.byteCount(count)), count)
+    let buffer = BufferPool.take(byteCount: Self.byteCount(count))
+    let base = Self.bound(buffer, count)
     if let rows {
       rows.copy(to: UnsafeMutableRawPointer(base).assumingMemoryBound(to: Float.self))
     } else {
@@ -85,8 +88,12 @@ final class Storage<Element: ArrayElement>: @unchecked Sendable {
     }
     let (isFirst, other) = contiguous.compareExchange(
       expected: nil, desired: base, ordering: .acquiringAndReleasing)
-    if isFirst { return base }
-    give(base)
+    if isFirst {
+      // Read when the last owner is gone: not before this one is.
+      sizeClass.store(buffer.sizeClass, ordering: .relaxed)
+      return base
+    }
+    BufferPool.give(buffer)
     return other!
   }
 
@@ -95,8 +102,4 @@ final class Storage<Element: ArrayElement>: @unchecked Sendable {
   private static func bound(
     _ buffer: BufferPool.Buffer, _ count: Int
   ) -> UnsafeMutablePointer<Element> { buffer.base.bindMemory(to: Element.self, capacity: count) }
-
-  private func give(_ base: UnsafeMutablePointer<Element>) {
-    BufferPool.give(BufferPool.Buffer(base: base, sizeClass: sizeClass))
-  }
 }

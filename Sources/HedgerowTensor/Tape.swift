@@ -53,8 +53,19 @@ extension NDTensor {
     from inputs: [NDTensor], operation: StaticString = #function,
     pullback: @escaping (_ cotangent: NDTensor, _ isNeeded: [Bool]) -> [NDTensor?]
   ) -> NDTensor {
+    recordedInPlace(from: inputs, operation: operation) { cotangent, isNeeded in
+      pullback(cotangent, isNeeded)
+    }
+  }
+
+  /// The same, with a pullback that may write what it makes of the cotangent over it.
+  @specialized(where Scalar == Float)
+  func recordedInPlace(
+    from inputs: [NDTensor], operation: StaticString = #function,
+    pullback: @escaping (_ cotangent: inout NDTensor, _ isNeeded: [Bool]) -> [NDTensor?]
+  ) -> NDTensor {
     Tape<Scalar>.current?.record(self, from: inputs, operation) { cotangent, isNeeded in
-      pullback(cotangent, isNeeded).map { $0.map { .dense($0) } }
+      pullback(&cotangent, isNeeded).map { $0.map { .dense($0) } }
     } ?? self
   }
 
@@ -63,7 +74,9 @@ extension NDTensor {
     from inputs: [NDTensor], operation: StaticString = #function,
     pullback: @escaping (_ cotangent: NDTensor, _ isNeeded: [Bool]) -> [Cotangent<Scalar>?]
   ) -> NDTensor {
-    Tape<Scalar>.current?.record(self, from: inputs, operation, pullback: pullback) ?? self
+    Tape<Scalar>.current?.record(self, from: inputs, operation) { cotangent, isNeeded in
+      pullback(cotangent, isNeeded)
+    } ?? self
   }
 
   /// This tensor as `rows` of a table, in their order: the gradient goes to these rows alone.
@@ -141,7 +154,7 @@ class Recording {
 /// Operations in the order in which they ran, and the leaves that they began from: parameters, and for
 /// a recording inside of another (``recomputed(_:)``) tensors of that one.
 final class Tape<Scalar: TensorScalar>: Recording {
-  typealias Pullback = (NDTensor<Scalar>, [Bool]) -> [Cotangent<Scalar>?]
+  typealias Pullback = (inout NDTensor<Scalar>, [Bool]) -> [Cotangent<Scalar>?]
   private struct Node {
     let shape: [Int]
     /// The node of each input; `nil` for a constant.
@@ -267,9 +280,9 @@ final class Tape<Scalar: TensorScalar>: Recording {
       add(cotangent, to: root)
     }
     while let node = nodes.popLast() {
-      guard let cotangent = cotangents.removeLast() else { continue }
-      let gradients = node.pullback(
-        cotangent.dense(shape: node.shape), node.inputs.map { $0 != nil })
+      guard var cotangent = cotangents.removeLast() else { continue }
+      var slopes = cotangent.takeDense(shape: node.shape).padded(to: node.shape)
+      let gradients = node.pullback(&slopes, node.inputs.map { $0 != nil })
       for (input, gradient) in zip(node.inputs, gradients) {
         guard let input, let gradient else { continue }
         check?.look(at: gradient, backOf: node.operation)

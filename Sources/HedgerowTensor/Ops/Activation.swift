@@ -73,7 +73,9 @@ public enum Activation: Sendable, Equatable {
     forEachPart(of: x.count) {
       Scalar.layerKernels.activate(function, to + $0, from + $0, p, q, $1)
     }
-    if self == .relu { return y.recorded(from: x) { dy in reluPullback(dy, y: y, factor: 1) } }
+    if self == .relu {
+      return y.recordedInPlace(from: [x]) { dy, _ in [reluPullback(&dy, y: y, factor: 1)] }
+    }
     let input = x.detached
     return y.recorded(from: x) { dy in
       let dx = NDTensor<Scalar>(uninitialized: y.shape)
@@ -134,10 +136,11 @@ extension Activation {
 
   /// The gradient with respect to z of y = dropout(f(z)).
   func pullback<Scalar>(
-    _ dy: NDTensor<Scalar>, z: NDTensor<Scalar>, y: NDTensor<Scalar>, _ mask: DropoutMask<Scalar>?
+    _ dy: inout NDTensor<Scalar>, z: NDTensor<Scalar>, y: NDTensor<Scalar>,
+    _ mask: DropoutMask<Scalar>?
   ) -> NDTensor<Scalar> {
     let (function, p, q) = kernel(Scalar.self)
-    let dz = NDTensor<Scalar>(uninitialized: y.shape)
+    let dz = dy.room()
     let (slopes, to) = (dy.storage.base, dz.storage.base)
     let (from, values) = (z.storage.base, y.storage.base)
     let kernelMask = mask?.kernelMask ?? hr_mask()
@@ -151,9 +154,9 @@ extension Activation {
 
 /// The gradient through max(x, 0), and through the dropout after it, which the zeros of y show.
 func reluPullback<Scalar>(
-  _ dy: NDTensor<Scalar>, y: NDTensor<Scalar>, factor: Scalar
+  _ dy: inout NDTensor<Scalar>, y: NDTensor<Scalar>, factor: Scalar
 ) -> NDTensor<Scalar> {
-  let dx = NDTensor<Scalar>(uninitialized: y.shape)
+  let dx = dy.room()
   let (slopes, values, to) = (dy.storage.base, y.storage.base, dx.storage.base)
   forEachPart(of: y.count) {
     Scalar.layerKernels.reluBackward(to + $0, slopes + $0, values + $0, factor, $1)

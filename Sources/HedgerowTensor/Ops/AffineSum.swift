@@ -142,11 +142,11 @@ public struct AffineSum<Scalar: TensorScalar>: Sendable {
     let inputs = products.flatMap { [$0.x] + $0.weights } + biases + addends.map(\.x)
     let addedRows = addends.map(\.rows)
     let (weightCounts, biasCount) = (products.map(\.weights.count), biases.count)
-    return y.recorded(from: inputs) { dy, isNeeded in
+    return y.recordedInPlace(from: inputs) { dy, isNeeded in
       let dz: NDTensor<Scalar>
       switch (result, both, mask) {
-      case (let y?, _, let mask): dz = reluPullback(dy, y: y.tensor, factor: mask?.factor ?? 1)
-      case (nil, let (y, z)?, let mask): dz = activation.pullback(dy, z: z, y: y, mask)
+      case (let y?, _, let mask): dz = reluPullback(&dy, y: y.tensor, factor: mask?.factor ?? 1)
+      case (nil, let (y, z)?, let mask): dz = activation.pullback(&dy, z: z, y: y, mask)
       case (nil, nil, let mask?): dz = mask.applied(to: dy)
       case (nil, nil, nil): dz = dy
       }
