@@ -55,12 +55,33 @@ static inline void prefetch_row(const matrix *m, uint32_t node, size_t bytes) {
   for (size_t at = 0; at < most; at += 64) __builtin_prefetch((const char *)row + at);
 }
 
+// More than stays in a core's cache until somebody reads it: lines are then written past the caches, which
+// need not read them first.
+enum { line = 64, most_cached_bytes = 4 << 20 };
+
+static inline int is_streamed(const void *first, size_t row_bytes, size_t count) {
+  return !((uintptr_t)first % line) && !(row_bytes % line) && count * row_bytes > most_cached_bytes;
+}
+
+static inline void stream(void *out, const void *in, size_t bytes) {
+  typedef uint64_t part __attribute__((vector_size(16)));
+  for (size_t at = 0; at < bytes; at += sizeof(part)) {
+    part value;
+    memcpy(&value, (const char *)in + at, sizeof value);
+    __builtin_nontemporal_store(value, (part *)((char *)out + at));
+  }
+}
+
+// Rows that were streamed are there for whoever hears that they are.
+static inline void end_streaming(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+
 ptrdiff_t hr_gather_rows(const hr_matrix_range *ranges, size_t range_count, unsigned shift,
                          size_t stride, hr_element element, float scale, size_t width,
                          const uint32_t *nodes, const uint32_t *places, size_t count,
                          float *first) {
   const matrix m = {ranges, range_count, shift, stride};
   const size_t bytes = width * element_bytes[element];
+  const int streams = element == hr_float32 && is_streamed(first, bytes, count);
   for (size_t i = 0; i < count; i++) {
     float *out = first + (places ? places[i] : i) * width;
     if (i + ahead_rows < count) prefetch_row(&m, nodes[i + ahead_rows], bytes);
@@ -69,6 +90,10 @@ ptrdiff_t hr_gather_rows(const hr_matrix_range *ranges, size_t range_count, unsi
       case no_row: return (ptrdiff_t)i;
       case null_row: memset(out, 0, width * sizeof *out); continue;
       case a_row: break;
+    }
+    if (streams) {
+      stream(out, in, bytes);
+      continue;
     }
     switch (element) {
       case hr_float32: memcpy(out, in, bytes); break;
@@ -82,6 +107,7 @@ ptrdiff_t hr_gather_rows(const hr_matrix_range *ranges, size_t range_count, unsi
       case hr_bfloat16: widen_bfloat(in, width, out); break;
     }
   }
+  if (streams) end_streaming();
   return -1;
 }
 
@@ -89,6 +115,7 @@ ptrdiff_t hr_copy_rows(const hr_matrix_range *ranges, size_t range_count, unsign
                        size_t stride, size_t byte_count, const uint32_t *nodes, size_t count,
                        void *first) {
   const matrix m = {ranges, range_count, shift, stride};
+  const int streams = is_streamed(first, byte_count, count);
   char *out = first;
   for (size_t i = 0; i < count; i++, out += byte_count) {
     if (i + ahead_rows < count) prefetch_row(&m, nodes[i + ahead_rows], byte_count);
@@ -96,9 +123,10 @@ ptrdiff_t hr_copy_rows(const hr_matrix_range *ranges, size_t range_count, unsign
     switch (find(&m, nodes[i], &in)) {
       case no_row: return (ptrdiff_t)i;
       case null_row: memset(out, 0, byte_count); break;
-      case a_row: memcpy(out, in, byte_count); break;
+      case a_row: streams ? stream(out, in, byte_count) : (void)memcpy(out, in, byte_count); break;
     }
   }
+  if (streams) end_streaming();
   return -1;
 }
 

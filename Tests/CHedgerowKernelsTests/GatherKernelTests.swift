@@ -163,6 +163,50 @@ import Testing
       as: { Float($0) })
   }
 
+  /// So many that they are written past the caches, where their places allow it.
+  @Test(arguments: [(16, 0), (48, 0), (128, 0), (128, 16), (20, 0)])
+  func manyRowsAreCopiedAsFewAre(width: Int, offset: Int) {
+    var random = RandomStream(seed: printedSeed())
+    let (rows, count) = (1000, (5 << 20) / (width * 4))
+    let values = (0..<rows * width).map { _ in Float(random.nextUnit()) }
+    var validity = (0..<(rows + 63) / 64).map { _ in random.next() }
+    validity[0] |= 1
+    let nodes = (0..<count).map { _ in UInt32(random.next(below: UInt64(rows))) }
+    let places = nodes.indices.map { UInt32(count - 1 - $0) }
+    let bytes = count * width * 4
+    let room = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes + 64, alignment: 64)
+    defer { room.deallocate() }
+    let out = (room.baseAddress! + offset).bindMemory(to: Float.self, capacity: count * width)
+    func expectRows(_ place: (Int) -> Int) {
+      let isWrong = nodes.indices.first { index in
+        let row = Int(nodes[index])
+        let isNull = validity[row / 64] >> (row % 64) & 1 == 0
+        return (0..<width).contains {
+          out[place(index) * width + $0] != (isNull ? 0 : values[row * width + $0])
+        }
+      }
+      #expect(isWrong == nil)
+    }
+    values.withUnsafeBytes { values in
+      validity.withUnsafeBufferPointer { validity in
+        let range = [
+          hr_matrix_range(
+            rows: values.baseAddress, validity: validity.baseAddress, row_count: rows)
+        ]
+        for places in [nil, places] {
+          room.initializeMemory(as: UInt8.self, repeating: 0xEE)
+          let bad = hr_gather_rows(
+            range, 1, 10, width * 4, hr_float32, 1, width, nodes, places, count, out)
+          #expect(bad == -1)
+          expectRows { index in places.map { Int($0[index]) } ?? index }
+        }
+        room.initializeMemory(as: UInt8.self, repeating: 0xEE)
+        #expect(hr_copy_rows(range, 1, 10, width * 4, width * 4, nodes, count, out) == -1)
+        expectRows { $0 }
+      }
+    }
+  }
+
   @Test func theFirstRowWithoutAPlaceIsNamed() {
     let values: [Float] = [1, 2, 3]
     var out = [Float](repeating: -1, count: 4)

@@ -1,6 +1,7 @@
 import HedgerowCore
-import HedgerowTensor
 import Testing
+
+@testable import HedgerowTensor
 
 @Suite struct TapeTests {
   let w = Parameter(Tensor([1, 2, 3]))
@@ -30,6 +31,47 @@ import Testing
       try valueWithGradients(at: [w], randomness: RandomStream(seed: 1)) { throw Stop() }
     }
     #expect(Training.nextStream() == nil)
+  }
+
+  /// Where the gradient behind an activation was, and the one in front of it: `isShared` says whether somebody
+  /// else has the former, too.
+  private func places(
+    around layer: (Tensor) -> Tensor, isShared: Bool
+  ) -> (behind: [Float], inFront: [Float], isSamePlace: Bool) {
+    let w = Parameter(Tensor((0..<64).map { Float($0 % 7) - 3 }, shape: [8, 8]))
+    var kept: Tensor?
+    var behind: (base: UnsafeMutablePointer<Float>, values: [Float])!
+    var inFront: (base: UnsafeMutablePointer<Float>, values: [Float])!
+    _ = valueWithGradients(at: [w]) {
+      let x = w.value.detached.recorded(from: w.value) { slopes in
+        inFront = (slopes.storage.base, slopes.scalars)
+        return slopes
+      }
+      let y = layer(x)
+      return sum(
+        y.recorded(from: y) { _ in
+          let made = Tensor((0..<64).map { Float($0) }, shape: [8, 8])
+          behind = (made.storage.base, made.scalars)
+          if isShared { kept = made }
+          return made
+        })
+    }
+    if let kept { #expect(kept.scalars == behind.values, "what somebody else has stays") }
+    return (behind.values, inFront.values, behind.base == inFront.base)
+  }
+
+  @Test func anActivationsGradientIsWrittenOverTheOneThatNobodyElseHas() {
+    let layers: [(Tensor) -> Tensor] = [
+      { relu($0) }, { AffineSum($0).evaluated(activation: .relu) },
+    ]
+    for (index, layer) in layers.enumerated() {
+      let alone = places(around: layer, isShared: false)
+      let shared = places(around: layer, isShared: true)
+      #expect(alone.isSamePlace && !shared.isSamePlace, "layer \(index)")
+      #expect(alone.inFront == shared.inFront)
+      // x > 0 where its place modulo 7 is above 3.
+      #expect(alone.inFront == alone.behind.enumerated().map { $0 % 7 > 3 ? $1 : 0 })
+    }
   }
 
   @Test func otherThreadsRecordOnTheirOwn() async {
