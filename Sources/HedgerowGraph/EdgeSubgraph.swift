@@ -99,6 +99,10 @@ extension EdgeSubgraph: Topology {
     try base.set(named: name, of: type)
   }
 
+  public func extentByteCount(along relation: Relation) -> Int {
+    kept[optional: relation.stored] == nil ? base.extentByteCount(along: relation) : 0
+  }
+
   public func prefetch(rows: Span<UInt32>, along relation: Relation) {
     if kept[optional: relation.stored] == nil { base.prefetch(rows: rows, along: relation) }
   }

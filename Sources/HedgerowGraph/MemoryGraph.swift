@@ -178,6 +178,8 @@ extension MemoryGraph: Topology {
     return relation.direction == .forward ? sorted.incoming : sorted.outgoing
   }
 
+  public func extentByteCount(along relation: Relation) -> Int { 0 }
+
   public func prefetch(rows: Span<UInt32>, along relation: Relation) {}
   public func prefetch(addresses: Span<UInt64>, along relation: Relation) {}
 

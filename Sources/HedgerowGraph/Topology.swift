@@ -44,6 +44,9 @@ public protocol Topology: Sendable {
   func extents(
     of rows: Span<UInt32>, along relation: Relation, into extents: inout MutableSpan<Extent>) throws
 
+  /// Bytes on the device in which ``extents(of:along:into:)`` looks, of all rows together.
+  func extentByteCount(along relation: Relation) -> Int
+
   /// Starts reading what ``read(_:along:into:)`` will touch for these addresses.
   func prefetch(addresses: Span<UInt64>, along relation: Relation)
 

@@ -53,7 +53,7 @@ extension NeighborLoader {
   /// Bytes of the indices along the relations.
   public var indexByteCount: Int {
     (options.relations ?? graph.schema.relations()).reduce(0) {
-      $0 + 4 * graph.count(of: $1.stored) + 8 * graph.count(of: $1.target)
+      $0 + 4 * graph.count(of: $1.stored) + graph.extentByteCount(along: $1)
     }
   }
 

@@ -83,8 +83,10 @@ extension NeighborLoader {
     let scale = 1 / demand.batchCount
     for relation in options.relations ?? graph.schema.relations() {
       guard let rates = demand.expanded[optional: relation.target] else { continue }
-      let entries = 4 * Double(graph.count(of: relation.stored)) / Double(max(1, rates.count))
-      for width in [8, entries] { traffic.add(rates, scale: scale, rowByteCount: width) }
+      for bytes in [graph.extentByteCount(along: relation), 4 * graph.count(of: relation.stored)] {
+        traffic.add(
+          rates, scale: scale, rowByteCount: Double(bytes) / Double(max(1, rates.count)))
+      }
     }
     if pinnedByteLimit == nil {
       for column in choice.columns {

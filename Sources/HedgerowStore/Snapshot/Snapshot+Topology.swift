@@ -9,6 +9,10 @@ extension Snapshot: Topology {
     return try adjacency(edge, relation.direction == .forward ? .in : .out)
   }
 
+  public func extentByteCount(along relation: Relation) -> Int {
+    (try? adjacency(along: relation).base.extentByteCount) ?? 0
+  }
+
   public func prefetch(rows: Span<UInt32>, along relation: Relation) {
     // A part that cannot be opened says so when it is read.
     try? adjacency(along: relation).prefetch(rows: rows)

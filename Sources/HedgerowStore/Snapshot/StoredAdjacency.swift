@@ -94,6 +94,16 @@ final class StoredAdjacency: Sendable {
     }
   }
 
+  /// Bytes of what is read to find rows.
+  var extentByteCount: Int {
+    typealias Section = StoreLayout.AdjacencySection
+    return segments.reduce(0) { sum, segment in
+      [Section.bases, Section.deltas, Section.rows].reduce(sum) {
+        $0 + (segment?.section($1)?.count ?? 0)
+      }
+    }
+  }
+
   func prefetch(rows: Span<UInt32>) {
     offsetsAhead.willNeed(rows)
   }
