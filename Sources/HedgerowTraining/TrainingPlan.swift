@@ -3,6 +3,7 @@ import HedgerowGNN
 public import HedgerowLoader
 import HedgerowNN
 import HedgerowSampling
+import HedgerowStore
 import HedgerowTensor
 
 /// What a training would take, before it runs.
@@ -132,7 +133,7 @@ extension NodeClassificationTrainer {
       learningRate: Double(options.learningRate), weightDecay: Double(options.weightDecay))
     var seconds: [Double] = []
     let clock = ContinuousClock()
-    func step(_ batch: NodeBatch) {
+    func step(_ batch: NodeBatch, isTimed: Bool = true) {
       let before = clock.now
       let (_, gradients) = valueWithGradients(at: model.network, randomness: batch.randomness) {
         let loss = crossEntropy(batch.logits(model.network), batch.labels)
@@ -142,13 +143,20 @@ extension NodeClassificationTrainer {
       }
       optimizer.update(model.network, along: gradients)
       trial.lookAtMemory()
-      seconds.append((clock.now - before).seconds)
+      if isTimed { seconds.append((clock.now - before).seconds) }
     }
+    let loader = source.loader!
     /// That of an epoch, which is smaller.
     func stepAlongLastBatch() async throws {
-      let loader = source.loader!
       var batches = source.batches(of: loader, from: try loader.batchCount() - 1)
       if let batch = try await batches.next() { step(batch) }
+    }
+    var evaluated: [(loader: NeighborLoader<Snapshot>, isEachEpoch: Bool, batches: [Int])] = []
+    for set in sets {
+      let loader = try source.evaluationLoader(of: set.name, labels: target.column)
+      let largest = try await largestBatches(of: loader, epochs: 1).map { $0.number }
+      evaluated.append(
+        (loader, set.timesPerEpoch == 1, Set([0, try loader.batchCount() - 1] + largest).sorted()))
     }
     let start = clock.now
     let mostSteps = steps + Self.warmingSteps
@@ -168,13 +176,21 @@ extension NodeClassificationTrainer {
         epoch += 1
       }
       try await stepAlongLastBatch()
-      for set in sets where set.timesPerEpoch == 1 {
-        try await evaluate(set.name, source, model, &trial)
+      for set in evaluated where set.isEachEpoch {
+        try await evaluate(set.batches, of: set.loader, source, model, &trial)
       }
+    }
+    for (epoch, number) in try await largestBatches(of: loader, epochs: options.epochs) {
+      var batches = source.training(epoch: epoch, from: number)
+      guard let batch = try await batches.next() else { continue }
+      await batches.filled()
+      step(batch, isTimed: false)
     }
     // With the weights that were best. What is made beside what is a matter of threads: twice, for the most.
     for _ in 0..<2 {
-      for set in sets { try await evaluate(set.name, source, model, &trial) }
+      for set in evaluated {
+        try await evaluate(set.batches, of: set.loader, source, model, &trial)
+      }
     }
     let measured = seconds.dropFirst(max(0, min(Self.warmingSteps, seconds.count - 1))).sorted()
     trial.steps = measured.count
@@ -183,13 +199,39 @@ extension NodeClassificationTrainer {
     return trial
   }
 
-  /// Some batches of a set, the first and the last ones.
+  /// Where a loader's largest batches are, of those that can be looked at in little time: at each hop, the one
+  /// that knows most nodes then.
+  private func largestBatches(
+    of loader: NeighborLoader<Snapshot>, epochs: Int
+  ) async throws -> [(epoch: Int, number: Int)] {
+    let clock = ContinuousClock()
+    let start = clock.now
+    var largest: [(count: Int, epoch: Int, number: Int)] = []
+    search: for epoch in 0..<epochs {
+      var number = 0
+      for try await batch in loader.epoch(epoch) {
+        try resources.checkInterruption()
+        if largest.isEmpty {
+          largest = Array(repeating: (-1, 0, 0), count: batch.subgraph.hopCount + 1)
+        }
+        for hop in largest.indices {
+          let count = batch.subgraph.knownCounts.values.reduce(0) { $0 + $1[hop] }
+          if count > largest[hop].count { largest[hop] = (count, epoch, number) }
+        }
+        number += 1
+        if (clock.now - start).seconds > Self.mostSecondsOfLooking { break search }
+      }
+    }
+    return Set(largest.map { [$0.epoch, $0.number] })
+      .sorted { $0.lexicographicallyPrecedes($1) }.map { (epoch: $0[0], number: $0[1]) }
+  }
+
+  /// Evaluates some batches from each of these on.
   private func evaluate(
-    _ set: String, _ source: NodeBatches, _ model: NodeClassifier, _ trial: inout Trial
+    _ numbers: [Int], of loader: NeighborLoader<Snapshot>, _ source: NodeBatches,
+    _ model: NodeClassifier, _ trial: inout Trial
   ) async throws {
-    let loader = try source.evaluationLoader(of: set, labels: target.column)
-    let count = try loader.batchCount()
-    for first in Set([0, count - 1]).sorted() {
+    for first in numbers {
       var batches = source.batches(of: loader, from: first)
       for _ in 0..<Self.evaluatedBatches {
         try resources.checkInterruption()
@@ -202,8 +244,10 @@ extension NodeClassificationTrainer {
 
   private static var rounds: Int { 4 }
   private static var warmingSteps: Int { 4 }
-  /// Of each set.
-  private static var evaluatedBatches: Int { 4 }
+  /// From each that is begun at.
+  private static var evaluatedBatches: Int { 2 }
   /// A trial is over behind the first step that ends later.
   private static var mostSeconds: Double { 20 }
+  /// The search for the largest batches ends behind the first that is made later.
+  private static var mostSecondsOfLooking: Double { 5 }
 }
