@@ -45,6 +45,7 @@ public struct RandomNodeLoader<Graph: Topology & FeatureSource>: BatchLoader {
         order: isShuffled
           ? ShuffledRange(count: seeds.count, stream: stream.derive(type.name)) : nil)
     }
+    try GraphPartition.check(partCount: partCount, of: members.reduce(0) { $0 + $1.seeds.count })
     let batches = try InducedBatches(
       graph, layers: layerCount, seed: seed, epoch: epoch, options)
     let partCount = partCount

@@ -26,6 +26,14 @@ public struct GraphPartition: Sendable {
 
   public init(parts: [PerNode<RoaringBitmap>]) { self.parts = parts }
 
+  /// - Throws: `usage` where more parts are asked for than there are nodes: some would have none.
+  public static func check(partCount: Int, of nodeCount: Int) throws {
+    guard partCount <= max(1, nodeCount) else {
+      throw HedgerowError(
+        .usage, "\(nodeCount) nodes cannot be divided into \(partCount) parts: ask for fewer")
+    }
+  }
+
   /// The share of the edges along some relations that lead from one part to another.
   ///
   /// - Parameter checkInterruption: called now and then; throws to stop.
@@ -79,6 +87,7 @@ public struct StreamingPartitioner: GraphPartitioner {
     let deleted = types.map { graph.deletedNodes(of: $0) }
     let counts = types.map { graph.count(of: $0) }
     let nodeCount = zip(counts, deleted).reduce(0) { $0 + $1.0 - $1.1.count }
+    try GraphPartition.check(partCount: partCount, of: nodeCount)
     let capacity = (Double(nodeCount) / Double(partCount) * (1 + slack)).rounded(.up)
     var partOf = counts.map { [UInt32](repeating: .max, count: $0) }
     var sizes = [Int](repeating: 0, count: partCount)

@@ -43,6 +43,20 @@ private typealias G = ReferenceGraph
     #expect(parts[0] != parts[1])
   }
 
+  @Test func morePartsThanNodesAreRefused() async throws {
+    let reference = G(seed: printedSeed())
+    let count = reference.counts.values.reduce(0, +)
+    func batchCount(parts: Int) async throws -> Int {
+      let loader = RandomNodeLoader(reference.memoryGraph, parts: parts, layers: 1)
+      var batches = 0
+      for try await _ in loader.epoch(0) { batches += 1 }
+      return batches
+    }
+    #expect(try await batchCount(parts: count) == count)
+    let error = await #expect(throws: HedgerowError.self) { try await batchCount(parts: count + 1) }
+    #expect(error?.code == .usage)
+  }
+
   @Test func theSamePartsForAnyThreadsAndHome() async throws {
     let reference = G(seed: printedSeed())
     let directory = TemporaryDirectory()

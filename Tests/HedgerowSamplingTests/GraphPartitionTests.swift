@@ -46,6 +46,17 @@ import Testing
     #expect(share < 0.4)
   }
 
+  @Test func morePartsThanNodesAreRefused() throws {
+    let graph = planted(printedSeed())
+    let relations = graph.schema.relations(includingReverse: false)
+    let error = #expect(throws: HedgerowError.self) {
+      try StreamingPartitioner().partition(graph, into: 801, relations: relations)
+    }
+    #expect(error?.code == .usage && error?.message.contains("801") == true)
+    let partition = try StreamingPartitioner().partition(graph, into: 800, relations: relations)
+    #expect(partition.parts.count == 800)
+  }
+
   @Test func itStopsWhereItIsAskedTo() throws {
     let graph = planted(printedSeed())
     let relations = graph.schema.relations()
