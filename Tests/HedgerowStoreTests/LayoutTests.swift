@@ -171,6 +171,20 @@ private typealias G = ReferenceGraph
     #expect(isListed == [false, true, nil, true, nil])
     // That is what it is for: 4 bytes for each of 4,096 rows are saved.
     #expect(out[1]!.byteCount + 2 * 4096 < out[0]!.byteCount - 4 * 6000)
+    // What is read to find rows: an offset of 4 bytes each, 8 bytes for 64 of them, and listed ones' numbers.
+    for relation in snapshot.schema.relations() {
+      let rows = rows(edges, relation, count: snapshot.count(of: relation.target))
+      var expected = 0
+      for first in stride(from: 0, to: rows.count, by: 4096) {
+        let range = rows[first..<min(rows.count, first + 4096)]
+        let filled = range.count { !$0.isEmpty }
+        if filled == 0 { continue }
+        let isListed = filled < range.count / 8
+        let entries = isListed ? filled : range.count
+        expected += 4 * (entries + 1) + 8 * (entries / 64 + 1) + (isListed ? 4 * filled : 0)
+      }
+      #expect(snapshot.extentByteCount(along: relation) == expected, "\(relation.name)")
+    }
   }
 
   @Test(arguments: [1, 97, 5000])

@@ -76,9 +76,24 @@ import Testing
       // It goes back to where it came from.
       do { _ = Tensor.zeros([1 << 20]) }
       #expect(BufferPool.taken.bufferCount == taken && BufferPool.idleByteCount == waiting)
+      // Nearly twice as large, and for what is copied of a view.
+      do {
+        let half = Tensor.zeros([600, 1000])
+        #expect(BufferPool.taken.bufferCount == taken && BufferPool.idleByteCount < waiting)
+        withExtendedLifetime(half) {}
+      }
+      do {
+        let viewed = Tensor.zeros([700, 1000])
+        let before = BufferPool.taken.bufferCount
+        do { _ = Tensor.zeros([1 << 20]) }
+        #expect(BufferPool.taken.bufferCount == before + 1)
+        viewed.transposed().withUnsafeBufferPointer { #expect($0.count == 700_000) }
+        #expect(BufferPool.taken.bufferCount == before + 1, "the copy is in one that waited")
+      }
+      #expect(BufferPool.idleByteCount == 2 * waiting)
       // One that is much larger stays for what needs it.
       do { _ = Tensor.zeros([500_000]) }
-      #expect(BufferPool.taken.bufferCount == taken + 1)
+      #expect(BufferPool.taken.bufferCount == taken + 2)
     }
   }
 
