@@ -295,7 +295,7 @@ size_t hr_pick_uniform(const hr_extent *extents, const uint32_t *rows,
 size_t hr_number_nodes(uint64_t *slots, uint64_t mask, const uint32_t *nodes, size_t count,
                        uint32_t *numbers, uint32_t *known, size_t *known_count) {
   size_t used = *known_count;
-  const size_t most = (size_t)((mask + 1) >> 1);
+  const size_t most = (size_t)hr_node_capacity(mask + 1);
   size_t i = 0;
   for (; i < count && used < most; i++) {
     if (i + ahead_slots < count)

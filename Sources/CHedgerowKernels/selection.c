@@ -253,7 +253,7 @@ size_t hr_number_pairs(hr_pair_slot *slots, uint64_t mask, const uint32_t *nodes
                        const uint32_t *trees, size_t count, uint32_t *numbers, uint32_t *known,
                        uint32_t *known_trees, size_t *known_count) {
   size_t used = *known_count, i = 0;
-  const size_t most = (size_t)((mask + 1) >> 1);
+  const size_t most = (size_t)hr_node_capacity(mask + 1);
   for (; i < count && used < most; i++) {
     if (i + ahead_slots < count)
       __builtin_prefetch(

@@ -11,14 +11,16 @@ final class NodeTable {
   private let slots = Buffer<UInt64>()
   private let pairSlots = Buffer<hr_pair_slot>()
   private var slotCount = 0
+  /// The nodes for which there are slots.
+  private var capacity: Int { Int(hr_node_capacity(UInt64(slotCount))) }
   private(set) var hasTrees = false
   private let discarded = Buffer<UInt32>()
 
-  /// Forgets all nodes. Costs 20 to 40 bytes of writing for each node of the batch before: a quarter more than
+  /// Forgets all nodes. Costs 13 to 27 bytes of writing for each node of the batch before: a quarter more than
   /// they were have a slot before the table grows.
   func clear(hasTrees: Bool) {
     self.hasTrees = hasTrees
-    slotCount = max(1024, (count / 2 * 5).nextPowerOfTwo)
+    slotCount = max(1024, (count / 3 * 5).nextPowerOfTwo)
     count = 0
     clearSlots()
   }
@@ -42,8 +44,8 @@ final class NodeTable {
     let numbers = numbers ?? discarded.reserve(nodes.count)
     var done = 0
     while done < nodes.count {
-      if count >= slotCount / 2 { rehash() }
-      let room = slotCount / 2 + 1
+      if count >= capacity { rehash() }
+      let room = capacity + 1
       known.grow(to: room, keeping: count)
       if let trees {
         self.trees.grow(to: room, keeping: count)

@@ -129,6 +129,58 @@ struct Matrix<Scalar: TensorScalar> {
   }
 }
 
+/// A factor that products read some rows of at a time.
+///
+/// Rows that somebody else keeps (``RowsInPlace``) are copied for each reading, as a matrix needs them one behind the
+/// other: so there is memory for the rows that are multiplied just now, not for all.
+enum FactorRows<Scalar: TensorScalar> {
+  case matrix(Matrix<Scalar>)
+  case inPlace(RowsInPlace)
+
+  /// The factor must outlive this.
+  init(_ factor: Factor<Scalar>) {
+    if case .exact(let x) = factor, let rows = x.array.rowsInPlace {
+      self = .inPlace(rows)
+    } else {
+      self = .matrix(Matrix(factor))
+    }
+  }
+
+  var columnCount: Int {
+    switch self {
+    case .matrix(let matrix): matrix.columnCount
+    case .inPlace(let rows): rows.width
+    }
+  }
+
+  var isExact: Bool {
+    switch self {
+    case .matrix(let matrix): matrix.numbers == .exact
+    case .inPlace: true
+    }
+  }
+
+  /// A matrix of some rows, and the copy that it may be of, which must outlive it.
+  func rows(_ range: Range<Int>) -> (matrix: Matrix<Scalar>, copy: NDArray<Float>?) {
+    switch self {
+    case .matrix(let matrix): return (matrix.rows(range), nil)
+    case .inPlace(let rows):
+      let copy = NDArray<Float>(uninitialized: [range.count, rows.width])
+      let base = copy.storage.base
+      rows.copy(range, to: base)
+      let matrix = Matrix<Scalar>(
+        UnsafeMutableRawPointer(base), .exact, rows: (range.count, step: rows.width),
+        columns: (rows.width, step: 1))
+      return (matrix!, copy)
+    }
+  }
+
+  func withRows(_ range: Range<Int>, _ body: (Matrix<Scalar>) -> Void) {
+    let (matrix, copy) = rows(range)
+    withExtendedLifetime(copy) { body(matrix) }
+  }
+}
+
 /// A matrix for each place of some extents, which the tensor's own broadcast to.
 struct MatrixBatch<Scalar: TensorScalar> {
   let first: Matrix<Scalar>

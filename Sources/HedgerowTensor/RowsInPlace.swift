@@ -5,17 +5,20 @@ extension RowsInPlace {
   /// Writes the rows one behind the other, on all threads.
   func copy(to out: UnsafeMutablePointer<Float>) {
     let size = max(1, Compute.elementsPerPart / max(1, width))
-    Compute.forEachPart(of: rows.count, size: size) { part in
-      for row in part {
-        let (to, from) = (out + row * width, rows[row])
-        switch element {
-        case .float32: to.update(from: from.assumingMemoryBound(to: Float.self), count: width)
-        case .float16:
-          Float16.halves.widen(to, from.assumingMemoryBound(to: UInt16.self), width)
-        case .bfloat16:
-          BFloat16.halves.widen(to, from.assumingMemoryBound(to: UInt16.self), width)
-        }
+    Compute.forEachPart(of: rows.count, size: size) { copy($0, to: out + $0.lowerBound * width) }
+  }
+
+  /// Writes some rows one behind the other.
+  func copy(_ part: Range<Int>, to out: UnsafeMutablePointer<Float>) {
+    var to = out
+    for row in part {
+      let from = rows[row]
+      switch element {
+      case .float32: to.update(from: from.assumingMemoryBound(to: Float.self), count: width)
+      case .float16: Float16.halves.widen(to, from.assumingMemoryBound(to: UInt16.self), width)
+      case .bfloat16: BFloat16.halves.widen(to, from.assumingMemoryBound(to: UInt16.self), width)
       }
+      to += width
     }
   }
 

@@ -99,11 +99,14 @@ size_t hr_pick_uniform(const hr_extent *extents, const uint32_t *rows, const uin
 /// How many addresses hr_pick_uniform will write.
 uint64_t hr_pick_count(const hr_extent *extents, size_t count, int64_t fanout);
 
+/// The nodes for which that many slots are enough: a quarter stays empty, so that probes are short.
+static inline uint64_t hr_node_capacity(uint64_t slot_count) { return slot_count / 4 * 3; }
+
 /// An open-addressing table from node to its number in the batch; `slots` holds mask + 1 words of
 /// key << 32 | number, all ones when empty.
 ///
 /// Gives every node of `nodes` its number, in order of first appearance; new ones are appended at
-/// `known[*known_count...]`. Stops early, before the table is more than half full, and returns how
-/// many were done.
+/// `known[*known_count...]`. Stops early, when hr_node_capacity nodes are known, and returns how many were
+/// done.
 size_t hr_number_nodes(uint64_t *slots, uint64_t mask, const uint32_t *nodes, size_t count,
                        uint32_t *numbers, uint32_t *known, size_t *known_count);

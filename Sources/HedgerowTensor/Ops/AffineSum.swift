@@ -200,7 +200,7 @@ public struct AffineSum<Scalar: TensorScalar>: Sendable {
     let readable = factors.map { (x: $0.x.readable, weight: $0.weight.readable) }
     defer { withExtendedLifetime(readable) {} }
     let matrices = readable.map {
-      (x: Matrix($0.x), weight: RightFactor(Matrix($0.weight).transposed))
+      (x: FactorRows($0.x), weight: RightFactor(Matrix($0.weight).transposed))
     }
     Compute.forEachPart(of: shape[0], size: rowsPerProduct) { rows in
       let (first, count) = (rows.lowerBound * width, rows.count * width)
@@ -208,7 +208,7 @@ public struct AffineSum<Scalar: TensorScalar>: Sendable {
       // Terms of all rows come first, so that those of some rows find something to be added to.
       var isAdded = false
       for (factor, matrix) in zip(factors, matrices) where factor.rows == nil {
-        multiply(matrix.x.rows(rows), matrix.weight, into: part, isAdded: isAdded)
+        matrix.x.withRows(rows) { multiply($0, matrix.weight, into: part, isAdded: isAdded) }
         isAdded = true
       }
       for addend in addends where addend.rows == nil {
@@ -224,8 +224,9 @@ public struct AffineSum<Scalar: TensorScalar>: Sendable {
       for (factor, matrix) in zip(factors, matrices) {
         guard let places = factor.rows?.stretch(in: rows), !places.isEmpty else { continue }
         let product = NDTensor<Scalar>(uninitialized: [places.count, width])
-        multiply(
-          matrix.x.rows(places), matrix.weight, into: product.storage.base, isAdded: false)
+        matrix.x.withRows(places) {
+          multiply($0, matrix.weight, into: product.storage.base, isAdded: false)
+        }
         add(product.storage.base, to: part, factor.rows!, places, rows.lowerBound)
       }
       for addend in addends {

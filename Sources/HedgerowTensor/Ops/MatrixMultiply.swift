@@ -97,7 +97,7 @@ func transposedProducts<Scalar>(
   if factors.isEmpty { return [] }
   let (x, readable) = (x.readable, factors.map(\.readable))
   defer { withExtendedLifetime((x, readable)) {} }
-  let (a, others) = (Matrix(x), readable.map { Matrix($0) })
+  let (a, others) = (Matrix(x), readable.map { FactorRows($0) })
   // Results lie one behind the other, so that parts of all are added at once.
   let width = others.reduce(0) { $0 + $1.columnCount }
   var end = 0
@@ -108,15 +108,19 @@ func transposedProducts<Scalar>(
   }
   let sums = sumOverRowParts(of: a.rowCount, shape: [end]) { rows, sum in
     let part = a.rows(rows).transposed
-    let products = zip(others, places).map { other, place in
-      Matrix<Scalar>.Place(
-        factor: other.rows(rows), result: sum + place.lowerBound, step: other.columnCount)
-    }
-    if others[0].numbers == .exact, part.isWorthSkippingZeros(columns: width) {
-      part.multipliedSkippingZeros(by: products, isAdded: false)
+    let isSkipping = others[0].isExact && part.isWorthSkippingZeros(columns: width)
+    if isSkipping {
+      let copies = others.map { $0.rows(rows) }
+      let products = zip(copies, places).map { other, place in
+        Matrix<Scalar>.Place(
+          factor: other.matrix, result: sum + place.lowerBound, step: other.matrix.columnCount)
+      }
+      withExtendedLifetime(copies) { part.multipliedSkippingZeros(by: products, isAdded: false) }
     } else {
-      for x in products {
-        multiply(part, RightFactor(x.factor), into: x.result, step: x.step, isAdded: false)
+      for (other, place) in zip(others, places) {
+        other.withRows(rows) {
+          multiply(part, RightFactor($0), into: sum + place.lowerBound, isAdded: false)
+        }
       }
     }
   }
@@ -127,13 +131,14 @@ func transposedProducts<Scalar>(
 
 /// The sum over parts of the rows of what `body` writes for each, of the given shape.
 ///
-/// At most 64 parts, of at least 512 rows, whatever the number of threads.
+/// At most 64 parts, of at least 512 rows and of 1,024 where that leaves eight, whatever the number of threads:
+/// each has a sum of its own.
 func sumOverRowParts<Scalar>(
   of rowCount: Int, shape: [Int],
   _ body: (_ rows: Range<Int>, _ sum: UnsafeMutablePointer<Scalar>) -> Void
 ) -> NDTensor<Scalar> {
   if rowCount == 0 { return .zeros(shape) }
-  let rowsPerPart = max(512, (rowCount + 63) / 64)
+  let rowsPerPart = max(512, min(1024, rowCount / 8), (rowCount + 63) / 64)
   let partCount = Compute.partCount(of: rowCount, size: rowsPerPart)
   let partials = NDTensor<Scalar>(uninitialized: [partCount] + shape)
   let count = partials.width
