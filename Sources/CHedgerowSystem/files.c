@@ -47,7 +47,8 @@ int64_t hr_free_space(const char *path) {
   return (int64_t)fs.f_bavail * (int64_t)fs.f_frsize;
 }
 
-void hr_return_large_blocks(int byte_count) {
-  mallopt(M_MMAP_THRESHOLD, byte_count);
-  mallopt(M_TRIM_THRESHOLD, 8 * byte_count);
+void hr_keep_heap_small(int large_byte_count, int arena_count) {
+  mallopt(M_MMAP_THRESHOLD, large_byte_count);
+  mallopt(M_TRIM_THRESHOLD, 8 * large_byte_count);
+  mallopt(M_ARENA_MAX, arena_count);
 }

@@ -30,7 +30,7 @@ struct HedgerowCommand: AsyncParsableCommand {
     Interruption.install()
     LostMappings.endProcess(
       status: HedgerowError.Code.damaged.rawValue, prefix: "hedgerow: ")
-    Heap.returnLargeBlocks()
+    Heap.keepSmall(processorCount: ProcessResources.processorCount)
     OpenFiles.raiseLimit()
     do {
       var command = try parseAsRoot()

@@ -101,8 +101,9 @@ void hr_find_resident(const hr_window *window);
 /// Clears `word_count` words of a bitmap that `hr_will_need` may be setting at the same time.
 void hr_forget_resident(uint64_t *resident, size_t word_count);
 
-/// Makes the heap give blocks of `byte_count` bytes and more back to the system when they are freed.
-void hr_return_large_blocks(int byte_count);
+/// Returns heap blocks of at least so many bytes to the system when they are freed, and what is free at the end of
+/// a heap from eight times as many; all threads share so many heaps.
+void hr_keep_heap_small(int large_byte_count, int arena_count);
 
 /// Makes `to`, an empty file, a copy of `from` that shares its blocks until one of them changes: 0,
 /// or errno where the file system cannot.
