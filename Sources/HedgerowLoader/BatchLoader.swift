@@ -116,7 +116,7 @@ public struct Epoch<Batch: Sendable>: AsyncSequence, Sendable {
         let options = epoch.options
         prefetch = OrderedPrefetch(
           Swift.min(epoch.firstBatch, plan.batchCount)..<plan.batchCount,
-          threads: options.threads, depth: options.prefetchDepth ?? 2 * options.threads,
+          threads: options.threads, depth: options.prefetchDepth ?? options.threads + 1,
           byteLimit: options.prefetchByteLimit, byteCount: { $0.byteCount },
           makeWorker: {
             let workspace = SamplingWorkspace()

@@ -30,7 +30,7 @@ public struct LoaderOptions: Sendable {
   public var sampling = SamplingOptions()
   /// Threads that make batches.
   public var threads = ProcessResources.processorCount
-  /// Batches made or under way ahead of the one in use; `nil` is two a thread.
+  /// Batches made or under way ahead of the one in use; `nil` is one a thread and one more.
   public var prefetchDepth: Int?
   /// Bytes of batches held ahead of use, beyond the next one.
   public var prefetchByteLimit = 256 << 20

@@ -3,6 +3,12 @@ import HedgerowGraph
 public import HedgerowSampling
 
 extension NeighborLoader {
+  /// Whether ``inclusionProbabilities(checkInterruption:)`` says what is read: of neighbors that are drawn, with the
+  /// edges along which they are.
+  public var knowsInclusion: Bool {
+    if case .neighbors = sampling { options.sampling.edges == .sampled } else { false }
+  }
+
   /// How likely each node is to be in a batch of this loader.
   ///
   /// - Parameter checkInterruption: called now and then; throws to stop.

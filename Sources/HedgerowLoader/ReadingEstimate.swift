@@ -30,23 +30,23 @@ extension NeighborLoader {
   /// What epochs of this loader would read.
   ///
   /// - Parameters:
-  ///   - probabilities: those of ``inclusionProbabilities(checkInterruption:)``.
-  ///   - evaluation: loaders that go over a set of theirs behind an epoch, and how often for each epoch.
+  ///   - probabilities: those of ``inclusionProbabilities(checkInterruption:)``, or of ``ObservedBatches``.
+  ///   - batchesPerEpoch: batches with these probabilities in an epoch; `nil` for the loader's.
+  ///   - evaluation: for each set that is gone over behind an epoch the probabilities of its batches, and how many
+  ///     of them there are for each epoch.
   ///   - pinnedByteLimit: of the rows that are kept; `nil` where none are.
   ///   - epochCount: of the training.
   ///   - cacheByteCount: what the page cache and the pinned rows may have together.
   ///   - packing: whether other rows are packed, and in how much memory.
-  ///   - checkInterruption: called now and then; throws to stop.
   /// - Throws: what reading throws.
   public func readingEstimate(
-    by probabilities: InclusionProbabilities,
-    evaluation: [(loader: NeighborLoader, timesPerEpoch: Double)] = [],
+    by probabilities: InclusionProbabilities, batchesPerEpoch: Int? = nil,
+    evaluation: [(probabilities: InclusionProbabilities, batchesPerEpoch: Double)] = [],
     pinnedByteLimit: Int?, epochCount: Int, cacheByteCount: Int = .max,
-    packing: (when: Packing, byteLimit: Int) = (.never, 0),
-    checkInterruption: () throws -> Void = {}
+    packing: (when: Packing, byteLimit: Int) = (.never, 0)
   ) throws -> ReadingEstimate {
     var estimate = ReadingEstimate()
-    let perEpoch = try batchCount()
+    let perEpoch = try batchesPerEpoch ?? batchCount()
     estimate.storedByteCount = try columnByteCount() + indexByteCount
     let choice = PinnedChoice(
       graph, columns: try inputColumns, by: probabilities, byteLimit: pinnedByteLimit ?? 0,
@@ -73,9 +73,7 @@ extension NeighborLoader {
     demand.add(probabilities, batches: Double(perEpoch))
     // Rows of one page are read together, in the batch that needs them, and no page of theirs is kept.
     var evaluated = 0.0
-    for (loader, times) in evaluation {
-      let probabilities = try loader.inclusionProbabilities(checkInterruption: checkInterruption)
-      let batches = try Double(loader.batchCount()) * times
+    for (probabilities, batches) in evaluation {
       demand.add(probabilities, batches: batches)
       evaluated += batches * others(probabilities).reduce(0) { $0 + $1.pageCount(batches: 1) }
     }

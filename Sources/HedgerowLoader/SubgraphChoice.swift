@@ -50,6 +50,14 @@ public enum SubgraphChoice: Codable, Hashable, Sendable {
     }
   }
 
+  /// Whether the batches of an epoch divide the nodes among them.
+  public var dividesNodes: Bool {
+    switch self {
+    case .clusters, .random: true
+    case .ladies, .fastgcn, .hgt, .pagerank, .saint: false
+    }
+  }
+
   /// Whether there is a number for each hop that says how much it takes.
   public var isOfHops: Bool {
     switch self {

@@ -27,6 +27,20 @@ public struct InclusionProbabilities: Sendable {
   /// By relation, edges of a batch that each hop is expected to draw.
   public private(set) var edgeCounts = PerEdge<[Double]>()
 
+  init(
+    nodes: PerNode<[Float]>, expanded: PerNode<[Float]>, knownCounts: PerNode<[Double]>,
+    edgeCounts: PerEdge<[Double]>
+  ) {
+    (self.nodes, self.expanded) = (nodes, expanded)
+    (self.knownCounts, self.edgeCounts) = (knownCounts, edgeCounts)
+  }
+
+  /// Makes each node of the types that are there certain, and its neighbors drawn.
+  mutating func holdAllNodes() {
+    nodes = nodes.mapValues { [Float](repeating: 1, count: $0.count) }
+    expanded = expanded.mapValues { [Float](repeating: 1, count: $0.count) }
+  }
+
   /// Bytes that computing them takes, at most.
   public static func byteCount(_ graph: some Topology, types: [NodeType]) -> Int {
     types.reduce(0) { $0 + 20 * graph.count(of: $1) }

@@ -60,8 +60,10 @@ struct NodeBatches {
   private let share: MemoryBudget.Reservation?
   let secondsOfPreparing: Double
   var pinnedByteCount: Int { loader?.options.pinnedRows?.byteCount ?? 0 }
+  /// What makes training's batches; `nil` where these are the whole graph.
+  var trainingLoader: (any BatchLoader<Batch>)? { loader ?? otherLoader }
   /// Threads that make training's batches.
-  var loaderThreads: Int { (loader?.options ?? otherLoader?.options)?.threads ?? 0 }
+  var loaderThreads: Int { trainingLoader?.options.threads ?? 0 }
 
   /// - Parameters:
   ///   - trainingEpochs: of the training that is to come; `nil` where none is.
@@ -92,7 +94,8 @@ struct NodeBatches {
         subgraphs.loaderByteCount(graph, threads: resources.threads),
         for: "drawing or dividing the nodes")
       otherLoader = try model.wholeLoader(
-        graph, resources: resources, labels: model.specification.targetColumn)
+        graph, resources: resources, labels: model.specification.targetColumn,
+        readsFeatures: readsFeatures)
       learned = try graph.members(of: "train", of: target, where: filter)
       (loader, secondsOfPreparing) = (nil, (clock.now - start).seconds)
       return
@@ -161,7 +164,7 @@ struct NodeBatches {
   }
 
   /// The batches of a loader, from one of them on.
-  func batches(of loader: NeighborLoader<Snapshot>, from firstBatch: Int) -> Iterator {
+  func batches(of loader: any BatchLoader<Batch>, from firstBatch: Int) -> Iterator {
     Iterator(.sampled(loader.epoch(0, from: firstBatch).makeAsyncIterator(), model, graph))
   }
 

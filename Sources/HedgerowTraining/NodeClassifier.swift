@@ -108,14 +108,14 @@ public struct NodeClassifier: SavedModel {
 
   /// A loader of batches that are made of the whole graph; `nil` where they are made around seeds.
   func wholeLoader(
-    _ graph: Snapshot, resources: TrainingResources, labels: String?
+    _ graph: Snapshot, resources: TrainingResources, labels: String?, readsFeatures: Bool = true
   ) throws -> (any BatchLoader<Batch>)? {
     let training = specification.options
+    var options = loaderOptions(graph, order: .shuffled, resources: resources, labels: labels)
+    options.readsFeatures = readsFeatures
     return try training.subgraphs?.loader(
       of: graph, target: NodeType(specification.targetType), layers: training.layerCount,
-      seed: training.seed,
-      options: loaderOptions(graph, order: .shuffled, resources: resources, labels: labels),
-      checkInterruption: resources.checkInterruption)
+      seed: training.seed, options: options, checkInterruption: resources.checkInterruption)
   }
 
   /// A loader of batches of graphs.

@@ -41,55 +41,55 @@ extension NodeClassificationTrainer {
           ? "batches of graphs are as large as these: there is nothing to plan"
           : "a training on the whole graph has no batches to plan: leave out --full-batch")
     }
-    guard options.knowsInclusion else {
-      throw HedgerowError(
-        .usage,
-        "how large batches are is known of sampled neighbors alone: leave out --sampler and --edges"
-      )
-    }
     let specification = try specification()
     try checkTrainingSet()
     let model = try NodeClassifier(withoutWeights: specification)
     let source = try NodeBatches(
       model, graph, batchSize: options.batchSize, resources: resources, trainingEpochs: 1,
       readsFeatures: false)
-    let loader = source.loader!
+    let loader = source.trainingLoader!
     var plan = TrainingPlan()
     plan.batchesPerEpoch = try loader.batchCount()
     // The last is evaluated once, the other behind each epoch.
     var sets: [(name: String, timesPerEpoch: Double)] = try validationSet.map { [($0, 1)] } ?? []
     if try hasMembers("test") { sets.append(("test", 1 / Double(options.epochs))) }
-    let isPinning = try model.isPinning(loader, resources)
     // As the run will: the heap keeps some of the memory that this took.
-    if isPinning {
-      _ = try loader.inclusionProbabilities(checkInterruption: resources.checkInterruption)
-    }
+    let pinning = try source.loader.flatMap { try model.isPinning($0, resources) ? $0 : nil }
+    _ = try pinning?.inclusionProbabilities(checkInterruption: resources.checkInterruption)
     let trial = try await self.trial(model, source, steps: trialSteps, sets: sets)
     BufferPool.releaseIdle()
-    let probabilities = try loader.inclusionProbabilities(
-      checkInterruption: resources.checkInterruption)
+    let isDivided = options.subgraphs?.dividesNodes == true
+    let (probabilities, secondsPerBatch) = try await inclusion(in: loader, asWhole: isDivided)
     plan.nodesPerBatch = probabilities.knownCounts.values.reduce(0) { $0 + ($1.last ?? 0) }
     plan.edgesPerBatch = probabilities.edgeCounts.values.reduce(0) { $0 + $1.reduce(0, +) }
-    let step = StepEstimate(specification, probabilities)
-    let limit =
-      isPinning
-      ? max(
+    let limit = pinning.map {
+      max(
         0,
         resources.pinnedByteLimit
-          ?? NodeClassifier.pinnedByteLimit(loader, step, resources.budget)) : nil
+          ?? NodeClassifier.pinnedByteLimit(
+            $0, StepEstimate(specification, probabilities), resources.budget))
+    }
     // As the run will.
     try limit.map { try resources.budget.reserve($0, for: NodeClassifier.pinningPurpose) }?
       .release()
-    plan.reading = try loader.readingEstimate(
-      by: probabilities,
-      evaluation: sets.map {
-        (try source.evaluationLoader(of: $0.name, labels: nil), $0.timesPerEpoch)
-      },
+    var evaluation: [(probabilities: InclusionProbabilities, batchesPerEpoch: Double)] = []
+    for set in sets {
+      let loader = try source.evaluationLoader(of: set.name, labels: nil)
+      evaluation.append(
+        (
+          try await inclusion(in: loader).probabilities,
+          try Double(loader.batchCount()) * set.timesPerEpoch
+        ))
+    }
+    // One around the seeds knows the columns and indices of any other.
+    let reader = try source.loader ?? source.evaluationLoader(of: "train", labels: nil)
+    plan.reading = try reader.readingEstimate(
+      by: probabilities, batchesPerEpoch: isDivided ? 1 : plan.batchesPerEpoch,
+      evaluation: evaluation,
       pinnedByteLimit: limit, epochCount: options.epochs,
       cacheByteCount: max(
         0, ProcessResources.memoryLimit - trial.privateByteCount - MemoryBudget.overhead),
-      packing: (resources.packing, NodeBatches.packingByteLimit(resources, beside: limit ?? 0)),
-      checkInterruption: resources.checkInterruption)
+      packing: (resources.packing, NodeBatches.packingByteLimit(resources, beside: limit ?? 0)))
     plan.trialSteps = trial.steps
     plan.privateByteCount =
       max(trial.privateByteCount, trial.privateByteCountBefore + plan.reading.packingByteCount)
@@ -99,7 +99,8 @@ extension NodeClassificationTrainer {
       + (options.epochs - 1) * plan.reading.laterEpochByteCount
     // What is made ahead and what is computed go on beside each other, and so does what is read.
     plan.secondsPerEpoch = max(
-      trial.secondsPerStep * Double(plan.batchesPerEpoch), plan.reading.laterEpochSeconds)
+      max(trial.secondsPerStep, secondsPerBatch) * Double(plan.batchesPerEpoch),
+      plan.reading.laterEpochSeconds)
     return plan
   }
 
@@ -136,7 +137,7 @@ extension NodeClassificationTrainer {
     func step(_ batch: NodeBatch, isTimed: Bool = true) {
       let before = clock.now
       let (_, gradients) = valueWithGradients(at: model.network, randomness: batch.randomness) {
-        let loss = crossEntropy(batch.logits(model.network), batch.labels)
+        let loss = batch.loss(of: batch.logits(model.network))
         // Everything that was computed waits for the way back.
         trial.lookAtMemory()
         return loss
@@ -145,7 +146,7 @@ extension NodeClassificationTrainer {
       trial.lookAtMemory()
       if isTimed { seconds.append((clock.now - before).seconds) }
     }
-    let loader = source.loader!
+    let loader = source.trainingLoader!
     /// That of an epoch, which is smaller.
     func stepAlongLastBatch() async throws {
       var batches = source.batches(of: loader, from: try loader.batchCount() - 1)
@@ -199,10 +200,35 @@ extension NodeClassificationTrainer {
     return trial
   }
 
+  /// How likely a loader's batches hold each node: what is known of neighbors that are drawn, and is seen of others in
+  /// an epoch, or as much of it as is made in little time. With the time that such a batch took, which may be more
+  /// than a step does; 0 where it was not seen.
+  ///
+  /// - Parameter asWhole: whether it is asked of all batches together, which divide the nodes among them.
+  private func inclusion(
+    in loader: any BatchLoader<Batch>, asWhole: Bool = false
+  ) async throws -> (probabilities: InclusionProbabilities, secondsPerBatch: Double) {
+    if let loader = loader as? NeighborLoader<Snapshot>, loader.knowsInclusion {
+      return (
+        try loader.inclusionProbabilities(checkInterruption: resources.checkInterruption), 0
+      )
+    }
+    let clock = ContinuousClock()
+    let start = clock.now
+    var observed = ObservedBatches(graph)
+    for try await batch in loader.epoch(0) {
+      try resources.checkInterruption()
+      observed.add(batch.subgraph)
+      if (clock.now - start).seconds > Self.mostSecondsOfLooking { break }
+    }
+    let seconds = (clock.now - start).seconds / Double(max(1, observed.batchCount))
+    return (asWhole ? observed.probabilitiesOfWhole : observed.probabilities, seconds)
+  }
+
   /// Where a loader's largest batches are, of those that can be looked at in little time: at each hop, the one
   /// that knows most nodes then.
   private func largestBatches(
-    of loader: NeighborLoader<Snapshot>, epochs: Int
+    of loader: any BatchLoader<Batch>, epochs: Int
   ) async throws -> [(epoch: Int, number: Int)] {
     let clock = ContinuousClock()
     let start = clock.now

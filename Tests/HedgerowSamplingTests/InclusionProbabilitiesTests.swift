@@ -60,6 +60,56 @@ private typealias G = ReferenceGraph
     #expect(isClose(edges / Double(batchCount), drawn), "\(edges / Double(batchCount)), \(drawn)")
   }
 
+  @Test func observedBatchesSayHowLikelyTheirNodesAre() throws {
+    // 0 <- 1, 2, 3, of which one is drawn: node 0 is in each batch, each neighbor in a third; 4 and 5 in none.
+    var graph = MemoryGraph()
+    graph[G.item].count = 6
+    let type = EdgeType(G.item, "to", G.item)
+    graph[type].edges = EdgeList(sources: [1, 2, 3, 4], targets: [0, 0, 0, 1])
+    let relation = Relation(type, .forward, index: 0)
+    let sampler = NeighborSampler(graph, fanouts: [1], relations: [relation], seed: printedSeed())
+    let workspace = SamplingWorkspace()
+    var observed = ObservedBatches(graph)
+    var counts = [Int](repeating: 0, count: 6)
+    for batch in 0..<600 {
+      let sample = try sampler.sample(
+        seeds: [0], of: G.item, epoch: 0, batch: batch, workspace: workspace)
+      for node in sample.nodes[G.item] { counts[Int(node)] += 1 }
+      observed.add(sample)
+    }
+    let probabilities = observed.probabilities
+    #expect(observed.batchCount == 600 && counts[0] == 600)
+    #expect(probabilities.nodes[G.item] == counts.map { Float($0) * (1 / 600) })
+    #expect(probabilities.nodes[G.item][1...3].allSatisfy { abs($0 - 1 / 3) < 0.1 })
+    // Neighbors of the seed alone are drawn.
+    #expect(probabilities.expanded[G.item][0] == 1)
+    #expect(probabilities.expanded[G.item].dropFirst().allSatisfy { $0 == 0 })
+    #expect(probabilities.knownCounts[G.item] == [1, 2])
+    #expect(probabilities.edgeCounts.values.map { $0 } == [[1]])
+    let whole = observed.probabilitiesOfWhole
+    #expect(whole.nodes[G.item] == [Float](repeating: 1, count: 6))
+  }
+
+  @Test func nodesOfOneBatchAloneSayHowLikelyUnseenOnesAre() throws {
+    // Ten nodes without edges, of which four batches hold 0 always, and one of 1, 2, 3 and 4 each.
+    var graph = MemoryGraph()
+    graph[G.item].count = 10
+    let type = EdgeType(G.item, "to", G.item)
+    graph[type].edges = EdgeList(sources: [], targets: [])
+    let sampler = NeighborSampler(graph, fanouts: [1], seed: 1)
+    var observed = ObservedBatches(graph)
+    for batch in 0..<4 {
+      observed.add(
+        try sampler.sample(
+          seeds: [0, UInt32(batch + 1)], of: G.item, epoch: 0, batch: batch,
+          workspace: SamplingWorkspace()))
+    }
+    // Four that were seen once in four batches: one a batch of the five that were not.
+    #expect(
+      observed.probabilities.nodes[G.item]
+        == [1, 0.25, 0.25, 0.25, 0.25, 0.2, 0.2, 0.2, 0.2, 0.2])
+  }
+
   @Test func whatIsCertainIsCertain() throws {
     // 0 <- 1, 2, 3; 1 <- 4: of seed 0, one hop takes all three or one of three.
     var graph = MemoryGraph()

@@ -192,9 +192,31 @@ import Testing
       }
       #expect(error?.code == .usage)
     }
+  }
+
+  @Test(arguments: [
+    SubgraphChoice.hgt, .pagerank(nodesPerSeed: 8), .saint(.nodes(50), isNormalized: false),
+    .clusters(parts: 20, partsPerBatch: 2), .random(parts: 10),
+  ])
+  func plansKnowBatchesAndWhatIsRead(choice: SubgraphChoice) async throws {
+    let directory = TemporaryDirectory()
+    let store = try BlockStore(nodes: 400).make(at: directory("s"), seed: printedSeed())
     let trainer = NodeClassificationTrainer(
       try store.snapshot(), target: (BlockStore.node, "label"),
-      options: options(.sage, .hgt, epochs: 1), resources: resources())
-    await #expect(throws: HedgerowError.self) { _ = try await trainer.plan() }
+      options: options(.sage, choice, epochs: 3), resources: resources())
+    let plan = try await trainer.plan(trialSteps: 4)
+    let report = try await trainer.run().report
+    #expect(plan.batchesPerEpoch * 3 == report.steps)
+    #expect((1...400).contains(plan.nodesPerBatch) && plan.edgesPerBatch > 0)
+    switch choice {
+    // Each node once an epoch.
+    case .clusters, .random:
+      #expect((plan.nodesPerBatch * Double(plan.batchesPerEpoch)).rounded() == 400)
+    default: break
+    }
+    // Everything is small enough to stay, and in an epoch nearly all nodes are met.
+    #expect(plan.reading.firstEpochByteCount > plan.reading.storedByteCount / 2)
+    #expect(plan.reading.laterEpochByteCount < plan.reading.firstEpochByteCount / 4)
+    #expect(plan.secondsPerEpoch > 0 && plan.trialSteps > 0)
   }
 }
