@@ -7,13 +7,15 @@ public import HedgerowGraph
 public struct ObservedBatches {
   private struct Tally {
     var times: [UInt32]
-    /// The batch that was counted last; a node may be in several trees of one.
+    /// The batch that was counted last, from 1 on; a node may be in several trees of one.
     var last: [UInt32]
 
-    init(count: Int) { (times, last) = ([UInt32](repeating: 0, count: count), []) }
+    init(count: Int) {
+      times = [UInt32](repeating: 0, count: count)
+      last = times
+    }
 
     mutating func add(_ nodes: ArraySlice<UInt32>, batch: UInt32) {
-      if last.isEmpty { last = [UInt32](repeating: 0, count: times.count) }
       for node in nodes where last[Int(node)] != batch {
         last[Int(node)] = batch
         times[Int(node)] += 1

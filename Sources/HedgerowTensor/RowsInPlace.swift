@@ -52,9 +52,9 @@ extension RowsInPlace {
 extension NDTensor where Scalar == Float {
   /// A matrix of these rows, which stay where they are.
   ///
-  /// Sums over the sources of targets read them there, and so the first rows of it do; any other operation has
-  /// them copied, once, as it would a view's. So a layer that sums its inputs before it multiplies them never
-  /// copies most of them.
+  /// Sums over the sources of targets read them there, and so the first rows of it do; sums of products
+  /// (``AffineSum``) copy the rows that they multiply just now; any other operation has them copied, once, as it
+  /// would a view's. So a layer that sums its inputs before it multiplies them never has a copy of most of them.
   public init(_ rows: RowsInPlace) {
     self.init(
       NDArray(sharing: Storage(rows), shape: [rows.rows.count, rows.width]))

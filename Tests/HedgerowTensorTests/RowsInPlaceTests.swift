@@ -82,6 +82,36 @@ import Testing
     }
   }
 
+  /// Forwards and back, over enough rows for several parts, with zeros behind relu that the way back may skip.
+  @Test(arguments: [RowsInPlace.Element.float32, .float16, .bfloat16])
+  func affineSumsCopyRowsPartByPart(element: RowsInPlace.Element) {
+    var stream = RandomStream(seed: printedSeed())
+    for (count, width) in [(1, 3), (511, 8), (1300, 33), (9000, 16)] {
+      let (x, copied) = Self.make(count, width: width, element, from: &stream)
+      let (some, copiedSome) = Self.make((count + 1) / 2, width: width, element, from: &stream)
+      let places = (0..<UInt32((count + 1) / 2)).map { 2 * $0 }
+      let w = Parameter(Tensor.random([20, width], seed: 1))
+      let v = Parameter(Tensor.random([20, width], seed: 2))
+      let slopes = Tensor.random([count, 20], seed: 3)
+      func result(_ x: Tensor, _ some: Tensor) -> [[Float]] {
+        var y: [Float] = []
+        let (_, gradients) = valueWithGradients(at: [w, v]) {
+          let terms =
+            AffineSum(x, weight: w.value)
+            + AffineSum(some, weight: v.value, addedTo: places, of: count)
+          let result = terms.evaluated(activation: .relu)
+          y = result.scalars
+          return sum(result * slopes)
+        }
+        return [y, gradients[w]!.scalars, gradients[v]!.scalars]
+      }
+      let inPlace = result(x, some)
+      #expect(!x.array.isContiguous && !some.array.isContiguous, "they were not copied whole")
+      #expect(inPlace == result(copied, copiedSome), "\(count) rows of \(width)")
+      #expect(inPlace.allSatisfy { $0.contains { $0 != 0 } })
+    }
+  }
+
   @Test func otherOperationsCopy() {
     var stream = RandomStream(seed: printedSeed())
     func each(_ operation: (Tensor) -> Tensor) {
