@@ -16,6 +16,15 @@ private typealias G = ReferenceGraph
     ) { body in for seed in seeds { body(seed) } }
   }
 
+  /// 0 <- 1, 2, 3; 1 <- 4; 5 by itself.
+  private static func star() -> (MemoryGraph, Relation) {
+    var graph = MemoryGraph()
+    graph[G.item].count = 6
+    let type = EdgeType(G.item, "to", G.item)
+    graph[type].edges = EdgeList(sources: [1, 2, 3, 4], targets: [0, 0, 0, 1])
+    return (graph, Relation(type, .forward, index: 0))
+  }
+
   @Test func theyAreWhatManyBatchesShow() throws {
     let graph = G(seed: printedSeed()).memoryGraph
     let fanouts: Fanouts = [3, 2]
@@ -61,12 +70,8 @@ private typealias G = ReferenceGraph
   }
 
   @Test func observedBatchesSayHowLikelyTheirNodesAre() throws {
-    // 0 <- 1, 2, 3, of which one is drawn: node 0 is in each batch, each neighbor in a third; 4 and 5 in none.
-    var graph = MemoryGraph()
-    graph[G.item].count = 6
-    let type = EdgeType(G.item, "to", G.item)
-    graph[type].edges = EdgeList(sources: [1, 2, 3, 4], targets: [0, 0, 0, 1])
-    let relation = Relation(type, .forward, index: 0)
+    // One of 1, 2 and 3 is drawn: node 0 is in each batch, each neighbor in a third; 4 and 5 in none.
+    let (graph, relation) = Self.star()
     let sampler = NeighborSampler(graph, fanouts: [1], relations: [relation], seed: printedSeed())
     let workspace = SamplingWorkspace()
     var observed = ObservedBatches(graph)
@@ -111,12 +116,8 @@ private typealias G = ReferenceGraph
   }
 
   @Test func whatIsCertainIsCertain() throws {
-    // 0 <- 1, 2, 3; 1 <- 4: of seed 0, one hop takes all three or one of three.
-    var graph = MemoryGraph()
-    graph[G.item].count = 6
-    let type = EdgeType(G.item, "to", G.item)
-    graph[type].edges = EdgeList(sources: [1, 2, 3, 4], targets: [0, 0, 0, 1])
-    let relation = Relation(type, .forward, index: 0)
+    // Of seed 0, one hop takes all three or one of three.
+    let (graph, relation) = Self.star()
     func nodes(_ fanouts: Fanouts) throws -> [Float] {
       try InclusionProbabilities(
         graph, seeds: G.item, count: 1, batchSize: 1, fanouts: fanouts, relations: [relation]
