@@ -56,7 +56,7 @@ import Testing
     var stream = RandomStream(seed: printedSeed())
     for width in Self.widths {
       let targets = 1 + Int(stream.next(below: 400))
-      let sources = targets + Int(stream.next(below: 400))
+      let sources = targets + 1 + Int(stream.next(below: 400))
       let rows = RandomRows(sources: sources, targets: targets, from: &stream)
       let (x, copied) = Self.make(sources, width: width, element, from: &stream)
       #expect(!x.array.isContiguous)
