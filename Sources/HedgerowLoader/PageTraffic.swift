@@ -3,55 +3,129 @@ import HedgerowCore
 import HedgerowGraph
 import HedgerowSampling
 
+/// How often a node, or a page, is touched: some times for certain, and others as it comes.
+struct Touches: Equatable {
+  /// Of an epoch, on average.
+  var random: Float = 0
+  /// In each epoch, at some place of it.
+  var eachEpoch: UInt16 = 0
+  /// In one of a run's epochs.
+  var once: UInt16 = 0
+
+  private static func added(_ a: UInt16, _ b: UInt16) -> UInt16 {
+    a > UInt16.max - b ? .max : a + b
+  }
+
+  static func += (sum: inout Touches, other: Touches) {
+    sum.random += other.random
+    sum.eachEpoch = added(sum.eachEpoch, other.eachEpoch)
+    sum.once = added(sum.once, other.once)
+  }
+}
+
 /// Pages of the device that batches touch, by how often: what a page cache in front of it lets through.
 ///
-/// Touches count as independent. In a cache that gives up what was touched longest ago a page is there still
-/// when less than a certain number of batches lies behind its last touch: so many that the cache holds the
-/// pages which are expected to be touched in them.
+/// Touches count as independent, but for how often there must be one. In a cache that gives up what was touched
+/// longest ago a page is there still when less than a certain number of batches lies behind its last touch: so many
+/// that the cache holds the pages which are expected to be touched in them.
 ///
-/// Memory 512 KiB; pages of one rate are counted together, in steps of less than a hundredth.
+/// Pages that are touched alike are counted together, in steps of less than a thirtieth.
 ///
 /// Source: Che, Tung, Wang, Hierarchical Web Caching Systems: Modeling, Design and Experimental Results,
 /// IEEE Journal on Selected Areas in Communications 20, 2002.
 struct PageTraffic {
-  private struct Bin {
-    var pageCount = 0.0
-    /// Of all its pages together.
-    var rate = 0.0
+  private struct Kind: Hashable {
+    /// Of touches as they come, in steps.
+    let rate: UInt32
+    let eachEpoch: UInt16
+    let once: UInt16
   }
-  private var bins = [Bin](repeating: Bin(), count: 1 << 15)
+  private struct Group {
+    var count = 0.0
+    /// Of all together.
+    var random = 0.0
+  }
+  private var pages: [Kind: Group] = [:]
+  private let batchesPerEpoch: Double
+  private let epochCount: Double
 
-  /// Adds the pages of rows that lie one after the other.
-  ///
-  /// - Parameters:
-  ///   - rates: of each row, -ln(1 - p), where a batch touches it with probability p.
-  ///   - scale: what these are multiplied with.
-  mutating func add(_ rates: [Float], scale: Double, rowByteCount: Double) {
-    Pages.forEach(rates, rowByteCount: rowByteCount) { rate, count in
-      let rate = scale * rate
-      guard rate > 0 else { return }
-      let bin = Int(Float(rate).bitPattern >> 16)
-      bins[bin].pageCount += count
-      bins[bin].rate += count * rate
+  init(batchesPerEpoch: Double, epochCount: Int) {
+    self.batchesPerEpoch = max(1e-3, batchesPerEpoch)
+    self.epochCount = Double(max(1, epochCount))
+  }
+
+  /// Adds the pages of rows that lie one after the other, by how often each is touched.
+  mutating func add(_ touches: [Touches], rowByteCount: Double) {
+    Pages.forEach(rowCount: touches.count, rowByteCount: rowByteCount) { rows, count in
+      var sum = Touches()
+      for row in rows { sum += touches[row] }
+      guard sum != Touches() else { return }
+      // As likely to be touched as many more.
+      let most: UInt16 = 63
+      let kind = Kind(
+        rate: sum.random.bitPattern >> 18, eachEpoch: min(most, sum.eachEpoch),
+        once: min(most, sum.once))
+      pages[kind, default: Group()].count += count
+      pages[kind, default: Group()].random += count * Double(sum.random)
     }
   }
 
-  private func total(_ value: (_ rate: Double) -> Double) -> Double {
-    bins.reduce(0) {
-      $0 + ($1.pageCount > 0 ? $1.pageCount * value($1.rate / $1.pageCount) : 0)
+  private func total(
+    _ value: (_ random: Double, _ eachEpoch: Double, _ once: Double) -> Double
+  ) -> Double {
+    pages.reduce(0) { sum, entry in
+      let (kind, group) = entry
+      return sum
+        + group.count
+        * value(group.random / group.count, Double(kind.eachEpoch), Double(kind.once))
     }
   }
 
-  /// Pages that so many batches are expected to touch, each counted once.
-  func distinct(batches: Double) -> Double { total { 1 - exp(-$0 * batches) } }
+  /// Pages that so many batches are expected to touch from the first on, each counted once.
+  func distinct(batches: Double) -> Double {
+    let epochs = batches / batchesPerEpoch
+    return total { random, eachEpoch, once in
+      1 - exp(-random * epochs) * pow(1 - min(1, epochs), eachEpoch)
+        * pow(1 - min(1, epochs / epochCount), once)
+    }
+  }
+
+  /// Pages that the last so many batches are expected to have touched, each counted once, at any time of an epoch;
+  /// and those of them that one batch more would add.
+  private func recent(batches: Double) -> (touched: Double, added: Double) {
+    let epochs = batches / batchesPerEpoch
+    let next = epochs + 1 / batchesPerEpoch
+    func untouched(_ random: Double, _ eachEpoch: Double, _ once: Double, _ epochs: Double) -> Double {
+      exp(-random * epochs) * Self.missing(epochs, eachEpoch)
+        * pow(1 - min(1, epochs / epochCount), once)
+    }
+    let touched = total { 1 - untouched($0, $1, $2, epochs) }
+    return (
+      touched, total { untouched($0, $1, $2, epochs) - untouched($0, $1, $2, next) }
+    )
+  }
+
+  /// How likely a page that is touched so often in each epoch, at places of their own, was not in the last `epochs`.
+  private static func missing(_ epochs: Double, _ touches: Double) -> Double {
+    guard touches > 0 else { return 1 }
+    guard epochs < 2 else { return 0 }
+    let steps = 16
+    let sum = (0..<steps).reduce(0.0) { sum, step in
+      // What of this epoch is over, and what of the one before was looked at.
+      let here = (Double(step) + 0.5) / Double(steps)
+      let before = min(1, max(0, epochs - here))
+      return sum + pow((1 - min(here, epochs)) * (1 - before), touches)
+    }
+    return sum / Double(steps)
+  }
 
   /// For how many batches a cache of so many pages keeps one; at most `limit`.
   func window(pages: Double, limit: Double) -> Double {
     if distinct(batches: limit) <= pages { return limit }
     var (low, high) = (0.0, limit)
-    for _ in 0..<60 {
+    for _ in 0..<40 {
       let middle = (low + high) / 2
-      if distinct(batches: middle) <= pages { low = middle } else { high = middle }
+      if recent(batches: middle).touched <= pages { low = middle } else { high = middle }
     }
     return low
   }
@@ -59,38 +133,77 @@ struct PageTraffic {
   /// Pages that are read in so many batches through a cache that keeps one for `window` batches and is
   /// empty before, or in which all are that it holds.
   func read(batches: Double, window: Double, isWarm: Bool = false) -> Double {
+    if isWarm { return batches * recent(batches: window).added }
     let first = min(batches, window)
-    return (isWarm ? 0 : distinct(batches: first))
-      + total { (isWarm ? batches : batches - first) * (1 - exp(-$0)) * exp(-$0 * window) }
+    return distinct(batches: first)
+      + (batches > first ? (batches - first) * recent(batches: window).added : 0)
   }
 }
 
-/// Rates at which an epoch's batches, and those of its evaluation, touch what is stored of nodes.
+/// How often an epoch's batches, and those of its evaluation, touch what is stored of nodes.
 struct NodeDemand {
-  /// Rows of features, by node type: the sum over batches of -ln(1 - p).
-  private(set) var nodes = PerNode<[Float]>()
+  /// Rows of features, by node type.
+  private(set) var nodes = PerNode<[Touches]>()
   /// Rows of indices.
-  private(set) var expanded = PerNode<[Float]>()
+  private(set) var expanded = PerNode<[Touches]>()
   /// Batches of an epoch.
   private(set) var batchCount = 0.0
 
-  mutating func add(_ probabilities: InclusionProbabilities, batches: Double) {
-    batchCount += batches
-    Self.add(probabilities.nodes, Float(batches), to: &nodes)
-    Self.add(probabilities.expanded, Float(batches), to: &expanded)
+  /// Adds batches that are gone over in each epoch, or once in so many.
+  mutating func add(
+    _ probabilities: InclusionProbabilities, batches: Int, timesPerEpoch: Double = 1
+  ) {
+    batchCount += Double(batches) * timesPerEpoch
+    for (type, odds) in probabilities.nodes {
+      nodes[type] = Self.touches(
+        nodes.take(type, count: odds.count), odds, probabilities.certain[optional: type], batches,
+        timesPerEpoch)
+    }
+    for (type, odds) in probabilities.expanded {
+      expanded[type] = Self.touches(
+        expanded.take(type, count: odds.count), odds, probabilities.certain[optional: type],
+        batches, timesPerEpoch)
+    }
   }
 
-  private static func add(
-    _ odds: PerNode<[Float]>, _ batches: Float, to sum: inout PerNode<[Float]>
-  ) {
-    for (type, odds) in odds {
-      var rates = sum[optional: type] ?? [Float](repeating: 0, count: odds.count)
-      sum[type] = []
-      for (node, probability) in odds.enumerated() where probability > 0 {
-        rates[node] -= batches * log1pf(-min(probability, 1 - 1e-6))
+  private static func touches(
+    _ before: consuming [Touches], _ odds: [Float], _ certain: NodeRanks?, _ batches: Int,
+    _ timesPerEpoch: Double
+  ) -> [Touches] {
+    var touches = before
+    let times = Float(batches) * Float(timesPerEpoch)
+    /// Of what is certain to be in one batch of these.
+    let rateOfOne = -log1pf(-min(1 / Float(max(1, batches)), 1 - 1e-6))
+    func add(_ probability: Float, isCertain: Bool, to touches: inout Touches) {
+      guard probability > 0 else { return }
+      var rate = -log1pf(-min(probability, 1 - 1e-6))
+      if isCertain {
+        touches += timesPerEpoch == 1 ? Touches(eachEpoch: 1) : Touches(once: 1)
+        rate = max(0, rate - rateOfOne)
       }
-      sum[type] = rates
+      touches.random += times * rate
     }
+    var next = 0
+    certain?.forEachPart(of: 4096) { nodes in
+      for node in nodes {
+        while next < node {
+          add(odds[next], isCertain: false, to: &touches[next])
+          next += 1
+        }
+        add(odds[next], isCertain: true, to: &touches[next])
+        next += 1
+      }
+    }
+    for node in next..<odds.count { add(odds[node], isCertain: false, to: &touches[node]) }
+    return touches
+  }
+}
+
+extension PerNode<[Touches]> {
+  /// Takes those of a type out, so that they can be written to; none of each node where there are none.
+  fileprivate mutating func take(_ type: NodeType, count: Int) -> [Touches] {
+    defer { self[type] = [] }
+    return self[optional: type] ?? [Touches](repeating: Touches(), count: count)
   }
 }
 
@@ -102,23 +215,22 @@ enum Pages {
 
   static func byteCount(_ pages: Double) -> Int { Int(pages * size) }
 
-  /// Calls `body` with the sum of the numbers of each page's rows, which lie one after the other; and how
-  /// many such pages there are, where a row takes several.
+  /// Calls `body` with each page's rows, which lie one after the other; and with how many such pages there are, where
+  /// a row takes several.
   static func forEach(
-    _ numbers: [Float], rowByteCount: Double, _ body: (_ sum: Double, _ count: Double) -> Void
+    rowCount: Int, rowByteCount: Double, _ body: (_ rows: Range<Int>, _ count: Double) -> Void
   ) {
     let rowsPerPage = size / max(rowByteCount, 1e-3)
     let count = max(1, 1 / rowsPerPage)
-    var (page, sum) = (0, 0.0)
-    for (row, number) in numbers.enumerated() {
+    var (page, first) = (0, 0)
+    for row in 0..<rowCount {
       let next = Int(Double(row) / max(1, rowsPerPage))
       if next != page {
-        body(sum, count)
-        (page, sum) = (next, 0)
+        body(first..<row, count)
+        (page, first) = (next, row)
       }
-      sum += Double(number)
     }
-    if !numbers.isEmpty { body(sum, count) }
+    if rowCount > 0 { body(first..<rowCount, count) }
   }
 
   /// Pages that are expected to be read when the rows that so many batches need are asked for in their order,
@@ -128,8 +240,8 @@ enum Pages {
     var pages = 0.0
     // The probabilities that the last pages are not asked for, the latest first.
     var gap = [Double](repeating: 1, count: mostBetween + 1)
-    forEach(rates, rowByteCount: rowByteCount) { rate, count in
-      let missing = exp(-rate)
+    forEach(rowCount: rates.count, rowByteCount: rowByteCount) { rows, count in
+      let missing = exp(-rows.reduce(0) { $0 + Double(rates[$1]) })
       var (between, asked) = (1.0, 1 - missing)
       if count == 1 {
         for (length, before) in gap.enumerated() {

@@ -32,8 +32,8 @@ extension NeighborLoader {
   /// - Parameters:
   ///   - probabilities: those of ``inclusionProbabilities(checkInterruption:)``, or of ``ObservedBatches``.
   ///   - batchesPerEpoch: batches with these probabilities in an epoch; `nil` for the loader's.
-  ///   - evaluation: for each set that is gone over behind an epoch the probabilities of its batches, and how many
-  ///     of them there are for each epoch.
+  ///   - evaluation: for each set that is gone over behind an epoch, or the last, the probabilities of its batches,
+  ///     how many of them there are, and how often they are gone over for each epoch.
   ///   - pinnedByteLimit: of the rows that are kept; `nil` where none are.
   ///   - epochCount: of the training.
   ///   - cacheByteCount: what the page cache and the pinned rows may have together.
@@ -41,7 +41,8 @@ extension NeighborLoader {
   /// - Throws: what reading throws.
   public func readingEstimate(
     by probabilities: InclusionProbabilities, batchesPerEpoch: Int? = nil,
-    evaluation: [(probabilities: InclusionProbabilities, batchesPerEpoch: Double)] = [],
+    evaluation: [(probabilities: InclusionProbabilities, batchCount: Int, timesPerEpoch: Double)] =
+      [],
     pinnedByteLimit: Int?, epochCount: Int, cacheByteCount: Int = .max,
     packing: (when: Packing, byteLimit: Int) = (.never, 0)
   ) throws -> ReadingEstimate {
@@ -70,26 +71,26 @@ extension NeighborLoader {
       }
     }
     var demand = NodeDemand()
-    demand.add(probabilities, batches: Double(perEpoch))
+    demand.add(probabilities, batches: perEpoch)
     // Rows of one page are read together, in the batch that needs them, and no page of theirs is kept.
     var evaluated = 0.0
-    for (probabilities, batches) in evaluation {
-      demand.add(probabilities, batches: batches)
-      evaluated += batches * others(probabilities).reduce(0) { $0 + $1.pageCount(batches: 1) }
+    for (probabilities, batches, timesPerEpoch) in evaluation {
+      demand.add(probabilities, batches: batches, timesPerEpoch: timesPerEpoch)
+      evaluated +=
+        Double(batches) * timesPerEpoch
+        * others(probabilities).reduce(0) { $0 + $1.pageCount(batches: 1) }
     }
-    var traffic = PageTraffic()
-    let scale = 1 / demand.batchCount
+    var traffic = PageTraffic(batchesPerEpoch: demand.batchCount, epochCount: epochCount)
     for relation in options.relations ?? graph.schema.relations() {
-      guard let rates = demand.expanded[optional: relation.target] else { continue }
+      guard let touches = demand.expanded[optional: relation.target] else { continue }
       for bytes in [graph.extentByteCount(along: relation), 4 * graph.count(of: relation.stored)] {
-        traffic.add(
-          rates, scale: scale, rowByteCount: Double(bytes) / Double(max(1, rates.count)))
+        traffic.add(touches, rowByteCount: Double(bytes) / Double(max(1, touches.count)))
       }
     }
     if pinnedByteLimit == nil {
       for column in choice.columns {
         traffic.add(
-          demand.nodes[column.type], scale: scale, rowByteCount: Double(column.layout.byteCount))
+          demand.nodes[column.type], rowByteCount: Double(column.layout.byteCount))
       }
     }
     let cached = Double(max(0, cacheByteCount - choice.byteCount)) / Pages.size

@@ -50,11 +50,11 @@ public enum SubgraphChoice: Codable, Hashable, Sendable {
     }
   }
 
-  /// Whether the batches of an epoch divide the nodes among them.
-  public var dividesNodes: Bool {
+  /// Whether an epoch may have a node as the seed of several batches, or of none.
+  public var repeatsSeeds: Bool {
     switch self {
-    case .clusters, .random: true
-    case .ladies, .fastgcn, .hgt, .pagerank, .saint: false
+    case .saint: true
+    case .ladies, .fastgcn, .hgt, .pagerank, .clusters, .random: false
     }
   }
 

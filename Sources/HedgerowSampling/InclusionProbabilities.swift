@@ -11,7 +11,7 @@ public import HedgerowGraph
 ///     p_{h+1}(s) = 1 - exp(-sum over the entries of s's targets t of f_h(t) min(1, k / d_t))
 ///
 /// Every choice counts as uniform. Time O(entries of the nodes that can be reached), hop by hop;
-/// memory 20 bytes a node of the types that are reached.
+/// memory some 20 bytes a node of the types that are reached.
 ///
 /// Source: Kaler et al., Communication-Efficient Graph Neural Networks with Probabilistic Neighborhood
 /// Expansion Analysis and Caching (SALIENT++), MLSys 2023.
@@ -22,28 +22,27 @@ public struct InclusionProbabilities: Sendable {
   /// For each node of a type the probability that a batch draws neighbors of it: that it is known before
   /// the last hop.
   public private(set) var expanded = PerNode<[Float]>()
+  /// The nodes that are sure to be in a batch of an epoch, as seeds are, whatever is drawn around them. Types
+  /// without any may not be there.
+  public private(set) var certain = PerNode<NodeRanks>()
   /// By type, nodes of a batch that are expected to be known after each hop; entry 0 counts seeds.
   public private(set) var knownCounts = PerNode<[Double]>()
   /// By relation, edges of a batch that each hop is expected to draw.
   public private(set) var edgeCounts = PerEdge<[Double]>()
 
   init(
-    nodes: PerNode<[Float]>, expanded: PerNode<[Float]>, knownCounts: PerNode<[Double]>,
-    edgeCounts: PerEdge<[Double]>
+    nodes: PerNode<[Float]>, expanded: PerNode<[Float]>, certain: PerNode<NodeRanks>,
+    knownCounts: PerNode<[Double]>, edgeCounts: PerEdge<[Double]>
   ) {
-    (self.nodes, self.expanded) = (nodes, expanded)
+    (self.nodes, self.expanded, self.certain) = (nodes, expanded, certain)
     (self.knownCounts, self.edgeCounts) = (knownCounts, edgeCounts)
-  }
-
-  /// Makes each node of the types that are there certain, and its neighbors drawn.
-  mutating func holdAllNodes() {
-    nodes = nodes.mapValues { [Float](repeating: 1, count: $0.count) }
-    expanded = expanded.mapValues { [Float](repeating: 1, count: $0.count) }
   }
 
   /// Bytes that computing them takes, at most.
   public static func byteCount(_ graph: some Topology, types: [NodeType]) -> Int {
-    types.reduce(0) { $0 + 20 * graph.count(of: $1) }
+    types.reduce(0) {
+      $0 + 20 * graph.count(of: $1) + NodeRanks.byteCount(bound: graph.count(of: $1))
+    }
   }
 
   /// - Parameters:
@@ -71,6 +70,7 @@ public struct InclusionProbabilities: Sendable {
     try forEachSeed { first[Int($0)] = share }
     nodes[type] = first
     frontiers[type] = first
+    certain[type] = NodeRanks(bound: first.count) { first[$0] > 0 }
     knownCounts[type] = [Double(min(batchSize, seedCount))]
     for hop in 0..<fanouts.hopCount {
       if hop == fanouts.hopCount - 1 { expanded = nodes }

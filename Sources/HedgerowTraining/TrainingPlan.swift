@@ -58,8 +58,9 @@ extension NodeClassificationTrainer {
     _ = try pinning?.inclusionProbabilities(checkInterruption: resources.checkInterruption)
     let trial = try await self.trial(model, source, steps: trialSteps, sets: sets)
     BufferPool.releaseIdle()
-    let isDivided = options.subgraphs?.dividesNodes == true
-    let (probabilities, secondsPerBatch) = try await inclusion(in: loader, asWhole: isDivided)
+    let (probabilities, secondsPerBatch) = try await inclusion(
+      in: loader, epochs: options.epochs,
+      repeatsSeeds: options.subgraphs?.repeatsSeeds == true)
     plan.nodesPerBatch = probabilities.knownCounts.values.reduce(0) { $0 + ($1.last ?? 0) }
     plan.edgesPerBatch = probabilities.edgeCounts.values.reduce(0) { $0 + $1.reduce(0, +) }
     let limit = pinning.map {
@@ -72,20 +73,19 @@ extension NodeClassificationTrainer {
     // As the run will.
     try limit.map { try resources.budget.reserve($0, for: NodeClassifier.pinningPurpose) }?
       .release()
-    var evaluation: [(probabilities: InclusionProbabilities, batchesPerEpoch: Double)] = []
+    var evaluation: [(InclusionProbabilities, batchCount: Int, timesPerEpoch: Double)] = []
     for set in sets {
       let loader = try source.evaluationLoader(of: set.name, labels: nil)
       evaluation.append(
         (
-          try await inclusion(in: loader).probabilities,
-          try Double(loader.batchCount()) * set.timesPerEpoch
+          try await inclusion(in: loader, epochs: 1).probabilities, try loader.batchCount(),
+          set.timesPerEpoch
         ))
     }
     // One around the seeds knows the columns and indices of any other.
     let reader = try source.loader ?? source.evaluationLoader(of: "train", labels: nil)
     plan.reading = try reader.readingEstimate(
-      by: probabilities, batchesPerEpoch: isDivided ? 1 : plan.batchesPerEpoch,
-      evaluation: evaluation,
+      by: probabilities, batchesPerEpoch: plan.batchesPerEpoch, evaluation: evaluation,
       pinnedByteLimit: limit, epochCount: options.epochs,
       cacheByteCount: max(
         0, ProcessResources.memoryLimit - trial.privateByteCount - MemoryBudget.overhead),
@@ -201,12 +201,14 @@ extension NodeClassificationTrainer {
   }
 
   /// How likely a loader's batches hold each node: what is known of neighbors that are drawn, and is seen of others in
-  /// an epoch, or as much of it as is made in little time. With the time that such a batch took, which may be more
-  /// than a step does; 0 where it was not seen.
+  /// an epoch, in several where it has few batches, or as much of them as is made in little time. With the time that
+  /// such a batch took, which may be more than a step does; 0 where it was not seen.
   ///
-  /// - Parameter asWhole: whether it is asked of all batches together, which divide the nodes among them.
+  /// - Parameters:
+  ///   - epochs: of the loader: an evaluation goes over the same batches each time.
+  ///   - repeatsSeeds: ``SubgraphChoice/repeatsSeeds``
   private func inclusion(
-    in loader: any BatchLoader<Batch>, asWhole: Bool = false
+    in loader: any BatchLoader<Batch>, epochs: Int, repeatsSeeds: Bool = false
   ) async throws -> (probabilities: InclusionProbabilities, secondsPerBatch: Double) {
     if let loader = loader as? NeighborLoader<Snapshot>, loader.knowsInclusion {
       return (
@@ -215,14 +217,22 @@ extension NodeClassificationTrainer {
     }
     let clock = ContinuousClock()
     let start = clock.now
-    var observed = ObservedBatches(graph)
-    for try await batch in loader.epoch(0) {
-      try resources.checkInterruption()
-      observed.add(batch.subgraph)
-      if (clock.now - start).seconds > Self.mostSecondsOfLooking { break }
+    let perEpoch = try loader.batchCount()
+    var observed = ObservedBatches(graph, batchesPerEpoch: perEpoch, repeatsSeeds: repeatsSeeds)
+    let most = max(perEpoch, Self.mostBatchesOfSmallEpochs)
+    search: for epoch in 0..<epochs {
+      for try await batch in loader.epoch(epoch) {
+        try resources.checkInterruption()
+        observed.add(batch.subgraph)
+        if observed.batchCount == most || (clock.now - start).seconds > Self.mostSecondsOfLooking {
+          break search
+        }
+      }
     }
     let seconds = (clock.now - start).seconds / Double(max(1, observed.batchCount))
-    return (asWhole ? observed.probabilitiesOfWhole : observed.probabilities, seconds)
+    return (
+      observed.probabilities(areAll: epochs == 1 && observed.batchCount == perEpoch), seconds
+    )
   }
 
   /// Where a loader's largest batches are, of those that can be looked at in little time: at each hop, the one
@@ -274,6 +284,8 @@ extension NodeClassificationTrainer {
   private static var evaluatedBatches: Int { 2 }
   /// A trial is over behind the first step that ends later.
   private static var mostSeconds: Double { 20 }
+  /// That are looked at in several epochs together.
+  private static var mostBatchesOfSmallEpochs: Int { 64 }
   /// The search for the largest batches ends behind the first that is made later.
   private static var mostSecondsOfLooking: Double { 5 }
 }

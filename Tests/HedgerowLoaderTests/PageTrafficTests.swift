@@ -7,17 +7,17 @@ import Testing
 @testable import HedgerowLoader
 
 @Suite struct PageTrafficTests {
-  /// What batches read through a cache that gives up what was touched longest ago.
-  private func simulated(
-    _ odds: [Double], cached: Int, batches: Int, _ stream: inout RandomStream
-  ) -> Int {
-    var lastTouch = [Int](repeating: -1, count: odds.count)
+  /// What batches that touch these pages read through a cache that gives up what was touched longest ago.
+  private func reads(_ batches: [[Int]], cached: Int) -> Int {
+    var lastTouch: [Int: Int] = [:]
     var (order, reads): (Set<Int>, Int) = ([], 0)
-    for batch in 0..<batches {
-      for (page, probability) in odds.enumerated() where stream.nextUnit() < probability {
+    for (batch, pages) in batches.enumerated() {
+      for page in pages {
         if !order.contains(page) {
           reads += 1
-          if order.count == cached, let oldest = order.min(by: { lastTouch[$0] < lastTouch[$1] }) {
+          if order.count == cached,
+            let oldest = order.min(by: { lastTouch[$0]! < lastTouch[$1]! })
+          {
             order.remove(oldest)
           }
           if cached > 0 { order.insert(page) }
@@ -34,11 +34,12 @@ import Testing
     var stream = RandomStream(seed: printedSeed())
     // A few pages of every batch, many of few.
     let odds = (0..<600).map { min(0.95, 1.5 / Double($0 + 1) + 0.004) }
-    var traffic = PageTraffic()
-    traffic.add(odds.map { -log1pf(-Float($0)) }, scale: 1, rowByteCount: 4096)
+    var traffic = PageTraffic(batchesPerEpoch: 15, epochCount: 10)
+    traffic.add(odds.map { Touches(random: -15 * log1pf(-Float($0))) }, rowByteCount: 4096)
     let batches = 150
     let found = (0..<8).reduce(0) { sum, _ in
-      sum + simulated(odds, cached: cached, batches: batches, &stream)
+      let touched = (0..<batches).map { _ in odds.indices.filter { stream.nextUnit() < odds[$0] } }
+      return sum + reads(touched, cached: cached)
     }
     let window = traffic.window(pages: Double(cached), limit: Double(batches))
     let expected = traffic.read(batches: Double(batches), window: window)
@@ -46,6 +47,61 @@ import Testing
     // All pages fit: each is read once.
     if cached == 600 { #expect(abs(expected - traffic.distinct(batches: 150)) < 1) }
     #expect(traffic.read(batches: Double(batches), window: window, isWarm: true) <= expected)
+  }
+
+  /// Two rows a page: all pages of the first half have a row, or two, that some batch of each epoch touches, and those
+  /// of a quarter one that a batch of one epoch does; others come at random, with these and by themselves.
+  @Test(arguments: [0, 100, 250, 350, 500]) func whatMustBeTouchedIs(cached: Int) {
+    var stream = RandomStream(seed: printedSeed())
+    let (batchesPerEpoch, epochCount, pageCount) = (20, 6, 400)
+    let touches = (0..<2 * pageCount).map { row in
+      Touches(
+        random: row % 5 == 0 ? 0.3 : 0,
+        eachEpoch: row < pageCount && (row % 2 == 0 || row % 3 == 0) ? 1 : 0,
+        once: (pageCount..<pageCount * 3 / 2).contains(row) && row % 2 == 0 ? 1 : 0)
+    }
+    var traffic = PageTraffic(batchesPerEpoch: Double(batchesPerEpoch), epochCount: epochCount)
+    traffic.add(touches, rowByteCount: 2048)
+    let batchCount = batchesPerEpoch * epochCount
+    let runs = 8
+    var (found, foundOfEpoch) = (0, 0)
+    for _ in 0..<runs {
+      var batches = [Set<Int>](repeating: [], count: batchCount)
+      func touch(_ row: Int, in range: Range<Int>) {
+        batches[range.lowerBound + Int(stream.next(below: UInt64(range.count)))].insert(row / 2)
+      }
+      for (row, touches) in touches.enumerated() {
+        for epoch in 0..<epochCount {
+          let range = epoch * batchesPerEpoch..<(epoch + 1) * batchesPerEpoch
+          if touches.eachEpoch > 0 { touch(row, in: range) }
+          for batch in range
+          where stream.nextUnit() < 1 - exp(-Double(touches.random) / Double(batchesPerEpoch)) {
+            touch(row, in: batch..<batch + 1)
+          }
+        }
+        if touches.once > 0 { touch(row, in: 0..<batchCount) }
+      }
+      found += reads(batches.map { $0.sorted() }, cached: cached)
+      foundOfEpoch += batches.prefix(batchesPerEpoch).reduce(into: Set()) {
+        $0.formUnion($1)
+      }.count
+    }
+    let window = traffic.window(pages: Double(cached), limit: Double(batchCount))
+    let expected = traffic.read(batches: Double(batchCount), window: window)
+    let average = Double(found) / Double(runs)
+    #expect(abs(average - expected) <= 0.1 * expected, "\(average), \(expected)")
+    let ofEpoch = traffic.distinct(batches: Double(batchesPerEpoch))
+    let averageOfEpoch = Double(foundOfEpoch) / Double(runs)
+    #expect(abs(averageOfEpoch - ofEpoch) <= 0.05 * ofEpoch, "\(averageOfEpoch), \(ofEpoch)")
+  }
+
+  @Test func aPageOfManyRowsIsTouchedAtMost() {
+    // A page of more rows than can be counted.
+    var traffic = PageTraffic(batchesPerEpoch: 4, epochCount: 2)
+    traffic.add(
+      [Touches](repeating: Touches(eachEpoch: 1, once: 1), count: 200_000), rowByteCount: 1e-3)
+    #expect(abs(traffic.distinct(batches: 1) - 1) < 1e-6)
+    #expect(traffic.read(batches: 8, window: 1) < 1.001)
   }
 
   @Test(arguments: [256, 4096, 12288]) func pagesBetweenThoseAskedForAreReadAlong(

@@ -74,7 +74,7 @@ private typealias G = ReferenceGraph
     let (graph, relation) = Self.star()
     let sampler = NeighborSampler(graph, fanouts: [1], relations: [relation], seed: printedSeed())
     let workspace = SamplingWorkspace()
-    var observed = ObservedBatches(graph)
+    var observed = ObservedBatches(graph, batchesPerEpoch: 1)
     var counts = [Int](repeating: 0, count: 6)
     for batch in 0..<600 {
       let sample = try sampler.sample(
@@ -82,37 +82,72 @@ private typealias G = ReferenceGraph
       for node in sample.nodes[G.item] { counts[Int(node)] += 1 }
       observed.add(sample)
     }
-    let probabilities = observed.probabilities
+    let probabilities = observed.probabilities()
     #expect(observed.batchCount == 600 && counts[0] == 600)
-    #expect(probabilities.nodes[G.item] == counts.map { Float($0) * (1 / 600) })
+    for (share, count) in zip(probabilities.nodes[G.item], counts) {
+      #expect(abs(share - Float(count) / 600) < 1e-6)
+    }
     #expect(probabilities.nodes[G.item][1...3].allSatisfy { abs($0 - 1 / 3) < 0.1 })
     // Neighbors of the seed alone are drawn.
     #expect(probabilities.expanded[G.item][0] == 1)
     #expect(probabilities.expanded[G.item].dropFirst().allSatisfy { $0 == 0 })
     #expect(probabilities.knownCounts[G.item] == [1, 2])
     #expect(probabilities.edgeCounts.values.map { $0 } == [[1]])
-    let whole = observed.probabilitiesOfWhole
-    #expect(whole.nodes[G.item] == [Float](repeating: 1, count: 6))
+    #expect(probabilities.certain[G.item].count == 1)
   }
 
-  @Test func nodesOfOneBatchAloneSayHowLikelyUnseenOnesAre() throws {
-    // Ten nodes without edges, of which four batches hold 0 always, and one of 1, 2, 3 and 4 each.
+  @Test func seedsAreCertainAndRareNodesAreEquallyLikely() throws {
+    // Twelve nodes in six pairs: a batch of one seed holds its neighbor too.
     var graph = MemoryGraph()
-    graph[G.item].count = 10
+    graph[G.item].count = 12
     let type = EdgeType(G.item, "to", G.item)
-    graph[type].edges = EdgeList(sources: [], targets: [])
-    let sampler = NeighborSampler(graph, fanouts: [1], seed: 1)
-    var observed = ObservedBatches(graph)
-    for batch in 0..<4 {
-      observed.add(
-        try sampler.sample(
-          seeds: [0, UInt32(batch + 1)], of: G.item, epoch: 0, batch: batch,
-          workspace: SamplingWorkspace()))
+    graph[type].edges = EdgeList(
+      sources: (0..<12).map { $0 }, targets: (0..<12).map { UInt32($0 ^ 1) })
+    let sampler = NeighborSampler(
+      graph, fanouts: [-1], relations: [Relation(type, .forward, index: 0)], seed: 1)
+    func probabilities(
+      _ batches: [[UInt32]], of batchesPerEpoch: Int, repeatsSeeds: Bool = false,
+      areAll: Bool = false
+    ) throws -> (shares: [Float], certain: [UInt32]) {
+      var observed = ObservedBatches(
+        graph, batchesPerEpoch: batchesPerEpoch, repeatsSeeds: repeatsSeeds)
+      for (number, seeds) in batches.enumerated() {
+        observed.add(
+          try sampler.sample(
+            seeds: seeds, of: G.item, epoch: 0, batch: number, workspace: SamplingWorkspace()))
+      }
+      let found = observed.probabilities(areAll: areAll)
+      var certain: [UInt32] = []
+      found.certain[G.item].forEachPart(of: 100) { certain += $0 }
+      return (found.nodes[G.item], certain)
     }
-    // Four that were seen once in four batches: one a batch of the five that were not.
+    func isClose(_ a: [Float], _ b: [Float]) -> Bool {
+      a.count == b.count && zip(a, b).allSatisfy { abs($0 - $1) < 1e-6 }
+    }
+    // Seeds 0, 2, 4 and 0, 6, 8 of an epoch each: 1, 3, 5, 7 and 9 are found, 1 twice. Once or never: four of 11.
+    let epochs = try probabilities([[0, 2, 4], [0, 6, 8]], of: 1)
+    #expect(epochs.certain == [0, 2, 4, 6, 8])
+    let rare: Float = 4 / 11 / 2
     #expect(
-      observed.probabilities.nodes[G.item]
-        == [1, 0.25, 0.25, 0.25, 0.25, 0.2, 0.2, 0.2, 0.2, 0.2])
+      isClose(epochs.shares, [1, 1, 1, rare, 1, rare, 1, rare, 1, rare, rare, rare]),
+      "\(epochs.shares)")
+    // One epoch of two batches: seeds are in half of them, and found besides.
+    let half = try probabilities([[0, 2], [4, 6]], of: 2)
+    #expect(half.certain == [0, 2, 4, 6])
+    let found: Float = 4 / 12 / 2
+    #expect(isClose(Array(half.shares[0...1]), [1 - 0.5 * (1 - found), found]), "\(half.shares)")
+    // The same batches in each epoch: nothing else comes, and what came is certain.
+    let all = try probabilities([[0, 2], [4, 6]], of: 2, areAll: true)
+    #expect(all.certain == [0, 1, 2, 3, 4, 5, 6, 7])
+    #expect(isClose(all.shares, [Float](repeating: 0.5, count: 8) + [0, 0, 0, 0]))
+    // One of two batches that divide all nodes: the others are certain.
+    let part = try probabilities([[0, 1, 2, 3, 4, 5]], of: 2)
+    #expect(part.certain.count == 12 && isClose(part.shares, [Float](repeating: 0.5, count: 12)))
+    // One of two that do not: the other has two more of eleven.
+    let some = try probabilities([[0, 2]], of: 2)
+    #expect(some.certain == [0, 2])
+    // Nobody is certain where seeds come again.
+    #expect(try probabilities([[0, 2], [0, 4]], of: 2, repeatsSeeds: true).certain == [])
   }
 
   @Test func whatIsCertainIsCertain() throws {
