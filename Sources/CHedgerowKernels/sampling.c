@@ -134,16 +134,25 @@ void hr_patch_resolve(const hr_patch *patch, const uint64_t *addresses, size_t c
   for (size_t i = 0; i < count; i++) origins[i] = resolve(patch, addresses[i]);
 }
 
+static inline uint32_t neighbor_at(const hr_range *range, uint64_t place) {
+  return range->neighbor_bits == 32 ? ((const uint32_t *)range->neighbors)[place]
+                                    : hr_unpack(range->neighbors, range->neighbor_bits, place);
+}
+
+static inline void prefetch_neighbor(const hr_range *range, uint64_t place) {
+  __builtin_prefetch((const uint8_t *)range->neighbors + (place * range->neighbor_bits >> 3));
+}
+
 uint32_t hr_read_neighbors(const hr_range *ranges, size_t range_count, const uint64_t *addresses,
                            size_t count, uint32_t *neighbors) {
   (void)range_count;
   const uint64_t low = ((uint64_t)1 << hr_position_bits) - 1;
   uint32_t largest = 0;
   if (range_count == 1) {
-    const uint32_t *from = ranges[0].neighbors;
+    const hr_range range = ranges[0];
     for (size_t i = 0; i < count; i++) {
-      if (i + ahead_entries < count) __builtin_prefetch(from + addresses[i + ahead_entries]);
-      uint32_t n = from[addresses[i]];
+      if (i + ahead_entries < count) prefetch_neighbor(&range, addresses[i + ahead_entries]);
+      uint32_t n = neighbor_at(&range, addresses[i]);
       neighbors[i] = n;
       if (n > largest) largest = n;
     }
@@ -152,10 +161,10 @@ uint32_t hr_read_neighbors(const hr_range *ranges, size_t range_count, const uin
   for (size_t i = 0; i < count; i++) {
     if (i + ahead_entries < count) {
       uint64_t next = addresses[i + ahead_entries];
-      __builtin_prefetch(ranges[next >> hr_position_bits].neighbors + (next & low));
+      prefetch_neighbor(&ranges[next >> hr_position_bits], next & low);
     }
     uint64_t at = addresses[i];
-    uint32_t n = ranges[at >> hr_position_bits].neighbors[at & low];
+    uint32_t n = neighbor_at(&ranges[at >> hr_position_bits], at & low);
     neighbors[i] = n;
     if (n > largest) largest = n;
   }
@@ -169,10 +178,21 @@ uint32_t hr_read_stretches(const hr_range *ranges, const hr_extent *stretches, s
   uint32_t largest = 0;
   for (size_t i = 0; i < count; i++) {
     uint64_t start = stretches[i].start;
-    const uint32_t *from = ranges[start >> hr_position_bits].neighbors + (start & low);
-    for (uint32_t entry = 0; entry < stretches[i].count; entry++) {
-      neighbors[entry] = from[entry];
-      largest = from[entry] > largest ? from[entry] : largest;
+    const hr_range *range = &ranges[start >> hr_position_bits];
+    if (range->neighbor_bits == 32) {
+      const uint32_t *from = (const uint32_t *)range->neighbors + (start & low);
+      for (uint32_t entry = 0; entry < stretches[i].count; entry++) {
+        neighbors[entry] = from[entry];
+        largest = from[entry] > largest ? from[entry] : largest;
+      }
+    } else {
+      const void *from = range->neighbors;
+      const uint32_t bits = range->neighbor_bits;
+      for (uint32_t entry = 0; entry < stretches[i].count; entry++) {
+        uint32_t n = hr_unpack(from, bits, (start & low) + entry);
+        neighbors[entry] = n;
+        largest = n > largest ? n : largest;
+      }
     }
     neighbors += stretches[i].count;
   }
@@ -197,15 +217,14 @@ uint32_t hr_read_patched(const hr_range *ranges, size_t range_count, const hr_pa
         if (i + ahead_offsets < size && from[i + ahead_offsets] & hr_patch_mark)
           __builtin_prefetch(patch->rows + ((from[i + ahead_offsets] & ~hr_patch_mark) >> 32));
         uint64_t at = origins[i] = resolve(patch, from[i]);
-        __builtin_prefetch(at & hr_patch_mark
-                               ? patch->added_neighbors + (at & ~hr_patch_mark)
-                               : ranges[at >> hr_position_bits].neighbors + (at & low));
+        if (at & hr_patch_mark) __builtin_prefetch(patch->added_neighbors + (at & ~hr_patch_mark));
+        else prefetch_neighbor(&ranges[at >> hr_position_bits], at & low);
       }
       for (size_t i = 0; i < size; i++) {
         uint64_t at = origins[i];
         uint32_t n = at & hr_patch_mark
                          ? patch->added_neighbors[at & ~hr_patch_mark]
-                         : ranges[at >> hr_position_bits].neighbors[at & low];
+                         : neighbor_at(&ranges[at >> hr_position_bits], at & low);
         neighbors[start + i] = n;
         if (n > largest) largest = n;
       }
@@ -215,10 +234,10 @@ uint32_t hr_read_patched(const hr_range *ranges, size_t range_count, const hr_pa
       if (start + i + ahead_entries < count) {
         uint64_t next = from[i + ahead_entries];
         if (!(next & hr_patch_mark))
-          __builtin_prefetch(ranges[next >> hr_position_bits].neighbors + (next & low));
+          prefetch_neighbor(&ranges[next >> hr_position_bits], next & low);
       }
       uint64_t at = from[i];
-      uint32_t n = ranges[at >> hr_position_bits].neighbors[at & low];
+      uint32_t n = neighbor_at(&ranges[at >> hr_position_bits], at & low);
       neighbors[start + i] = n;
       if (n > largest) largest = n;
     }

@@ -54,7 +54,6 @@ typedef struct {
   const hr_window *windows;
   size_t window_count;
   unsigned position_bits;
-  size_t scale, width;
   const void *places;
   size_t count;
 } rows;
@@ -65,12 +64,13 @@ static inline const hr_window *find_row(const rows *r, int wide, size_t i, uint6
                                         uint64_t *last) {
   const uint64_t low = ((uint64_t)1 << r->position_bits) - 1;
   uint64_t place = wide ? ((const uint64_t *)r->places)[i] : ((const uint32_t *)r->places)[i];
-  uint64_t number = place >> r->position_bits, offset = (place & low) * r->scale;
+  uint64_t number = place >> r->position_bits;
   if (number >= r->window_count) return NULL;
   const hr_window *w = &r->windows[number];
-  if (r->width > w->byte_count || offset > w->byte_count - r->width) return NULL;
+  uint64_t offset = (place & low) * w->row_bits >> 3;
+  if (w->width == 0 || w->width > w->byte_count || offset > w->byte_count - w->width) return NULL;
   *first = offset >> page_shift;
-  *last = (offset + r->width - 1) >> page_shift;
+  *last = (offset + w->width - 1) >> page_shift;
   return w;
 }
 
@@ -104,23 +104,20 @@ static inline size_t advise_rows(const rows *r, int wide, int advice) {
 }
 
 static size_t advise_places(const rows *r, size_t place_width, int advice) {
-  if (r->width == 0) return 0;
   return place_width == 8 ? advise_rows(r, 1, advice) : advise_rows(r, 0, advice);
 }
 
 size_t hr_will_need(const hr_window *windows, size_t window_count, unsigned position_bits,
-                    size_t scale, size_t width, const void *places, size_t place_width,
-                    size_t count) {
-  rows r = {windows, window_count, position_bits, scale, width, places, count};
+                    const void *places, size_t place_width, size_t count) {
+  rows r = {windows, window_count, position_bits, places, count};
   return advise_places(&r, place_width, MADV_WILLNEED);
 }
 
 size_t hr_count_cold(const hr_window *windows, size_t window_count, unsigned position_bits,
-                     size_t scale, size_t width, const void *places, size_t place_width,
-                     size_t count) {
-  rows r = {windows, window_count, position_bits, scale, width, places, count};
+                     const void *places, size_t place_width, size_t count) {
+  rows r = {windows, window_count, position_bits, places, count};
   size_t cold = 0;
-  for (size_t i = 0; width > 0 && i < count; i++) {
+  for (size_t i = 0; i < count; i++) {
     uint64_t first, last;
     const hr_window *w = find_row(&r, place_width == 8, i, &first, &last);
     if (w && w->resident) cold += hr_count_cold_pages(w, first, last + 1);
@@ -164,9 +161,8 @@ int hr_load_range(const char *path, int64_t offset, size_t byte_count) {
 }
 
 void hr_release(const hr_window *windows, size_t window_count, unsigned position_bits,
-                size_t scale, size_t width, const void *places, size_t place_width,
-                size_t count) {
-  rows r = {windows, window_count, position_bits, scale, width, places, count};
+                const void *places, size_t place_width, size_t count) {
+  rows r = {windows, window_count, position_bits, places, count};
   advise_places(&r, place_width, page_out);
 }
 

@@ -83,7 +83,9 @@ static size_t put(char *line, size_t at, size_t room, const char *text) {
   return at;
 }
 
-// Nothing here but loads, stores, write and _exit.
+static atomic_flag is_reporting = ATOMIC_FLAG_INIT;
+
+// Nothing here but loads, stores, write, pause and _exit.
 static void report(int number, siginfo_t *info, void *context) {
   (void)context;
   uintptr_t address = (uintptr_t)info->si_addr;
@@ -102,6 +104,8 @@ static void report(int number, siginfo_t *info, void *context) {
     signal(number, SIG_DFL);
     return;
   }
+  // Whoever else comes upon a lost page meanwhile has nothing to add.
+  while (atomic_flag_test_and_set(&is_reporting)) pause();
   static char line[4096 + 512];
   size_t room = sizeof line - 1, at = put(line, 0, room, message_prefix);
   if (path) at = put(line, at, room, path);

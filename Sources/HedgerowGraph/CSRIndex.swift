@@ -37,14 +37,37 @@ public final class CSRIndex: @unchecked Sendable {
       rowCount: Int, listed: UnsafeBufferPointer<UInt32>?, bases: UnsafeBufferPointer<UInt64>,
       deltas: UnsafeBufferPointer<UInt32>, neighbors: UnsafeBufferPointer<UInt32>
     ) {
+      self.init(
+        rowCount: rowCount, listed: listed, bases: bases, deltas: deltas,
+        neighbors: UnsafeRawBufferPointer(neighbors), bits: 32, count: neighbors.count)
+    }
+
+    /// The same over `count` neighbors of 1 to 31 bits, as ``NumberPacker`` writes them.
+    public init(
+      rowCount: Int, listed: UnsafeBufferPointer<UInt32>?, bases: UnsafeBufferPointer<UInt64>,
+      deltas: UnsafeBufferPointer<UInt32>, packed: UnsafeRawBufferPointer, bits: Int, count: Int
+    ) {
+      require(
+        (1...31).contains(bits) && NumberPacker.byteCount(count, bits: bits) == packed.count,
+        "\(packed.count) bytes for \(count) neighbors of \(bits) bits")
+      self.init(
+        rowCount: rowCount, listed: listed, bases: bases, deltas: deltas, neighbors: packed,
+        bits: bits, count: count)
+    }
+
+    private init(
+      rowCount: Int, listed: UnsafeBufferPointer<UInt32>?, bases: UnsafeBufferPointer<UInt64>,
+      deltas: UnsafeBufferPointer<UInt32>, neighbors: UnsafeRawBufferPointer, bits: Int, count: Int
+    ) {
       require(
         deltas.count >= 1 && bases.count == (deltas.count - 1) / 64 + 1
           && (listed.map { $0.count == deltas.count - 1 } ?? (deltas.count - 1 <= rowCount)),
         "\(bases.count) bases, \(deltas.count) deltas for \(rowCount) rows")
       raw = hr_range(
         bases: bases.baseAddress, deltas: deltas.baseAddress, neighbors: neighbors.baseAddress,
-        rows: listed?.baseAddress, edge_count: UInt64(neighbors.count),
-        row_count: UInt32(clamping: rowCount), entry_count: UInt32(deltas.count - 1))
+        rows: listed?.baseAddress, edge_count: UInt64(count),
+        row_count: UInt32(clamping: rowCount), entry_count: UInt32(deltas.count - 1),
+        neighbor_bits: UInt32(bits))
     }
   }
 
@@ -63,7 +86,7 @@ public final class CSRIndex: @unchecked Sendable {
         to: range?.raw
           ?? hr_range(
             bases: nil, deltas: nil, neighbors: nil, rows: nil, edge_count: 0,
-            row_count: UInt32(clamping: rows), entry_count: 0))
+            row_count: UInt32(clamping: rows), entry_count: 0, neighbor_bits: 32))
     }
     self.owners = owners
     self.rangeBits = rangeBits

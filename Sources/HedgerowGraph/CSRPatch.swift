@@ -141,7 +141,8 @@ public final class CSRPatch: @unchecked Sendable {
   var mergedRange: hr_range {
     hr_range(
       bases: nil, deltas: nil, neighbors: merged.baseAddress, rows: nil,
-      edge_count: UInt64(merged.count), row_count: 0, entry_count: 0)
+      edge_count: UInt64(merged.count), row_count: 0, entry_count: 0,
+      neighbor_bits: 32)
   }
 
   /// The address, by its row and place there, of an entry of a merged row.

@@ -103,6 +103,10 @@ extension EdgeSubgraph: Topology {
     kept[optional: relation.stored] == nil ? base.extentByteCount(along: relation) : 0
   }
 
+  public func neighborByteCount(along relation: Relation) -> Int {
+    kept[optional: relation.stored] == nil ? base.neighborByteCount(along: relation) : 0
+  }
+
   public func prefetch(rows: Span<UInt32>, along relation: Relation) {
     if kept[optional: relation.stored] == nil { base.prefetch(rows: rows, along: relation) }
   }

@@ -180,6 +180,8 @@ extension MemoryGraph: Topology {
 
   public func extentByteCount(along relation: Relation) -> Int { 0 }
 
+  public func neighborByteCount(along relation: Relation) -> Int { 0 }
+
   public func prefetch(rows: Span<UInt32>, along relation: Relation) {}
   public func prefetch(addresses: Span<UInt64>, along relation: Relation) {}
 

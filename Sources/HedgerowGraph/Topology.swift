@@ -47,6 +47,9 @@ public protocol Topology: Sendable {
   /// Bytes on the device in which ``extents(of:along:into:)`` looks, of all rows together.
   func extentByteCount(along relation: Relation) -> Int
 
+  /// Bytes on the device of all neighbors that ``read(_:along:into:)`` gives.
+  func neighborByteCount(along relation: Relation) -> Int
+
   /// Starts reading what ``read(_:along:into:)`` will touch for these addresses.
   func prefetch(addresses: Span<UInt64>, along relation: Relation)
 

@@ -1,4 +1,5 @@
 public import HedgerowCore
+import HedgerowGraph
 import HedgerowStore
 
 /// What an ingest would do, as its first pass over the files says.
@@ -57,8 +58,14 @@ public struct IngestPlan: Sendable {
   }
 
   /// Neighbors of both directions, and the edge's place where it has columns.
-  mutating func addIndices(_ edges: Int, columns: Int) {
-    storeByteCount += (columns == 0 ? 8 : 12) * edges
+  mutating func addIndices(
+    _ edges: Int, between sources: Int, and targets: Int, columns: Int
+  ) {
+    for count in [sources, targets] {
+      storeByteCount +=
+        NumberPacker.byteCount(edges, bits: NumberPacker.bitCount(below: count)) ?? 0
+    }
+    storeByteCount += columns == 0 ? 0 : 4 * edges
   }
 
   /// Records of the sorters, which go to disk where they do not fit in memory.

@@ -59,7 +59,7 @@ extension NeighborLoader {
   /// Bytes of the indices along the relations.
   public var indexByteCount: Int {
     (options.relations ?? graph.schema.relations()).reduce(0) {
-      $0 + 4 * graph.count(of: $1.stored) + graph.extentByteCount(along: $1)
+      $0 + graph.neighborByteCount(along: $1) + graph.extentByteCount(along: $1)
     }
   }
 

@@ -70,6 +70,14 @@ struct PageTraffic {
     }
   }
 
+  /// Adds the pages of another.
+  mutating func add(_ other: PageTraffic) {
+    for (kind, group) in other.pages {
+      pages[kind, default: Group()].count += group.count
+      pages[kind, default: Group()].random += group.random
+    }
+  }
+
   private func total(
     _ value: (_ random: Double, _ eachEpoch: Double, _ once: Double) -> Double
   ) -> Double {
@@ -164,6 +172,14 @@ struct NodeDemand {
         expanded.take(type, count: odds.count), odds, probabilities.certain[optional: type],
         batches, timesPerEpoch)
     }
+  }
+
+  /// Of the nodes whose labels are read: those that must be in a batch, or of all where none must.
+  func seeds(of type: NodeType) -> [Touches] {
+    let touches = nodes[optional: type] ?? []
+    func isCertain(_ touches: Touches) -> Bool { touches.eachEpoch > 0 || touches.once > 0 }
+    guard touches.contains(where: isCertain) else { return touches }
+    return touches.map { isCertain($0) ? $0 : Touches() }
   }
 
   private static func touches(

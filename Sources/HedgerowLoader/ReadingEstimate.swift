@@ -1,5 +1,6 @@
-import HedgerowCore
+public import HedgerowCore
 import HedgerowGraph
+import HedgerowMapped
 public import HedgerowSampling
 
 /// What a loader is expected to read, and what it would keep in memory.
@@ -34,6 +35,7 @@ extension NeighborLoader {
   ///   - batchesPerEpoch: batches with these probabilities in an epoch; `nil` for the loader's.
   ///   - evaluation: for each set that is gone over behind an epoch, or the last, the probabilities of its batches,
   ///     how many of them there are, and how often they are gone over for each epoch.
+  ///   - labels: the column that says what seeds are, where there is one.
   ///   - pinnedByteLimit: of the rows that are kept; `nil` where none are.
   ///   - epochCount: of the training.
   ///   - cacheByteCount: what the page cache and the pinned rows may have together.
@@ -43,7 +45,7 @@ extension NeighborLoader {
     by probabilities: InclusionProbabilities, batchesPerEpoch: Int? = nil,
     evaluation: [(probabilities: InclusionProbabilities, batchCount: Int, timesPerEpoch: Double)] =
       [],
-    pinnedByteLimit: Int?, epochCount: Int, cacheByteCount: Int = .max,
+    labels: (type: NodeType, column: String)? = nil, pinnedByteLimit: Int?, epochCount: Int, cacheByteCount: Int = .max,
     packing: (when: Packing, byteLimit: Int) = (.never, 0)
   ) throws -> ReadingEstimate {
     var estimate = ReadingEstimate()
@@ -80,30 +82,55 @@ extension NeighborLoader {
         Double(batches) * timesPerEpoch
         * others(probabilities).reduce(0) { $0 + $1.pageCount(batches: 1) }
     }
-    var traffic = PageTraffic(batchesPerEpoch: demand.batchCount, epochCount: epochCount)
+    let none = PageTraffic(batchesPerEpoch: demand.batchCount, epochCount: epochCount)
+    var traffic = none
+    let allBatches = demand.batchCount * Double(max(1, epochCount))
+    /// Pages that are loaded though nobody needs them, in the first epoch and in all.
+    var loaded = (first: 0.0, all: 0.0)
+    func addPages(_ touches: [Touches], rowByteCount: Double) {
+      var section = none
+      section.add(touches, rowByteCount: rowByteCount)
+      traffic.add(section)
+      let byteCount = Double(touches.count) * rowByteCount
+      guard byteCount <= Double(ReadAhead.residentLimit) else { return }
+      func extra(_ batches: Double) -> Double {
+        let needed = section.distinct(batches: batches)
+        let pages = (byteCount / Pages.size).rounded(.up)
+        return max(0, ReadAhead.expectedPages(needing: needed, of: pages) - needed)
+      }
+      let (first, all) = (extra(demand.batchCount), extra(allBatches))
+      loaded.first += first
+      loaded.all += max(first, all)
+    }
     for relation in options.relations ?? graph.schema.relations() {
       guard let touches = demand.expanded[optional: relation.target] else { continue }
-      for bytes in [graph.extentByteCount(along: relation), 4 * graph.count(of: relation.stored)] {
-        traffic.add(touches, rowByteCount: Double(bytes) / Double(max(1, touches.count)))
+      for bytes in [
+        graph.extentByteCount(along: relation), graph.neighborByteCount(along: relation),
+      ] {
+        addPages(touches, rowByteCount: Double(bytes) / Double(max(1, touches.count)))
       }
+    }
+    if let labels, let layout = graph.layout(of: labels.column, of: labels.type) {
+      addPages(demand.seeds(of: labels.type), rowByteCount: Double(layout.byteCount))
     }
     if pinnedByteLimit == nil {
       for column in choice.columns {
-        traffic.add(
-          demand.nodes[column.type], rowByteCount: Double(column.layout.byteCount))
+        addPages(demand.nodes[column.type], rowByteCount: Double(column.layout.byteCount))
       }
     }
     let cached = Double(max(0, cacheByteCount - choice.byteCount)) / Pages.size
-    let window = traffic.window(
-      pages: cached, limit: demand.batchCount * Double(max(1, epochCount)))
+    let window = traffic.window(pages: cached, limit: allBatches)
     func add(_ first: Double, later: Double) {
       estimate.firstEpochByteCount += Pages.byteCount(first)
       estimate.laterEpochByteCount += Pages.byteCount(later)
     }
     guard pinnedByteLimit != nil else {
       let first = traffic.read(batches: demand.batchCount, window: window)
-      let all = traffic.read(batches: demand.batchCount * Double(epochCount), window: window)
-      add(first, later: epochCount > 1 ? (all - first) / Double(epochCount - 1) : 0)
+      let all = traffic.read(batches: allBatches, window: window)
+      add(
+        first + loaded.first,
+        later: epochCount > 1
+          ? max(0, all + loaded.all - first - loaded.first) / Double(epochCount - 1) : 0)
       return estimate
     }
     let needed = choice.expectedHits + choice.expectedMisses

@@ -15,6 +15,7 @@ public final class MappedSegment: @unchecked Sendable {
   public let path: String
   public let kind: SegmentKind
   public let generation: UInt64
+  public let features: SegmentFeatures
   public let attributes: [UInt64]
   public let byteCount: Int
   private let sections: [SegmentLayout.Section]
@@ -39,6 +40,8 @@ public final class MappedSegment: @unchecked Sendable {
     guard let address = mmap(nil, size, PROT_READ, MAP_SHARED, fd, 0), address != MAP_FAILED else {
       throw FileSystem.failure("map", path)
     }
+    // Before the header is read, which would bring the begin of the file along.
+    hr_advise_random(address, size)
     // Said first: the header may be gone by now, too.
     var note: MappedFileNote? = MappedFileNote(
       UnsafeRawBufferPointer(start: address, count: size), path: path)
@@ -56,6 +59,7 @@ public final class MappedSegment: @unchecked Sendable {
       self.path = path
       self.kind = kind
       generation = header.generation
+      features = header.features
       attributes = header.attributes
       sections = header.sections
       checksumOffset = Int(header.checksumOffset)
@@ -68,7 +72,6 @@ public final class MappedSegment: @unchecked Sendable {
     byteCount = size
     (device, inode) = (info.st_dev, info.st_ino)
     self.note = note
-    hr_advise_random(address, size)
   }
 
   deinit {

@@ -1,6 +1,6 @@
 import CHedgerowSystem
 import Glibc
-public import HedgerowCore
+import HedgerowCore
 import Synchronization
 
 /// Asks the kernel for the pages of equally spaced rows before they are touched.
@@ -20,8 +20,6 @@ public final class ReadAhead: @unchecked Sendable {
   /// Where in each file the section begins.
   private let sectionStarts: [Int?]
   private let positionBits: Int
-  private let scale: Int
-  private let width: Int
   /// Whether the rows are taken to fit into memory.
   public let fitsIntoMemory: Bool
   private let seenFaultEpoch = Atomic<Int>(0)
@@ -34,14 +32,25 @@ public final class ReadAhead: @unchecked Sendable {
   ///   - positionBits: a place is a range's number in the bits from here up, and a row below.
   ///   - scale: bytes from one row to the next; `width`: bytes read of a row.
   ///   - residentLimit: the most bytes of rows that are taken to fit into memory.
-  public init(
+  public convenience init(
     _ segments: [MappedSegment?], section: UInt32, positionBits: Int, scale: Int, width: Int,
-    residentLimit: Int = ProcessResources.memoryLimit / 2
+    residentLimit: Int = ReadAhead.residentLimit
+  ) {
+    self.init(
+      segments, section: section, positionBits: positionBits, residentLimit: residentLimit
+    ) { _ in (8 * scale, width) }
+  }
+
+  /// The same of rows that lie otherwise in each segment.
+  ///
+  /// - Parameter rows: of the segment of a number, the bits from one row to the next, and the bytes read of a row.
+  public init(
+    _ segments: [MappedSegment?], section: UInt32, positionBits: Int,
+    residentLimit: Int = ReadAhead.residentLimit,
+    rows: (_ segment: Int) -> (bits: Int, width: Int)
   ) {
     self.segments = segments
     self.positionBits = positionBits
-    self.scale = scale
-    self.width = width
     sectionStarts = segments.map { $0?.byteRange(of: section)?.lowerBound }
     windows = .allocate(capacity: segments.count)
     let sections = segments.map {
@@ -57,9 +66,14 @@ public final class ReadAhead: @unchecked Sendable {
       }
       windows.initializeElement(
         at: index,
-        to: hr_window(start: bytes.baseAddress, byte_count: bytes.count, resident: bits))
+        to: hr_window(
+          start: bytes.baseAddress, byte_count: bytes.count, resident: bits,
+          row_bits: rows(index).bits, width: rows(index).width))
     }
   }
+
+  /// The most bytes of rows that are taken to fit into memory.
+  public static var residentLimit: Int { ProcessResources.memoryLimit / 2 }
 
   deinit {
     for window in windows { window.resident?.deallocate() }
@@ -86,8 +100,7 @@ public final class ReadAhead: @unchecked Sendable {
   public func release(_ rows: Span<UInt32>) {
     rows.withUnsafeBytes { bytes in
       hr_release(
-        windows.baseAddress, windows.count, UInt32(positionBits), scale, width, bytes.baseAddress,
-        4, rows.count)
+        windows.baseAddress, windows.count, UInt32(positionBits), bytes.baseAddress, 4, rows.count)
     }
   }
 
@@ -104,8 +117,7 @@ public final class ReadAhead: @unchecked Sendable {
       if !isLoaded.load(ordering: .relaxed) { load(for: places, width: placeWidth, count: count) }
     }
     return hr_will_need(
-      windows.baseAddress, windows.count, UInt32(positionBits), scale, width, places, placeWidth,
-      count)
+      windows.baseAddress, windows.count, UInt32(positionBits), places, placeWidth, count)
   }
 }
 
@@ -125,6 +137,17 @@ extension ReadAhead {
   private static var loadedPages: Int { 4 }
   private static var pieceByteCount: Int { 2 << 20 }
 
+  /// Pages of a section that are read in all, one by one or loaded, when so many of them, here and there, are needed
+  /// and none is in memory before.
+  package static func expectedPages(needing needed: Double, of pages: Double) -> Double {
+    guard needed > 0, pages > 0 else { return 0 }
+    // A page that is needed is asked for, and earns as many, unless it was loaded before.
+    let earned = pages * (1 - exp(-Double(loadedPages) * needed / pages))
+    let piece = Double(pieceByteCount / SegmentLayout.pageByteCount)
+    let loaded = min(pages, (earned / piece).rounded(.up) * piece)
+    return loaded + (pages - loaded) * min(1, needed / pages)
+  }
+
   /// How far loading from front to end has come.
   private struct Loading {
     /// Whether pages that were there already are marked.
@@ -143,8 +166,7 @@ extension ReadAhead {
       if !loading.hasLooked { look() }
       loading.hasLooked = true
       let cold = hr_count_cold(
-        windows.baseAddress, windows.count, UInt32(positionBits), scale, width, places, placeWidth,
-        count)
+        windows.baseAddress, windows.count, UInt32(positionBits), places, placeWidth, count)
       loading.credit += Self.loadedPages * cold
       while let (number, pages) = nextPiece(&loading) {
         guard let segment = segments[number], let section = sectionStarts[number] else { continue }

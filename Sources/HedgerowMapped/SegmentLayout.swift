@@ -10,6 +10,20 @@ public enum SegmentKind: UInt32, Sendable, CaseIterable {
   case index = 5
 }
 
+/// What a build must know of to read a segment file.
+public struct SegmentFeatures: OptionSet, Sendable {
+  public let rawValue: UInt32
+  public init(rawValue: UInt32) { self.rawValue = rawValue }
+
+  /// Neighbors of an adjacency that take fewer bits than 32.
+  public static let packedNeighbors = SegmentFeatures(rawValue: 1)
+
+  /// Those that this build knows of, in files of a kind.
+  static func known(of kind: UInt32) -> SegmentFeatures {
+    kind == SegmentKind.adjacency.rawValue ? .packedNeighbors : []
+  }
+}
+
 /// The identity of a store: 16 random bytes that every file of it carries.
 public struct StoreIdentity: Hashable, Sendable {
   public let bytes: [UInt8]
@@ -47,7 +61,7 @@ enum SegmentLayout {
   static let format: UInt32 = 0
   static let pageByteCount = 4096
   static let attributeCount = 8
-  /// Bits that stand for what a build must know of to read the file: none yet.
+  /// Bits that stand for what a build must know of to read the file: ``SegmentFeatures``.
   static let featuresOffset = 60
   static let attributesOffset = 64
   static let sectionsOffset = 128
@@ -68,6 +82,7 @@ enum SegmentLayout {
     var generation: UInt64
     var fileByteCount: UInt64
     var checksumOffset: UInt64
+    var features: SegmentFeatures
     var attributes: [UInt64]
     var sections: [Section]
 
@@ -86,6 +101,7 @@ enum SegmentLayout {
       put(fileByteCount, at: 40)
       put(checksumOffset, at: 48)
       put(UInt32(sections.count), at: 56)
+      put(features.rawValue, at: featuresOffset)
       for (index, value) in attributes.enumerated() { put(value, at: attributesOffset + 8 * index) }
       for (index, section) in sections.enumerated() {
         let offset = sectionsOffset + sectionByteCount * index
@@ -120,14 +136,15 @@ enum SegmentLayout {
         throw HedgerowError(
           .newerFormat, "segment format \(version) is newer than this build's \(format)", at: path)
       }
-      let features = get(featuresOffset, as: UInt32.self)
-      guard features == 0 else {
+      features = SegmentFeatures(rawValue: get(featuresOffset, as: UInt32.self))
+      kind = get(12, as: UInt32.self)
+      let unknown = features.subtracting(.known(of: kind))
+      guard unknown.isEmpty else {
         throw HedgerowError(
           .newerFormat,
-          "the segment needs features \(features), of which this build knows none: use a newer"
+          "the segment needs features \(unknown.rawValue), which this build does not know: use a newer"
             + " hedgerow", at: path)
       }
-      kind = get(12, as: UInt32.self)
       identity = Array(page[16..<32])
       generation = get(32, as: UInt64.self)
       fileByteCount = get(40, as: UInt64.self)
@@ -162,13 +179,14 @@ enum SegmentLayout {
 
     init(
       kind: SegmentKind, identity: StoreIdentity, generation: UInt64, fileByteCount: UInt64,
-      checksumOffset: UInt64, attributes: [UInt64], sections: [Section]
+      checksumOffset: UInt64, features: SegmentFeatures, attributes: [UInt64], sections: [Section]
     ) {
       self.kind = kind.rawValue
       self.identity = identity.bytes
       self.generation = generation
       self.fileByteCount = fileByteCount
       self.checksumOffset = checksumOffset
+      self.features = features
       self.attributes = attributes
       self.sections = sections
     }

@@ -122,10 +122,12 @@ public final class SegmentWriter {
 
   /// Writes checksums and header, syncs, and gives the file its name.
   ///
-  /// - Parameter attributes: up to eight numbers of the segment kind's own.
+  /// - Parameters:
+  ///   - attributes: up to eight numbers of the segment kind's own.
+  ///   - features: what a build must know of to read the file.
   /// - Returns: the file's size in bytes.
   @discardableResult
-  public func finish(attributes: [UInt64]) throws -> UInt64 {
+  public func finish(attributes: [UInt64], features: SegmentFeatures = []) throws -> UInt64 {
     require(attributes.count <= SegmentLayout.attributeCount)
     require(sections.count <= SegmentLayout.maximalSectionCount)
     try endSection()
@@ -136,7 +138,8 @@ public final class SegmentWriter {
     let total = checksumOffset + UInt64(4 * tail.count)
     let header = SegmentLayout.Header(
       kind: kind, identity: identity, generation: generation, fileByteCount: total,
-      checksumOffset: checksumOffset, attributes: attributes, sections: sections)
+      checksumOffset: checksumOffset, features: features, attributes: attributes,
+      sections: sections)
     try header.encoded().withUnsafeBytes { try write($0, at: 0) }
     guard fdatasync(descriptor) == 0 else { throw FileSystem.failure("write", temporaryPath) }
     close(descriptor)

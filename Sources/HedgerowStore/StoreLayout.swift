@@ -33,6 +33,9 @@ enum StoreLayout {
     static let rows: UInt32 = 5
   }
 
+  /// Of an adjacency with packed neighbors: bits of each.
+  static let neighborBitsAttribute = 4
+
   enum ColumnSection {
     static let values: UInt32 = 1
     static let validity: UInt32 = 2

@@ -86,7 +86,7 @@ extension NodeClassificationTrainer {
     let reader = try source.loader ?? source.evaluationLoader(of: "train", labels: nil)
     plan.reading = try reader.readingEstimate(
       by: probabilities, batchesPerEpoch: plan.batchesPerEpoch, evaluation: evaluation,
-      pinnedByteLimit: limit, epochCount: options.epochs,
+      labels: target, pinnedByteLimit: limit, epochCount: options.epochs,
       cacheByteCount: max(
         0, ProcessResources.memoryLimit - trial.privateByteCount - MemoryBudget.overhead),
       packing: (resources.packing, NodeBatches.packingByteLimit(resources, beside: limit ?? 0)))

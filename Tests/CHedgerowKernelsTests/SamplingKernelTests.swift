@@ -181,11 +181,11 @@ import Testing
               let list = rows.baseAddress ?? neighbors.baseAddress
               let empty = hr_range(
                 bases: nil, deltas: nil, neighbors: nil, rows: nil, edge_count: 0,
-                row_count: 1024, entry_count: 0)
+                row_count: 1024, entry_count: 0, neighbor_bits: 32)
               let range = hr_range(
                 bases: bases.baseAddress, deltas: deltas.baseAddress,
                 neighbors: neighbors.baseAddress, rows: list, edge_count: position,
-                row_count: 1000, entry_count: UInt32(rows.count))
+                row_count: 1000, entry_count: UInt32(rows.count), neighbor_bits: 32)
               return hr_extents([empty, range], 2, 10, wanted, wanted.count, &extents)
             }
           }

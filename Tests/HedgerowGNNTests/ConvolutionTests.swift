@@ -82,8 +82,8 @@ import Testing
         }
         return squares(try drawn.run().result)
       }
-      // A kink that lies within one step may lie outside a shorter one.
-      let slopes = try [4e-3, 1e-3].map {
+      // A kink that lies within one step, or a sharp bend, may lie outside a shorter one.
+      let slopes = try [4e-3, 1e-3, 2.5e-4].map {
         (try value(after: $0) - (try value(after: -$0))) / (2 * $0)
       }
       #expect(

@@ -18,9 +18,11 @@ private final class Memory: @unchecked Sendable {
 }
 
 @Suite struct CSRIndexTests {
-  /// An index over plain rows, cut into ranges. `isListed` says which ranges list their rows.
+  /// An index over plain rows, cut into ranges. `isListed` says which ranges list their rows, and `bits` how many a
+  /// neighbor has there.
   private func index(
     _ rows: [[UInt32]], rangeBits: Int, neighborCount: Int, isListed: (Int) -> Bool,
+    bits: (Int) -> Int = { _ in 32 },
     damage: (inout [UInt64], inout [UInt32]) -> Void = { _, _ in }
   ) -> CSRIndex {
     let memory = Memory()
@@ -43,11 +45,25 @@ private final class Memory: @unchecked Sendable {
         if place < named.count { position += part[named[place]].count }
       }
       damage(&bases, &deltas)
+      let (width, neighbors) = (bits(ranges.count), memory.copy(part.flatMap { $0 }))
+      if width < 32 {
+        var bytes: [UInt8] = []
+        var packer = NumberPacker(bits: width)
+        packer.append(neighbors) { bytes += $0 }
+        packer.finish { bytes += $0 }
+        ranges.append(
+          CSRIndex.Range(
+            rowCount: part.count, listed: listed ? memory.copy(named.map { UInt32($0) }) : nil,
+            bases: memory.copy(bases), deltas: memory.copy(deltas),
+            packed: UnsafeRawBufferPointer(memory.copy(bytes)), bits: width,
+            count: neighbors.count))
+        continue
+      }
       ranges.append(
         CSRIndex.Range(
           rowCount: part.count, listed: listed ? memory.copy(named.map { UInt32($0) }) : nil,
           bases: memory.copy(bases), deltas: memory.copy(deltas),
-          neighbors: memory.copy(part.flatMap { $0 })))
+          neighbors: neighbors))
     }
     return CSRIndex(
       ranges: ranges, rangeBits: rangeBits, rowCount: rows.count, neighborCount: neighborCount,
@@ -75,6 +91,13 @@ private final class Memory: @unchecked Sendable {
     }
   }
 
+  private func readStretches(_ index: CSRIndex, _ extents: [Extent]) throws -> [UInt32] {
+    var neighbors = [UInt32](repeating: .max, count: extents.reduce(0) { $0 + Int($1.count) })
+    var span = neighbors.mutableSpan
+    try index.read(extents.span, into: &span)
+    return neighbors
+  }
+
   /// Rows with a few neighbors each; every `stride`-th has any.
   private func drawRows(
     _ count: Int, every stride: Int, neighborCount: Int, _ random: inout RandomStream
@@ -93,7 +116,9 @@ private final class Memory: @unchecked Sendable {
     for count in [1, 63, 64, 65, 128, 500] {
       var rows = drawRows(count, every: every, neighborCount: 77, &random)
       if count > 2 << bits { for row in (1 << bits)..<(2 << bits) { rows[row] = [] } }
-      let index = index(rows, rangeBits: bits, neighborCount: 77, isListed: { $0 % 2 == 0 })
+      let index = index(
+        rows, rangeBits: bits, neighborCount: 77, isListed: { $0 % 2 == 0 },
+        bits: { [32, 7, 20][$0 % 3] })
       #expect(index.edgeCount == rows.reduce(0) { $0 + $1.count })
       // In any order, and rows twice.
       let order =
@@ -101,6 +126,7 @@ private final class Memory: @unchecked Sendable {
         + (0..<40).map { _ in UInt32(random.next(below: UInt64(count))) }
       let found = try extents(index, order)
       #expect(try read(index, found) == order.map { rows[Int($0)] })
+      #expect(try readStretches(index, found) == order.flatMap { rows[Int($0)] })
       for (row, extent) in zip(order, found) where extent.count > 0 {
         #expect(CSRIndex.split(extent.start).range == Int(row) >> bits)
       }
@@ -121,7 +147,9 @@ private final class Memory: @unchecked Sendable {
   @Test func aPatchedIndexReadsAsTheMergedRows() throws {
     var random = RandomStream(seed: printedSeed())
     let rows = drawRows(200, every: 2, neighborCount: 300, &random)
-    let base = index(rows, rangeBits: 6, neighborCount: 300, isListed: { $0 % 2 == 0 })
+    let base = index(
+      rows, rangeBits: 6, neighborCount: 300, isListed: { $0 % 2 == 0 },
+      bits: { [9, 32, 31, 10][$0 % 4] })
     let all = (0..<UInt32(rows.count)).map { $0 }
     let before = try extents(base, all)
     for share: UInt64 in [1, 10, 100] {
@@ -233,6 +261,14 @@ private final class Memory: @unchecked Sendable {
       _ = CSRIndex.Range(
         rowCount: 100, listed: memory.copy([5, 9]), bases: memory.copy([0]),
         deltas: memory.copy([0, 1]), neighbors: memory.copy([3]))
+    }
+    await #expect(processExitsWith: .failure) {
+      let memory = Memory()
+      // Without the bytes behind the last.
+      _ = CSRIndex.Range(
+        rowCount: 1, listed: nil, bases: memory.copy([0]), deltas: memory.copy([0, 1]),
+        packed: UnsafeRawBufferPointer(memory.copy([UInt8](repeating: 0, count: 3))), bits: 20,
+        count: 1)
     }
   }
 }

@@ -71,6 +71,15 @@ import Testing
       #expect(error?.code == .newerFormat, "byte \(place)")
       bytes[place] = 0
     }
+    // An adjacency may say that its neighbors are packed, and nothing else.
+    for (features, isKnown) in [(SegmentFeatures.packedNeighbors, true), (.init(rawValue: 2), false)] {
+      let writer = try SegmentWriter(
+        path: directory("c.seg"), kind: .adjacency, identity: identity, generation: 1)
+      try writer.finish(attributes: [], features: features)
+      let segment = try? MappedSegment(
+        path: directory("c.seg"), kind: .adjacency, identity: identity)
+      #expect(segment?.features == (isKnown ? features : nil))
+    }
   }
 
   /// Headers with every byte changed in turn: each is refused or means the same.

@@ -170,7 +170,17 @@ private typealias G = ReferenceGraph
     let isListed = out.map { segment in segment.map { $0.attributes[3] == 1 } }
     #expect(isListed == [false, true, nil, true, nil])
     // That is what it is for: 4 bytes for each of 4,096 rows are saved.
-    #expect(out[1]!.byteCount + 2 * 4096 < out[0]!.byteCount - 4 * 6000)
+    let bits = NumberPacker.bitCount(below: snapshot.count(of: edge.type.target))
+    for relation in snapshot.schema.relations() {
+      let bits = NumberPacker.bitCount(below: snapshot.count(of: relation.source))
+      let index: AdjacencyIndex = relation.source == edge.type.target ? .out : .in
+      let segments = try snapshot.adjacency(edge, index).base.segments.compactMap { $0 }
+      #expect(segments.allSatisfy { $0.features == SegmentFeatures.packedNeighbors })
+      #expect(
+        snapshot.neighborByteCount(along: relation)
+          == segments.reduce(0) { $0 + NumberPacker.byteCount(Int($1.attributes[1]), bits: bits)! })
+    }
+    #expect(out[1]!.byteCount + 2 * 4096 < out[0]!.byteCount - bits * 6000 / 8)
     // What is read to find rows: an offset of 4 bytes each, 8 bytes for 64 of them, and listed ones' numbers.
     for relation in snapshot.schema.relations() {
       let rows = rows(edges, relation, count: snapshot.count(of: relation.target))

@@ -151,18 +151,20 @@ import Testing
   @Test func files() throws {
     let directory = TemporaryDirectory()
     _ = try makeStore(at: directory("s"))
-    #expect(
-      try segments(directory("s")) == [
-        "adjacency-0-in-r0000-1.seg 20500 307af8c1",
-        "adjacency-0-out-r0000-1.seg 16400 fb341f47",
-        "column-0-0-r0000-1.seg 16400 f624b13e",
-        "column-0-1-r0000-1.seg 8200 8de7e2cb",
-        "column-1-0-r0000-1.seg 8200 e0e14807",
-        "dictionary-0-1-1.seg 12300 4fb69c15",
-        "edge-column-0-0-r0000-1.seg 8200 90f19715",
-        "edge-column-0-1-r0000-1.seg 8200 91c2ed32",
-        "keys-0-1.seg 16400 49ab3e76",
-        "keys-1-1.seg 12300 bec16a89",
-      ])
+    let found = try segments(directory("s"))
+    let wanted = [
+      "adjacency-0-in-r0000-1.seg 20500 307af8c1",
+      "adjacency-0-out-r0000-1.seg 16400 fb341f47",
+      "column-0-0-r0000-1.seg 16400 f624b13e",
+      "column-0-1-r0000-1.seg 8200 8de7e2cb",
+      "column-1-0-r0000-1.seg 8200 e0e14807",
+      "dictionary-0-1-1.seg 12300 4fb69c15",
+      "edge-column-0-0-r0000-1.seg 8200 90f19715",
+      "edge-column-0-1-r0000-1.seg 8200 91c2ed32",
+      "keys-0-1.seg 16400 49ab3e76",
+      "keys-1-1.seg 12300 bec16a89",
+    ]
+    for (found, wanted) in zip(found, wanted) { #expect(found == wanted) }
+    #expect(found.count == wanted.count)
   }
 }

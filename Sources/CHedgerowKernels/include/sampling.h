@@ -4,18 +4,21 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "packed.h"
 
 /// One node range of a compressed adjacency. Row r of the range has the entries
-/// bases[r / 64] + deltas[r] ..< bases[(r + 1) / 64] + deltas[r + 1] of `neighbors`. When `rows` is
-/// not null, only the rows listed there (rising) have entries and r counts along that list.
+/// bases[r / 64] + deltas[r] ..< bases[(r + 1) / 64] + deltas[r + 1] of `neighbors`, which are words of
+/// 4 bytes, or packed in fewer bits each, with 7 bytes behind them. When `rows` is not null, only the rows
+/// listed there (rising) have entries and r counts along that list.
 typedef struct {
   const uint64_t *bases;
   const uint32_t *deltas;
-  const uint32_t *neighbors;
+  const void *neighbors;
   const uint32_t *rows;
   uint64_t edge_count;
   uint32_t row_count;    // rows in the range
   uint32_t entry_count; // rows that have offsets; those beyond are empty
+  uint32_t neighbor_bits; // 32 for words
 } hr_range;
 
 /// The entries of one row: `start` is an address inside the index, whose upper bits number the

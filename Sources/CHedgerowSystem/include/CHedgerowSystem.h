@@ -22,26 +22,26 @@ void hr_start_writeback(int fd, int64_t offset, int64_t byte_count);
 void hr_advise_random(void *address, size_t byte_count);
 
 /// A section of a mapping, for read-ahead. It begins on a page boundary. `resident` has one bit for
-/// each of its pages: asked for already; without it nothing is remembered.
+/// each of its pages: asked for already; without it nothing is remembered. Its rows are `row_bits` bits apart;
+/// `width` bytes are read of each.
 typedef struct {
   const void *start;
   size_t byte_count;
   uint64_t *resident;
+  size_t row_bits, width;
 } hr_window;
 
-/// Starts reading the pages under `width` bytes at each place, but for those that were asked for
+/// Starts reading the pages under the row at each place, but for those that were asked for
 /// before; marks them. A place is a window's number in the bits from `position_bits` up, and below
-/// a position, `scale` bytes apart. `places` are `count` words of 4 or 8 bytes (`place_width`).
+/// a row's. `places` are `count` words of 4 or 8 bytes (`place_width`).
 /// Neighbouring pages go as one request. Places outside their window are left out. Returns the
 /// number of pages asked for.
 size_t hr_will_need(const hr_window *windows, size_t window_count, unsigned position_bits,
-                    size_t scale, size_t width, const void *places, size_t place_width,
-                    size_t count);
+                    const void *places, size_t place_width, size_t count);
 
 /// Of the pages that `hr_will_need` would ask for, how many; marks none.
 size_t hr_count_cold(const hr_window *windows, size_t window_count, unsigned position_bits,
-                     size_t scale, size_t width, const void *places, size_t place_width,
-                     size_t count);
+                     const void *places, size_t place_width, size_t count);
 
 /// Of the pages from `first` to `end` of a window that remembers, those that are not marked.
 size_t hr_count_cold_pages(const hr_window *window, size_t first, size_t end);
@@ -57,7 +57,7 @@ int hr_load_range(const char *path, int64_t offset, size_t byte_count);
 /// Gives back the memory of the pages under rows at such places, as far as the kernel lets it go:
 /// whoever streams through rows keeps others in memory by it.
 void hr_release(const hr_window *windows, size_t window_count, unsigned position_bits,
-                size_t scale, size_t width, const void *places, size_t place_width, size_t count);
+                const void *places, size_t place_width, size_t count);
 
 /// Reads scattered rows of files past the page cache, many at a time (io_uring). One thread at a time.
 typedef struct hr_direct_reader hr_direct_reader;

@@ -75,7 +75,9 @@ struct IngestRun {
       let arcs = table.rowCount * (options.undirected.contains(type) ? 2 : 1)
       plan.edges[type] = arcs
       plan.add(rows: arcs, of: table.properties.map(\.kind))
-      plan.addIndices(arcs, columns: table.properties.count)
+      plan.addIndices(
+        arcs, between: keys[type.source].count, and: keys[type.target].count,
+        columns: table.properties.count)
       plan.addSorting(arcs, columns: table.properties.map(\.kind))
       _ = try combinations(of: type, table)
     }

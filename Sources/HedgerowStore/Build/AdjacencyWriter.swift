@@ -1,4 +1,5 @@
 import HedgerowCore
+import HedgerowGraph
 import HedgerowMapped
 import HedgerowRoaring
 import Synchronization
@@ -20,6 +21,8 @@ public final class AdjacencyWriter {
 
   private var range: UInt32 = 0
   private var segment: SegmentWriter?
+  private let neighborBits: Int
+  private var packer: NumberPacker
   private var degrees: [UInt32] = []
   private var positions: Spool?
   private var largestPosition: UInt64 = 0
@@ -42,6 +45,8 @@ public final class AdjacencyWriter {
     self.storesPositions = storesPositions
     self.edgeRanges = edgeRanges
     rangeBits = builder.rangeBits
+    neighborBits = NumberPacker.bitCount(below: neighborCount)
+    packer = NumberPacker(bits: neighborBits)
   }
 
   /// Appends entries: rows must not fall, from one call to the next either; inside a row, entries
@@ -81,8 +86,13 @@ public final class AdjacencyWriter {
           "an edge names node \(row) of its type, which was deleted: insert it again first")
       }
       lastRow = last
-      try segment!.append(
-        UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: neighbors[start..<end])))
+      let segment = segment!
+      let part = UnsafeBufferPointer(rebasing: neighbors[start..<end])
+      if isPacked {
+        try packer.append(part) { try segment.append($0) }
+      } else {
+        try segment.append(UnsafeRawBufferPointer(part))
+      }
       if storesPositions, let positions {
         let part = UnsafeBufferPointer(rebasing: positions[start..<end])
         for position in part { largestPosition = max(largestPosition, position) }
@@ -93,6 +103,8 @@ public final class AdjacencyWriter {
       start = end
     }
   }
+
+  private var isPacked: Bool { neighborBits < 32 }
 
   private func enter(_ range: UInt32) throws {
     if segment != nil {
@@ -105,7 +117,8 @@ public final class AdjacencyWriter {
     let rows = min(1 << rangeBits, rowCount - firstRow)
     degrees = [UInt32](repeating: 0, count: rows)
     let segment = try builder.segmentWriter(.adjacency(type, index, range: range), .adjacency)
-    try segment.beginSection(StoreLayout.AdjacencySection.neighbors, elementByteCount: 4)
+    try segment.beginSection(
+      StoreLayout.AdjacencySection.neighbors, elementByteCount: isPacked ? 1 : 4)
     self.segment = segment
     if storesPositions && positions == nil { positions = Spool(in: builder.scratchDirectory) }
     largestPosition = 0
@@ -115,6 +128,7 @@ public final class AdjacencyWriter {
 
   private func finishRange() throws {
     guard let segment else { return }
+    if isPacked { try packer.finish { try segment.append($0) } }
     try writePositions(to: segment)
     let rowCount = degrees.count
     let listed = degrees.count { $0 > 0 }
@@ -150,7 +164,10 @@ public final class AdjacencyWriter {
       try segment.append(rows)
     }
     let byteCount = try segment.finish(
-      attributes: [UInt64(rowCount), rangeEdgeCount, UInt64(range), isListed ? 1 : 0])
+      attributes: [
+        UInt64(rowCount), rangeEdgeCount, UInt64(range), isListed ? 1 : 0,
+        isPacked ? UInt64(neighborBits) : 0,
+      ], features: isPacked ? .packedNeighbors : [])
     builder.add(
       SegmentRecord(
         id: .adjacency(type, index, range: range), generation: builder.generation,

@@ -259,7 +259,8 @@ public struct StoreRepair {
     }
     var record = damage.record
     record.generation = builder.generation
-    record.fileByteCount = try writer.finish(attributes: segment.attributes)
+    record.fileByteCount = try writer.finish(
+      attributes: segment.attributes, features: segment.features)
     builder.add(record)
   }
 

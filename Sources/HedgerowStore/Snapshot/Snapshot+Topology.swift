@@ -13,6 +13,10 @@ extension Snapshot: Topology {
     (try? adjacency(along: relation).base.extentByteCount) ?? 0
   }
 
+  public func neighborByteCount(along relation: Relation) -> Int {
+    (try? adjacency(along: relation).base.neighborByteCount) ?? 0
+  }
+
   public func prefetch(rows: Span<UInt32>, along relation: Relation) {
     // A part that cannot be opened says so when it is read.
     try? adjacency(along: relation).prefetch(rows: rows)

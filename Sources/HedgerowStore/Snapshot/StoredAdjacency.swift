@@ -59,11 +59,23 @@ final class StoredAdjacency: Sendable {
       } else {
         listed = nil
       }
-      ranges[number] = CSRIndex.Range(
-        rowCount: rows, listed: listed,
-        bases: try segment.elements(Section.bases, as: UInt64.self, count: entries / 64 + 1),
-        deltas: try segment.elements(Section.deltas, as: UInt32.self, count: entries + 1),
-        neighbors: try segment.elements(Section.neighbors, as: UInt32.self, count: edges))
+      let bases = try segment.elements(Section.bases, as: UInt64.self, count: entries / 64 + 1)
+      let deltas = try segment.elements(Section.deltas, as: UInt32.self, count: entries + 1)
+      let bits = try Self.neighborBits(segment)
+      if bits < 32 {
+        guard let byteCount = NumberPacker.byteCount(edges, bits: bits) else {
+          throw HedgerowError(.damaged, "damaged segment: \(edges) entries", at: segment.path)
+        }
+        ranges[number] = CSRIndex.Range(
+          rowCount: rows, listed: listed, bases: bases, deltas: deltas,
+          packed: UnsafeRawBufferPointer(
+            try segment.elements(Section.neighbors, as: UInt8.self, count: byteCount)),
+          bits: bits, count: edges)
+      } else {
+        ranges[number] = CSRIndex.Range(
+          rowCount: rows, listed: listed, bases: bases, deltas: deltas,
+          neighbors: try segment.elements(Section.neighbors, as: UInt32.self, count: edges))
+      }
       segments[number] = segment
     }
     let paths = segments.map { $0?.path ?? "" }
@@ -81,8 +93,13 @@ final class StoredAdjacency: Sendable {
     // A row's offset and the next one's. Bases are a 32nd of that and soon resident.
     offsetsAhead = ReadAhead(
       segments, section: Section.deltas, positionBits: rangeBits, scale: 4, width: 8)
+    let neighborBits = try segments.map { try $0.map { try Self.neighborBits($0) } ?? 32 }
     neighborsAhead = ReadAhead(
-      segments, section: Section.neighbors, positionBits: CSRIndex.positionBits, scale: 4, width: 4)
+      segments, section: Section.neighbors, positionBits: CSRIndex.positionBits
+    ) {
+      // Packed ones are read eight bytes at a time.
+      (neighborBits[$0], neighborBits[$0] < 32 ? 8 : 4)
+    }
     positions = segments.map { segment in
       guard let segment, let words = segment.section(Section.positions) else { return nil }
       return Positions(words: words, width: segment.elementByteCount(of: Section.positions))
@@ -91,6 +108,24 @@ final class StoredAdjacency: Sendable {
       ReadAhead(
         segments, section: Section.positions, positionBits: CSRIndex.positionBits, scale: $0,
         width: $0)
+    }
+  }
+
+  /// Bits of a neighbor: 32 where they are not packed.
+  private static func neighborBits(_ segment: MappedSegment) throws -> Int {
+    guard segment.features.contains(.packedNeighbors) else { return 32 }
+    let bits = segment.attributes[StoreLayout.neighborBitsAttribute]
+    guard (1...31).contains(bits) else {
+      throw HedgerowError(
+        .damaged, "damaged segment: neighbors of \(bits) bits", at: segment.path)
+    }
+    return Int(bits)
+  }
+
+  /// Bytes of the neighbors.
+  var neighborByteCount: Int {
+    segments.reduce(0) {
+      $0 + ($1?.section(StoreLayout.AdjacencySection.neighbors)?.count ?? 0)
     }
   }
 
