@@ -153,8 +153,8 @@ import Testing
     _ = try makeStore(at: directory("s"))
     let found = try segments(directory("s"))
     let wanted = [
-      "adjacency-0-in-r0000-1.seg 20500 307af8c1",
-      "adjacency-0-out-r0000-1.seg 16400 fb341f47",
+      "adjacency-0-in-r0000-1.seg 20500 ff143444",
+      "adjacency-0-out-r0000-1.seg 16400 626ed7a1",
       "column-0-0-r0000-1.seg 16400 f624b13e",
       "column-0-1-r0000-1.seg 8200 8de7e2cb",
       "column-1-0-r0000-1.seg 8200 e0e14807",
