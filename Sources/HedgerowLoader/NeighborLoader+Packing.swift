@@ -108,14 +108,12 @@ extension NeighborLoader {
     for (column, rowCount) in columns where rowCount > 0 {
       let total = graph.count(of: column.type)
       let width = column.layout.byteCount
-      let probe = min(total, Self.probedRows)
       let run = min(total, max(1, Self.probedBytes / width))
       // Other ones each time: what the device has given lately it may give from memory of its own.
       let first = UInt32.random(in: 0...UInt32(total - run))
-      let some = (0..<probe).map { UInt32($0 * total / probe + .random(in: 0...total / probe - 1)) }
-      let secondsScattered = try seconds(of: some, column)
+      let secondsScattered = try secondsOfScatteredRow(column)
       let secondsTogether = try seconds(of: (0..<UInt32(run)).map { first + $0 }, column)
-      scattered += secondsScattered / Double(probe) * Double(rowCount)
+      scattered += secondsScattered * Double(rowCount)
       // The pass over the column, and each row written and read.
       let moved =
         Double(total * width) / Double(min(epochCount, Self.mostPackedEpochs))
@@ -129,8 +127,17 @@ extension NeighborLoader {
     )
   }
 
-  private static var probedRows: Int { 4096 }
+  static var probedRows: Int { 4096 }
   private static var probedBytes: Int { 32 << 20 }
+
+  /// What the device takes for a row by itself, of many that are asked for at once, as fast as it is now.
+  func secondsOfScatteredRow(_ column: FeatureColumn) throws -> Double {
+    let total = graph.count(of: column.type)
+    let probe = min(total, Self.probedRows)
+    guard probe > 0 else { return 0 }
+    let some = (0..<probe).map { UInt32($0 * total / probe + .random(in: 0...total / probe - 1)) }
+    return try seconds(of: some, column) / Double(probe)
+  }
 
   /// Reads some rows as packing would, and says how long it took.
   private func seconds(of nodes: [UInt32], _ column: FeatureColumn) throws -> Double {

@@ -103,7 +103,9 @@ struct PageTraffic {
   private func recent(batches: Double) -> (touched: Double, added: Double) {
     let epochs = batches / batchesPerEpoch
     let next = epochs + 1 / batchesPerEpoch
-    func untouched(_ random: Double, _ eachEpoch: Double, _ once: Double, _ epochs: Double) -> Double {
+    func untouched(_ random: Double, _ eachEpoch: Double, _ once: Double, _ epochs: Double)
+      -> Double
+    {
       exp(-random * epochs) * Self.missing(epochs, eachEpoch)
         * pow(1 - min(1, epochs / epochCount), once)
     }

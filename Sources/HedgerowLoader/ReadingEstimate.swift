@@ -45,7 +45,8 @@ extension NeighborLoader {
     by probabilities: InclusionProbabilities, batchesPerEpoch: Int? = nil,
     evaluation: [(probabilities: InclusionProbabilities, batchCount: Int, timesPerEpoch: Double)] =
       [],
-    labels: (type: NodeType, column: String)? = nil, pinnedByteLimit: Int?, epochCount: Int, cacheByteCount: Int = .max,
+    labels: (type: NodeType, column: String)? = nil, pinnedByteLimit: Int?, epochCount: Int,
+    cacheByteCount: Int = .max,
     packing: (when: Packing, byteLimit: Int) = (.never, 0)
   ) throws -> ReadingEstimate {
     var estimate = ReadingEstimate()
@@ -131,6 +132,17 @@ extension NeighborLoader {
         first + loaded.first,
         later: epochCount > 1
           ? max(0, all + loaded.all - first - loaded.first) / Double(epochCount - 1) : 0)
+      // Pages that come again and again; few of them are not worth asking the device how fast it is.
+      let pages = Double(estimate.laterEpochByteCount) / Pages.size
+      let largest = choice.columns.max {
+        graph.count(of: $0.type) * $0.layout.byteCount
+          < graph.count(of: $1.type) * $1.layout.byteCount
+      }
+      if pages > Double(Self.probedRows), let (type, name, layout) = largest {
+        estimate.laterEpochSeconds =
+          try pages
+          * secondsOfScatteredRow(FeatureColumn(type: type, name: name, layout: layout))
+      }
       return estimate
     }
     let needed = choice.expectedHits + choice.expectedMisses

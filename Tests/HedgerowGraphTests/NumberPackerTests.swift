@@ -40,7 +40,10 @@ import Testing
   }
 
   @Test func bitsAreThoseOfTheLargest() {
-    #expect([0, 1, 2, 3, 4, 5, 256, 257].map { NumberPacker.bitCount(below: $0) } == [1, 1, 1, 2, 2, 3, 8, 9])
+    #expect(
+      [0, 1, 2, 3, 4, 5, 256, 257].map { NumberPacker.bitCount(below: $0) } == [
+        1, 1, 1, 2, 2, 3, 8, 9,
+      ])
     #expect(NumberPacker.bitCount(below: 1 << 31) == 31)
     #expect(NumberPacker.bitCount(below: 1 << 32) == 32)
     #expect(NumberPacker.byteCount(3, bits: 20) == 8 + 7)

@@ -82,9 +82,10 @@ import Testing
         if touches.once > 0 { touch(row, in: 0..<batchCount) }
       }
       found += reads(batches.map { $0.sorted() }, cached: cached)
-      foundOfEpoch += batches.prefix(batchesPerEpoch).reduce(into: Set()) {
-        $0.formUnion($1)
-      }.count
+      foundOfEpoch +=
+        batches.prefix(batchesPerEpoch).reduce(into: Set()) {
+          $0.formUnion($1)
+        }.count
     }
     let window = traffic.window(pages: Double(cached), limit: Double(batchCount))
     let expected = traffic.read(batches: Double(batchCount), window: window)

@@ -72,7 +72,9 @@ import Testing
       bytes[place] = 0
     }
     // An adjacency may say that its neighbors are packed, and nothing else.
-    for (features, isKnown) in [(SegmentFeatures.packedNeighbors, true), (.init(rawValue: 2), false)] {
+    for (features, isKnown) in [
+      (SegmentFeatures.packedNeighbors, true), (.init(rawValue: 2), false),
+    ] {
       let writer = try SegmentWriter(
         path: directory("c.seg"), kind: .adjacency, identity: identity, generation: 1)
       try writer.finish(attributes: [], features: features)
