@@ -15,9 +15,9 @@ public struct NumberPacker {
     self.bits = bits
   }
 
-  /// Bits of a number below `bound`, 1 to 32.
+  /// Bits of a number below `bound`, 1 to 32; more than that no number here has.
   public static func bitCount(below bound: Int) -> Int {
-    max(1, Int.bitWidth - max(0, bound - 1).leadingZeroBitCount)
+    min(32, max(1, Int.bitWidth - max(0, bound - 1).leadingZeroBitCount))
   }
 
   /// Bytes that so many numbers take, the zeros behind them included; `nil` when nobody can have as many.

@@ -24,7 +24,8 @@ extension NeighborLoader {
     return try InclusionProbabilities(
       graph, seeds: seeds.type, count: resolved.count, batchSize: batchSize, fanouts: fanouts,
       relations: options.relations ?? graph.schema.relations(),
-      checkInterruption: checkInterruption, forEachSeed: resolved.forEach)
+      repeatsSeeds: resolved.classes != nil, checkInterruption: checkInterruption,
+      forEachSeed: resolved.forEach)
   }
 
   /// This loader with the rows of features in memory that its batches need most.

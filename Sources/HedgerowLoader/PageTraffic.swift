@@ -1,6 +1,7 @@
 import Glibc
 import HedgerowCore
 import HedgerowGraph
+import HedgerowMapped
 import HedgerowSampling
 
 /// How often a node, or a page, is touched: some times for certain, and others as it comes.
@@ -41,11 +42,14 @@ struct PageTraffic {
     let once: UInt16
   }
   private struct Group {
-    var count = 0.0
-    /// Of all together.
+    let kind: Kind
+    var pageCount = 0.0
+    /// Of all its pages together.
     var random = 0.0
   }
-  private var pages: [Kind: Group] = [:]
+  /// In the order in which they came, so that sums are the same in every run.
+  private var groups: [Group] = []
+  private var places: [Kind: Int] = [:]
   private let batchesPerEpoch: Double
   private let epochCount: Double
 
@@ -60,32 +64,36 @@ struct PageTraffic {
       var sum = Touches()
       for row in rows { sum += touches[row] }
       guard sum != Touches() else { return }
-      // As likely to be touched as many more.
+      // So many that are certain are nearly as many that come by chance.
       let most: UInt16 = 63
-      let kind = Kind(
-        rate: sum.random.bitPattern >> 18, eachEpoch: min(most, sum.eachEpoch),
-        once: min(most, sum.once))
-      pages[kind, default: Group()].count += count
-      pages[kind, default: Group()].random += count * Double(sum.random)
+      let (each, once) = (min(most, sum.eachEpoch), min(most, sum.once))
+      sum.random += Float(sum.eachEpoch - each) + Float(sum.once - once) / Float(epochCount)
+      let kind = Kind(rate: sum.random.bitPattern >> 18, eachEpoch: each, once: once)
+      add(count, random: count * Double(sum.random), to: kind)
     }
+  }
+
+  private mutating func add(_ pageCount: Double, random: Double, to kind: Kind) {
+    let place = places[kind] ?? groups.count
+    if place == groups.count {
+      places[kind] = place
+      groups.append(Group(kind: kind))
+    }
+    groups[place].pageCount += pageCount
+    groups[place].random += random
   }
 
   /// Adds the pages of another.
   mutating func add(_ other: PageTraffic) {
-    for (kind, group) in other.pages {
-      pages[kind, default: Group()].count += group.count
-      pages[kind, default: Group()].random += group.random
-    }
+    for group in other.groups { add(group.pageCount, random: group.random, to: group.kind) }
   }
 
   private func total(
     _ value: (_ random: Double, _ eachEpoch: Double, _ once: Double) -> Double
   ) -> Double {
-    pages.reduce(0) { sum, entry in
-      let (kind, group) = entry
-      return sum
-        + group.count
-        * value(group.random / group.count, Double(kind.eachEpoch), Double(kind.once))
+    groups.reduce(0) {
+      $0 + $1.pageCount
+        * value($1.random / $1.pageCount, Double($1.kind.eachEpoch), Double($1.kind.once))
     }
   }
 
@@ -96,6 +104,15 @@ struct PageTraffic {
       1 - exp(-random * epochs) * pow(1 - min(1, epochs), eachEpoch)
         * pow(1 - min(1, epochs / epochCount), once)
     }
+  }
+
+  /// Of a section of so many bytes, which has these pages, those that are loaded beside the ones that so many batches
+  /// need: see ``ReadAhead``.
+  func loaded(of byteCount: Double, batches: Double) -> Double {
+    guard byteCount <= Double(ReadAhead.residentLimit) else { return 0 }
+    let needed = distinct(batches: batches)
+    let pages = (byteCount / Pages.size).rounded(.up)
+    return max(0, ReadAhead.expectedPages(needing: needed, of: pages) - needed)
   }
 
   /// Pages that the last so many batches are expected to have touched, each counted once, at any time of an epoch;

@@ -1,6 +1,5 @@
 public import HedgerowCore
 import HedgerowGraph
-import HedgerowMapped
 public import HedgerowSampling
 
 /// What a loader is expected to read, and what it would keep in memory.
@@ -88,20 +87,18 @@ extension NeighborLoader {
     let allBatches = demand.batchCount * Double(max(1, epochCount))
     /// Pages that are loaded though nobody needs them, in the first epoch and in all.
     var loaded = (first: 0.0, all: 0.0)
-    func addPages(_ touches: [Touches], rowByteCount: Double) {
+    func section(_ touches: [Touches], rowByteCount: Double) -> PageTraffic {
       var section = none
       section.add(touches, rowByteCount: rowByteCount)
+      return section
+    }
+    func addPages(_ touches: [Touches], rowByteCount: Double) {
+      let section = section(touches, rowByteCount: rowByteCount)
       traffic.add(section)
       let byteCount = Double(touches.count) * rowByteCount
-      guard byteCount <= Double(ReadAhead.residentLimit) else { return }
-      func extra(_ batches: Double) -> Double {
-        let needed = section.distinct(batches: batches)
-        let pages = (byteCount / Pages.size).rounded(.up)
-        return max(0, ReadAhead.expectedPages(needing: needed, of: pages) - needed)
-      }
-      let (first, all) = (extra(demand.batchCount), extra(allBatches))
+      let first = section.loaded(of: byteCount, batches: demand.batchCount)
       loaded.first += first
-      loaded.all += max(first, all)
+      loaded.all += max(first, section.loaded(of: byteCount, batches: allBatches))
     }
     for relation in options.relations ?? graph.schema.relations() {
       guard let touches = demand.expanded[optional: relation.target] else { continue }
@@ -111,12 +108,30 @@ extension NeighborLoader {
         addPages(touches, rowByteCount: Double(bytes) / Double(max(1, touches.count)))
       }
     }
-    if let labels, let layout = graph.layout(of: labels.column, of: labels.type) {
-      addPages(demand.seeds(of: labels.type), rowByteCount: Double(layout.byteCount))
+    // Labels, where indices are all else that goes through the page cache.
+    var labelPages = 0.0
+    if let labels {
+      let touches = demand.seeds(of: labels.type)
+      // Codes of categories take a byte, unless there are many.
+      let width = Double(graph.layout(of: labels.column, of: labels.type)?.byteCount ?? 1)
+      if pinnedByteLimit == nil {
+        addPages(touches, rowByteCount: width)
+      } else {
+        let section = section(touches, rowByteCount: width)
+        labelPages =
+          section.distinct(batches: allBatches)
+          + section.loaded(of: Double(touches.count) * width, batches: allBatches)
+      }
     }
     if pinnedByteLimit == nil {
-      for column in choice.columns {
-        addPages(demand.nodes[column.type], rowByteCount: Double(column.layout.byteCount))
+      // Of types, too, that only an evaluation meets.
+      for (type, names) in try inputColumns {
+        for name in names {
+          guard let touches = demand.nodes[optional: type],
+            let layout = graph.layout(of: name, of: type)
+          else { continue }
+          addPages(touches, rowByteCount: Double(layout.byteCount))
+        }
       }
     }
     let cached = Double(max(0, cacheByteCount - choice.byteCount)) / Pages.size
@@ -139,8 +154,10 @@ extension NeighborLoader {
           < graph.count(of: $1.type) * $1.layout.byteCount
       }
       if pages > Double(Self.probedRows), let (type, name, layout) = largest {
+        // Without those of the evaluation. A row may take several.
+        let ofTraining = pages * Double(perEpoch) / demand.batchCount
         estimate.laterEpochSeconds =
-          try pages
+          try ofTraining / max(1, Double(layout.byteCount) / Pages.size)
           * secondsOfScatteredRow(FeatureColumn(type: type, name: name, layout: layout))
       }
       return estimate
@@ -152,7 +169,7 @@ extension NeighborLoader {
     let filling = pinned.reduce(0) {
       $0 + Pages.read($1.nodes, rowByteCount: $1.layout.byteCount)
     }
-    add(Double(indexByteCount) / Pages.size + Double(filling), later: 0)
+    add(Double(indexByteCount) / Pages.size + Double(filling) + labelPages, later: 0)
     func indices(_ batches: Double) -> Double {
       traffic.read(batches: batches, window: window, isWarm: true)
     }

@@ -47,12 +47,13 @@ public struct InclusionProbabilities: Sendable {
 
   /// - Parameters:
   ///   - batchSize: seeds of a batch, each drawn with the same probability.
+  ///   - repeatsSeeds: whether a node may be a seed of several batches of an epoch, or of none.
   ///   - forEachSeed: calls its argument with each node that may be a seed.
   ///   - checkInterruption: called now and then; throws to stop.
   /// - Throws: `damaged` from the topology.
   public init(
     _ graph: some Topology, seeds type: NodeType, count seedCount: Int, batchSize: Int,
-    fanouts: Fanouts, relations: [Relation],
+    fanouts: Fanouts, relations: [Relation], repeatsSeeds: Bool = false,
     checkInterruption: () throws -> Void = {},
     forEachSeed: ((UInt32) -> Void) throws -> Void
   ) throws {
@@ -70,7 +71,7 @@ public struct InclusionProbabilities: Sendable {
     try forEachSeed { first[Int($0)] = share }
     nodes[type] = first
     frontiers[type] = first
-    certain[type] = NodeRanks(bound: first.count) { first[$0] > 0 }
+    if !repeatsSeeds { certain[type] = NodeRanks(bound: first.count) { first[$0] > 0 } }
     knownCounts[type] = [Double(min(batchSize, seedCount))]
     for hop in 0..<fanouts.hopCount {
       if hop == fanouts.hopCount - 1 { expanded = nodes }

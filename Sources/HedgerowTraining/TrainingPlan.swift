@@ -60,7 +60,7 @@ extension NodeClassificationTrainer {
     BufferPool.releaseIdle()
     let (probabilities, secondsPerBatch) = try await inclusion(
       in: loader, epochs: options.epochs,
-      repeatsSeeds: options.subgraphs?.repeatsSeeds == true)
+      repeatsSeeds: options.subgraphs?.repeatsSeeds == true || options.classWeights != nil)
     plan.nodesPerBatch = probabilities.knownCounts.values.reduce(0) { $0 + ($1.last ?? 0) }
     plan.edgesPerBatch = probabilities.edgeCounts.values.reduce(0) { $0 + $1.reduce(0, +) }
     let limit = pinning.map {
@@ -206,7 +206,7 @@ extension NodeClassificationTrainer {
   ///
   /// - Parameters:
   ///   - epochs: of the loader: an evaluation goes over the same batches each time.
-  ///   - repeatsSeeds: ``SubgraphChoice/repeatsSeeds``
+  ///   - repeatsSeeds: whether a node may be a seed of several batches of an epoch, or of none.
   private func inclusion(
     in loader: any BatchLoader<Batch>, epochs: Int, repeatsSeeds: Bool = false
   ) async throws -> (probabilities: InclusionProbabilities, secondsPerBatch: Double) {

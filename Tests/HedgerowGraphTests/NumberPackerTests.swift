@@ -46,6 +46,7 @@ import Testing
       ])
     #expect(NumberPacker.bitCount(below: 1 << 31) == 31)
     #expect(NumberPacker.bitCount(below: 1 << 32) == 32)
+    #expect(NumberPacker.bitCount(below: 1 << 40) == 32)
     #expect(NumberPacker.byteCount(3, bits: 20) == 8 + 7)
     #expect(NumberPacker.byteCount(.max, bits: 20) == nil)
   }

@@ -96,6 +96,17 @@ import Testing
     #expect(abs(averageOfEpoch - ofEpoch) <= 0.05 * ofEpoch, "\(averageOfEpoch), \(ofEpoch)")
   }
 
+  @Test func aPageOfManySeedsIsTouchedByNearlyAllBatches() {
+    // A thousand rows a page that are certain, in a thousand batches: of five batches one in 150 touches none.
+    var traffic = PageTraffic(batchesPerEpoch: 1000, epochCount: 3)
+    traffic.add([Touches](repeating: Touches(eachEpoch: 1), count: 100_000), rowByteCount: 4)
+    let pages = 100_000.0 / 1024
+    #expect(abs(traffic.distinct(batches: 5) / pages - 0.993) < 0.02)
+    // Through a cache of half of them: e^-1.024 of the pages are not in a batch.
+    let window = traffic.window(pages: pages / 2, limit: 3000)
+    #expect(window > 0.5 && window < 1.2, "\(window)")
+  }
+
   @Test func aPageOfManyRowsIsTouchedAtMost() {
     // A page of more rows than can be counted.
     var traffic = PageTraffic(batchesPerEpoch: 4, epochCount: 2)

@@ -43,7 +43,8 @@ final class StoredAdjacency: Sendable {
       let rows = min(1 << rangeBits, rowCount - number << rangeBits)
       // Nodes that came later have no entries: the file ends before them.
       guard segment.attributes[0] <= UInt64(rows), segment.attributes[1] == record.edgeCount,
-        segment.attributes[2] == UInt64(number), let edges = Int(exactly: record.edgeCount)
+        segment.attributes[2] == UInt64(number), let edges = Int(exactly: record.edgeCount),
+        edges >> CSRIndex.positionBits == 0
       else {
         throw HedgerowError(
           .damaged, "damaged segment: its counts do not fit the catalog", at: segment.path)
