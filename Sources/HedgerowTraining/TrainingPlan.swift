@@ -94,9 +94,11 @@ extension NodeClassificationTrainer {
     plan.privateByteCount =
       max(trial.privateByteCount, trial.privateByteCountBefore + plan.reading.packingByteCount)
       + plan.reading.pinnedByteCount + plan.reading.arrivingByteCount
-    plan.storageByteCount =
-      plan.reading.firstEpochByteCount
-      + (options.epochs - 1) * plan.reading.laterEpochByteCount
+    plan.storageByteCount = Int(
+      min(
+        0x1p62,
+        Double(plan.reading.firstEpochByteCount)
+          + Double(options.epochs - 1) * Double(plan.reading.laterEpochByteCount)))
     // What is made ahead and what is computed go on beside each other, and so does what is read.
     plan.secondsPerEpoch = max(
       max(trial.secondsPerStep, secondsPerBatch) * Double(plan.batchesPerEpoch),

@@ -185,7 +185,8 @@ import Testing
     empty.fanouts = [10, -1]
     var whole = TrainingOptions(model: .sage, mode: .fullBatch)
     whole.subgraphs = .hgt
-    wrong += [weighted, sampled, empty, whole]
+    let endless = options(.sage, .hgt, epochs: 1 << 31)
+    wrong += [weighted, sampled, empty, whole, endless]
     for options in wrong {
       let error = await #expect(throws: HedgerowError.self) {
         _ = try await train(store, options)
