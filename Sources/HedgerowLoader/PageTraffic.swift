@@ -115,21 +115,13 @@ struct PageTraffic {
     return max(0, ReadAhead.expectedPages(needing: needed, of: pages) - needed)
   }
 
-  /// Pages that the last so many batches are expected to have touched, each counted once, at any time of an epoch;
-  /// and those of them that one batch more would add.
-  private func recent(batches: Double) -> (touched: Double, added: Double) {
+  /// Pages that the last so many batches are expected not to have touched, at any time of an epoch.
+  private func untouched(recently batches: Double) -> Double {
     let epochs = batches / batchesPerEpoch
-    let next = epochs + 1 / batchesPerEpoch
-    func untouched(_ random: Double, _ eachEpoch: Double, _ once: Double, _ epochs: Double)
-      -> Double
-    {
+    return total { random, eachEpoch, once in
       exp(-random * epochs) * Self.missing(epochs, eachEpoch)
         * pow(1 - min(1, epochs / epochCount), once)
     }
-    let touched = total { 1 - untouched($0, $1, $2, epochs) }
-    return (
-      touched, total { untouched($0, $1, $2, epochs) - untouched($0, $1, $2, next) }
-    )
   }
 
   /// How likely a page that is touched so often in each epoch, at places of their own, was not in the last `epochs`.
@@ -149,10 +141,11 @@ struct PageTraffic {
   /// For how many batches a cache of so many pages keeps one; at most `limit`.
   func window(pages: Double, limit: Double) -> Double {
     if distinct(batches: limit) <= pages { return limit }
+    let all = total { _, _, _ in 1 }
     var (low, high) = (0.0, limit)
     for _ in 0..<40 {
       let middle = (low + high) / 2
-      if recent(batches: middle).touched <= pages { low = middle } else { high = middle }
+      if all - untouched(recently: middle) <= pages { low = middle } else { high = middle }
     }
     return low
   }
@@ -160,10 +153,12 @@ struct PageTraffic {
   /// Pages that are read in so many batches through a cache that keeps one for `window` batches and is
   /// empty before, or in which all are that it holds.
   func read(batches: Double, window: Double, isWarm: Bool = false) -> Double {
-    if isWarm { return batches * recent(batches: window).added }
-    let first = min(batches, window)
-    return distinct(batches: first)
-      + (batches > first ? (batches - first) * recent(batches: window).added : 0)
+    let first = isWarm ? 0 : min(batches, window)
+    let known = distinct(batches: first)
+    guard batches > first else { return known }
+    // Of a batch's pages those that the ones before it, within the window, have not touched.
+    let new = untouched(recently: window) - untouched(recently: window + 1)
+    return known + (batches - first) * new
   }
 }
 

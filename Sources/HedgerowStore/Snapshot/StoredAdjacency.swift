@@ -33,6 +33,7 @@ final class StoredAdjacency: Sendable {
 
     var segments = [MappedSegment?](repeating: nil, count: rangeCount)
     var ranges = [CSRIndex.Range?](repeating: nil, count: rangeCount)
+    var neighborBits = [Int](repeating: 32, count: rangeCount)
     for record in state.segments(index == .out ? .adjacencyOut : .adjacencyIn, type: edge.id) {
       let number = Int(record.id.range)
       guard number < rangeCount else {
@@ -63,6 +64,7 @@ final class StoredAdjacency: Sendable {
       let bases = try segment.elements(Section.bases, as: UInt64.self, count: entries / 64 + 1)
       let deltas = try segment.elements(Section.deltas, as: UInt32.self, count: entries + 1)
       let bits = try Self.neighborBits(segment)
+      neighborBits[number] = bits
       if bits < 32 {
         guard let byteCount = NumberPacker.byteCount(edges, bits: bits) else {
           throw HedgerowError(.damaged, "damaged segment: \(edges) entries", at: segment.path)
@@ -94,7 +96,6 @@ final class StoredAdjacency: Sendable {
     // A row's offset and the next one's. Bases are a 32nd of that and soon resident.
     offsetsAhead = ReadAhead(
       segments, section: Section.deltas, positionBits: rangeBits, scale: 4, width: 8)
-    let neighborBits = try segments.map { try $0.map { try Self.neighborBits($0) } ?? 32 }
     neighborsAhead = ReadAhead(
       segments, section: Section.neighbors, positionBits: CSRIndex.positionBits
     ) {
