@@ -48,11 +48,14 @@ static inline found find(const matrix *m, uint32_t node, const void **in) {
   return a_row;
 }
 
-static inline void prefetch_row(const matrix *m, uint32_t node, size_t bytes) {
-  const void *row;
-  if (find(m, node, &row) != a_row) return;
+static inline void prefetch(const void *row, size_t bytes) {
   size_t most = bytes < 1024 ? bytes : 1024;
   for (size_t at = 0; at < most; at += 64) __builtin_prefetch((const char *)row + at);
+}
+
+static inline void prefetch_row(const matrix *m, uint32_t node, size_t bytes) {
+  const void *row;
+  if (find(m, node, &row) == a_row) prefetch(row, bytes);
 }
 
 // More than stays in a core's cache until somebody reads it: lines are then written past the caches, which
@@ -63,17 +66,53 @@ static inline int is_streamed(const void *first, size_t row_bytes, size_t count)
   return !((uintptr_t)first % line) && !(row_bytes % line) && count * row_bytes > most_cached_bytes;
 }
 
-static inline void stream(void *out, const void *in, size_t bytes) {
-  typedef uint64_t part __attribute__((vector_size(16)));
-  for (size_t at = 0; at < bytes; at += sizeof(part)) {
-    part value;
-    memcpy(&value, (const char *)in + at, sizeof value);
-    __builtin_nontemporal_store(value, (part *)((char *)out + at));
+// Stores wait in a queue of some sixty, and what comes after a full queue waits with them, the prefetches of
+// later rows among it: so they are as few and as wide as can be.
+HR_INLINE void stream(void *out, const void *in, size_t bytes) {
+  typedef uint64_t half_line __attribute__((vector_size(line / 2)));
+  for (size_t at = 0; at < bytes; at += line) {
+    half_line halves[2];
+    memcpy(halves, (const char *)in + at, sizeof halves);
+    __builtin_nontemporal_store(halves[0], (half_line *)((char *)out + at));
+    __builtin_nontemporal_store(halves[1], (half_line *)((char *)out + at) + 1);
   }
 }
 
-// Rows that were streamed are there for whoever hears that they are.
-static inline void end_streaming(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+HR_INLINE ptrdiff_t copy_each(const matrix *m, size_t bytes, const uint32_t *nodes,
+                              const uint32_t *places, size_t count, char *first, int streams) {
+  enum { ring = 2 * ahead_rows };
+  const void *rows[ring];  // that come next; none for a null row
+  for (size_t i = 0; i < count + ahead_rows; i++) {
+    if (i < count) {
+      const void *row = NULL;
+      if (find(m, nodes[i], &row) == no_row) return (ptrdiff_t)i;
+      rows[i % ring] = row;
+      if (row) prefetch(row, bytes);
+    }
+    if (i < ahead_rows) continue;
+    size_t done = i - ahead_rows;
+    char *out = first + (places ? places[done] : done) * bytes;
+    const void *row = rows[done % ring];
+    if (!row) memset(out, 0, bytes);
+    else if (streams) stream(out, row, bytes);
+    else memcpy(out, row, bytes);
+  }
+  return -1;
+}
+
+HR_CLONES static ptrdiff_t stream_rows(const matrix *m, size_t bytes, const uint32_t *nodes,
+                                       const uint32_t *places, size_t count, void *first) {
+  ptrdiff_t bad = copy_each(m, bytes, nodes, places, count, first, 1);
+  // Rows are there for whoever hears that they are.
+  __atomic_thread_fence(__ATOMIC_SEQ_CST);
+  return bad;
+}
+
+static ptrdiff_t copy_rows(const matrix *m, size_t bytes, const uint32_t *nodes,
+                           const uint32_t *places, size_t count, void *first) {
+  return is_streamed(first, bytes, count) ? stream_rows(m, bytes, nodes, places, count, first)
+                                          : copy_each(m, bytes, nodes, places, count, first, 0);
+}
 
 ptrdiff_t hr_gather_rows(const hr_matrix_range *ranges, size_t range_count, unsigned shift,
                          size_t stride, hr_element element, float scale, size_t width,
@@ -81,7 +120,7 @@ ptrdiff_t hr_gather_rows(const hr_matrix_range *ranges, size_t range_count, unsi
                          float *first) {
   const matrix m = {ranges, range_count, shift, stride};
   const size_t bytes = width * element_bytes[element];
-  const int streams = element == hr_float32 && is_streamed(first, bytes, count);
+  if (element == hr_float32) return copy_rows(&m, bytes, nodes, places, count, first);
   for (size_t i = 0; i < count; i++) {
     float *out = first + (places ? places[i] : i) * width;
     if (i + ahead_rows < count) prefetch_row(&m, nodes[i + ahead_rows], bytes);
@@ -91,12 +130,8 @@ ptrdiff_t hr_gather_rows(const hr_matrix_range *ranges, size_t range_count, unsi
       case null_row: memset(out, 0, width * sizeof *out); continue;
       case a_row: break;
     }
-    if (streams) {
-      stream(out, in, bytes);
-      continue;
-    }
     switch (element) {
-      case hr_float32: memcpy(out, in, bytes); break;
+      case hr_float32: break;
       case hr_float16: widen_half(in, width, out); break;
       case hr_uint8: widen_u8(in, width, out); break;
       case hr_int8: scale_i8(in, width, scale, out); break;
@@ -107,7 +142,6 @@ ptrdiff_t hr_gather_rows(const hr_matrix_range *ranges, size_t range_count, unsi
       case hr_bfloat16: widen_bfloat(in, width, out); break;
     }
   }
-  if (streams) end_streaming();
   return -1;
 }
 
@@ -115,19 +149,7 @@ ptrdiff_t hr_copy_rows(const hr_matrix_range *ranges, size_t range_count, unsign
                        size_t stride, size_t byte_count, const uint32_t *nodes, size_t count,
                        void *first) {
   const matrix m = {ranges, range_count, shift, stride};
-  const int streams = is_streamed(first, byte_count, count);
-  char *out = first;
-  for (size_t i = 0; i < count; i++, out += byte_count) {
-    if (i + ahead_rows < count) prefetch_row(&m, nodes[i + ahead_rows], byte_count);
-    const void *in;
-    switch (find(&m, nodes[i], &in)) {
-      case no_row: return (ptrdiff_t)i;
-      case null_row: memset(out, 0, byte_count); break;
-      case a_row: streams ? stream(out, in, byte_count) : (void)memcpy(out, in, byte_count); break;
-    }
-  }
-  if (streams) end_streaming();
-  return -1;
+  return copy_rows(&m, byte_count, nodes, NULL, count, first);
 }
 
 ptrdiff_t hr_find_rows(const hr_matrix_range *ranges, size_t range_count, unsigned shift,
