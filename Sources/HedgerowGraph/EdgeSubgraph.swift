@@ -74,6 +74,9 @@ public struct EdgeSubgraph<Base: Topology & FeatureSource>: Sendable {
       sorted: SortedEdges(list, times: timeColumn == nil ? nil : .integers(times)))
   }
 
+  /// Whether a type keeps some edges only, so that its indices lie in memory.
+  public func isInMemory(_ type: EdgeType) -> Bool { kept[optional: type] != nil }
+
   private func index(_ relation: Relation) -> CSRIndex? {
     kept[optional: relation.stored].map {
       relation.direction == .forward ? $0.sorted.incoming : $0.sorted.outgoing

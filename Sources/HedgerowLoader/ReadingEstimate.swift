@@ -24,6 +24,12 @@ public struct ReadingEstimate: Sendable {
   public internal(set) var laterEpochSeconds = 0.0
 
   public init() {}
+
+  /// Adds what is read once, before the first epoch.
+  public mutating func addOnce(_ byteCount: Int) {
+    storedByteCount += byteCount
+    firstEpochByteCount += byteCount
+  }
 }
 
 extension NeighborLoader {

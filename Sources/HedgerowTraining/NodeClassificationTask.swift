@@ -21,14 +21,22 @@ final class NodeClassificationTask: TrainingTask {
   var loaderThreads: Int { source.loaderThreads }
 
   /// Reads rows of features that are kept in memory.
-  init(_ model: NodeClassifier, _ trainer: NodeClassificationTrainer) throws {
+  convenience init(_ model: NodeClassifier, _ trainer: NodeClassificationTrainer) throws {
+    try trainer.checkTrainingSet()
+    try self.init(
+      model, trainer,
+      NodeBatches(
+        model, trainer.graph, batchSize: trainer.options.batchSize, resources: trainer.resources,
+        trainingEpochs: trainer.options.epochs))
+  }
+
+  init(
+    _ model: NodeClassifier, _ trainer: NodeClassificationTrainer, _ source: NodeBatches
+  ) throws {
     self.trainer = trainer
     self.model = model
-    try trainer.checkTrainingSet()
+    self.source = source
     validation = try trainer.validationSet
-    source = try NodeBatches(
-      model, trainer.graph, batchSize: trainer.options.batchSize, resources: trainer.resources,
-      trainingEpochs: trainer.options.epochs)
   }
 
   func begin(epoch: Int, from firstBatch: Int) async throws {
@@ -37,6 +45,8 @@ final class NodeClassificationTask: TrainingTask {
   }
 
   func nextBatch() async throws -> NodeBatch? { try await batches?.next() }
+
+  func filled() async { await batches?.filled() }
 
   func end() { batches = nil }
 

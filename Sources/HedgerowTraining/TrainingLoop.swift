@@ -33,6 +33,8 @@ protocol TrainingTask: AnyObject {
   /// Goes to a batch of an epoch.
   func begin(epoch: Int, from firstBatch: Int) async throws
   func nextBatch() async throws -> Batch?
+  /// Waits until as many batches are made ahead as may be: for a look at what they take.
+  func filled() async
   /// Lets go of what an epoch's batches took, once they are over.
   func end()
   func loss(of batch: Batch) -> Tensor
@@ -55,6 +57,7 @@ extension TrainingTask {
   var scalesLosses: Bool { false }
   var mayLackExamples: Bool { false }
 
+  func filled() async {}
   func end() {}
   func finish(_ batch: Batch) {}
 

@@ -183,7 +183,7 @@ import Testing
       #expect(run.errors.split(separator: "\n").count == 1, "\(run.errors)")
     }
     let plan = try CommandLineRun(arguments: ["plan", store] + writes.dropFirst(2) + ["train"])
-    #expect(plan.status == 64 && plan.errors.contains("TYPE.COLUMN"), "\(plan.errors)")
+    #expect(plan.status == 64 && plan.errors.contains("--model tgn"), "\(plan.errors)")
   }
 
   /// One line, and 64.
@@ -214,7 +214,56 @@ import Testing
       #expect(run.status == 64 && run.errors.contains(says), "\(arguments): \(run.errors)")
       #expect(run.errors.split(separator: "\n").count == 1, "\(run.errors)")
     }
-    let plan = try CommandLineRun(arguments: ["plan", store, "train"] + links)
-    #expect(plan.status == 64 && plan.errors.contains("TYPE.COLUMN"), "\(plan.errors)")
+    for (arguments, says) in [
+      (links, "hedgerow split STORE user:rates:item"), (links + ["--model", "transe"], "transe"),
+      (["--target", "user", "--model", "dgi"], "dgi"), (links + ["--model", "lightgcn"], "lightgcn"),
+      (links + ["--pin", "1MiB"], "--pin"),
+    ] {
+      let plan = try CommandLineRun(arguments: ["plan", store, "train"] + arguments)
+      #expect(plan.status == 64 && plan.errors.contains(says), "\(plan.errors)")
+      #expect(plan.errors.split(separator: "\n").count == 1, "\(plan.errors)")
+    }
+  }
+
+  @Test func aPlanSaysWhatTheTrainingTakes() throws {
+    let directory = TemporaryDirectory()
+    for arguments in [
+      ["dataset", "rmat", directory("d"), "--scale", "11", "--features", "64"],
+      [
+        "ingest", directory("s"), "--nodes", "node=\(directory("d/nodes.tsv"))", "--edges",
+        "node:edge:node=\(directory("d/edges.tsv"))", "--features",
+        "node.x=\(directory("d/features.npy"))",
+      ],
+      ["split", directory("s"), "node:edge:node", "--parts", "train=0.1,valid=0.02,test=0.02"],
+    ] {
+      let run = try CommandLineRun(arguments: arguments)
+      try #require(run.status == 0, "\(run.errors)")
+    }
+    let options = [
+      "--target", "node:edge:node", "--batch-size", "64", "--fanouts", "5,3", "--epochs", "2",
+      "--candidates", "all", "--json",
+    ]
+    let plan = try json(try CommandLineRun(arguments: ["plan", directory("s"), "train"] + options))
+    let training = try json(try CommandLineRun(arguments: ["train", directory("s")] + options))
+    func number(_ object: [String: Any], _ name: String) throws -> Double {
+      try #require(object[name] as? Double, "\(name)")
+    }
+    let steps = try number(training, "steps")
+    #expect(try number(plan, "batches_per_epoch") * 2 == steps)
+    // Each node of a batch has a row of features, and seeds' two hops are all in all batches.
+    let rows = try number(training, "rows_read") / steps
+    #expect(try abs(number(plan, "nodes_per_batch") - rows) < 0.05 * rows, "\(rows)")
+    let (said, came) = (
+      try number(plan, "private_bytes"), try number(training, "peak_private_bytes")
+    )
+    #expect(abs(said - came) < 0.25 * came, "\(said), \(came)")
+    // A small store is loaded once, and stays.
+    let stored = try number(plan, "stored_bytes")
+    #expect(try number(plan, "first_epoch_bytes_read") <= stored + 10 * 4096)
+    #expect(try number(plan, "first_epoch_bytes_read") >= 0.9 * stored)
+    #expect(try number(plan, "later_epoch_bytes_read") < 0.05 * stored)
+    for name in ["edges_per_batch", "seconds_per_epoch", "trial_steps"] {
+      #expect(try number(plan, name) > 0)
+    }
   }
 }

@@ -23,19 +23,32 @@ struct PlanCommand: AsyncParsableCommand {
   var task: Task
 
   func validate() throws {
-    if training.isOfLinks {
-      throw ValidationError("plan is of trainings on classes: write --target TYPE.COLUMN")
+    switch training.modelChoice {
+    case .network?, .links?, nil: break
+    case .triples?, .embedding?, .temporal?:
+      throw ValidationError(
+        "plan is of trainings whose batches are sampled neighborhoods: those of --model "
+          + "\(training.modelChoice!.name) are not")
     }
   }
 
   func run() async throws {
     let (_, graph) = try training.store.snapshot()
     var resources = try training.global.trainingResources()
-    resources.pinnedByteLimit = training.reading.pin
-    resources.packing = training.reading.pack
-    let trainer = try training.trainer(over: graph, resources: resources)
-    let plan = try await Compute.with(training.global.makePool()) { try await trainer.plan() }
-    print(training.global.json ? json(plan) : text(plan, epochs: trainer.options.epochs))
+    let pool = training.global.makePool()
+    let (plan, epochs): (TrainingPlan, Int)
+    if training.isOfLinks {
+      let trainer = try training.linkTrainer(over: graph, resources: resources)
+      epochs = trainer.options.training.epochs
+      plan = try await Compute.with(pool) { try await trainer.plan() }
+    } else {
+      resources.pinnedByteLimit = training.reading.pin
+      resources.packing = training.reading.pack
+      let trainer = try training.trainer(over: graph, resources: resources)
+      epochs = trainer.options.epochs
+      plan = try await Compute.with(pool) { try await trainer.plan() }
+    }
+    print(training.global.json ? json(plan) : text(plan, epochs: epochs))
   }
 
   private func json(_ plan: TrainingPlan) -> String {

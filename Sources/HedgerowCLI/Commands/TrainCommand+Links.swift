@@ -66,14 +66,13 @@ extension TrainCommand {
     let store = try GraphStore.open(at: store.path, name == nil ? .readOnly : .readWrite)
     let graph = try store.snapshot()
     let checkpoint = try resume.map { try LinkCheckpoint(named: $0, in: graph) }
-    let options = try linkOptions(goingOnWith: checkpoint?.specification.options, graph.schema)
-    var trainer = LinkPredictionTrainer(
-      graph, target: try EdgeType(validating: target), options: options, resources: resources)
+    var trainer = try linkTrainer(
+      over: graph, goingOnWith: checkpoint?.specification.options, resources: resources)
     trainer.checkpointName = name
     trainer.checkpointInterval = checkpointEvery
 
     let progress = ProgressBar(
-      "training", total: options.training.epochs, unit: .items("epochs"))
+      "training", total: trainer.options.training.epochs, unit: .items("epochs"))
     progress.advance(by: checkpoint?.progress.epoch ?? 0)
     let ready = trainer
     let (model, report, metrics) = try await Compute.with(global.makePool()) {
@@ -87,6 +86,15 @@ extension TrainCommand {
       parameterCount: model.parameterCount, report: report, metrics: metrics,
       version: graph.version)
     print(global.json ? output.json : output.text(savedAs: name))
+  }
+
+  func linkTrainer(
+    over graph: Snapshot, goingOnWith before: LinkTrainingOptions? = nil,
+    resources: TrainingResources
+  ) throws -> LinkPredictionTrainer {
+    LinkPredictionTrainer(
+      graph, target: try EdgeType(validating: target),
+      options: try linkOptions(goingOnWith: before, graph.schema), resources: resources)
   }
 
   /// The defaults, or the options of a training that goes on, with what was given.

@@ -31,6 +31,7 @@ struct TrainingOutput {
         value: .object(
           [.init(key: "total", value: .double(seconds.total))]
             + seconds.table.map { .init(key: $0.stage, value: .double($0.seconds)) })),
+      .init(key: "rows_read", value: .int(report.rows.read)),
       .init(key: "bytes_read", value: .int(report.storageByteCount)),
       .init(key: "peak_private_bytes", value: .int(report.peakPrivateByteCount)),
       .init(key: "peak_resident_bytes", value: .int(ProcessResources.peakResidentByteCount)),

@@ -86,6 +86,18 @@ struct DividedLinks: Sendable {
     )
   }
 
+  /// Bytes that were read of the store: of each type with the column its codes, the sources' indices and times.
+  var byteCountRead: Int {
+    graph.schema.edges.enumerated().filter { $1.property(column) != nil && seen.isInMemory($1.type) }
+      .reduce(0) { sum, edge in
+        let outgoing = Relation(edge.element.type, .backward, index: edge.offset)
+        let count = graph.count(of: edge.element.type)
+        return sum + graph.extentByteCount(along: outgoing)
+          + graph.neighborByteCount(along: outgoing)
+          + count * (edge.element.timeColumn == nil ? 1 : 9)
+      }
+  }
+
   /// The links of a set, by their places in the order of the graph's edges; `nil` for none.
   func members(of set: String) throws -> RoaringBitmap? {
     let names = set == "valid" ? ["valid", "val", "validation"] : [set]

@@ -4,6 +4,7 @@ import HedgerowGraph
 import HedgerowLoader
 import HedgerowRoaring
 import HedgerowSampling
+import HedgerowStore
 import HedgerowTensor
 
 /// Ranks links among candidates, a batch of links at a time.
@@ -13,19 +14,21 @@ struct LinkEvaluation {
   /// Of models without a network.
   private let whole: WholeLinks?
   private let resources: TrainingResources
+  private let readsFeatures: Bool
   /// Nodes of the links' target type, rising.
-  private let candidates: [UInt32]
+  private(set) var candidates: [UInt32]
   /// Fixed, so that results do not depend on options of training.
-  private static var batchSize: Int { 256 }
+  static var batchSize: Int { 256 }
 
   init(
     _ model: LinkPredictor, _ links: DividedLinks, _ whole: WholeLinks?,
-    resources: TrainingResources
-  ) throws {
+    resources: TrainingResources, readsFeatures: Bool
+  ) {
     self.model = model
     self.links = links
     self.whole = whole
     self.resources = resources
+    self.readsFeatures = readsFeatures
     candidates = Self.candidates(
       of: links.type.target, in: links, model.specification.options)
   }
@@ -50,38 +53,63 @@ struct LinkEvaluation {
     return drawn.sorted()
   }
 
-  func metrics(of members: RoaringBitmap) async throws -> LinkMetrics {
+  /// The same of the first of the candidates alone.
+  func keeping(candidates count: Int) -> Self {
+    var kept = self
+    kept.candidates = Array(candidates.prefix(count))
+    return kept
+  }
+
+  /// Memory for ranking so many links: rows of candidates, twice while a batch's targets are put behind them, scores, and
+  /// those that the area under the curve is of.
+  func byteCount(links count: Int) -> Int {
     let width = model.specification.options.training.hiddenWidth
-    let batchSize = Self.batchSize
-    // Rows of candidates, twice while a batch's targets are put behind them, scores, and those that the area under
-    // the curve is of.
+    return 4 * (2 * width + 2 * Self.batchSize) * (candidates.count + Self.batchSize) + 8 * count
+  }
+
+  func metrics(of members: RoaringBitmap) async throws -> LinkMetrics {
     let share = try resources.budget.reserve(
-      4 * (2 * width + 2 * batchSize) * (candidates.count + batchSize) + 8 * members.count,
+      byteCount(links: members.count),
       for: "ranking links among \(candidates.count) candidates")
     defer { share.release() }
     let table = whole.map { model.network.embedding!.embeddings($0.block) }
     let rows = try await candidateRows(table)
     try check(rows)
     var ranking = LinkRanking(.all, candidateCount: candidates.count)
-    let links = links
-    let batches = PairLoader(
-      links.seen, of: links.type, fanouts: model.fanouts,
-      seed: model.specification.options.training.seed,
-      options: model.loaderOptions(links.seen, order: .ascending, resources: resources),
-      reverseTypes: links.reverseTypes, batchCount: (members.count + batchSize - 1) / batchSize
-    ) { index in
-      try links.pairs(
-        index * batchSize..<min(members.count, (index + 1) * batchSize), of: members)
-    }
     let stream = RandomStream(seed: model.specification.options.training.seed)
       .derive("pairs that are none")
     var first = 0
-    for try await batch in batches.epoch(0) {
+    for try await batch in loader(of: members).epoch(0) {
       try resources.checkInterruption()
       try add(batch, rows, table, stream, first, to: &ranking)
       first += batch.links.positives.count
     }
     return ranking.finish()
+  }
+
+  /// Of links of a set.
+  func loader(of members: RoaringBitmap) -> PairLoader<EdgeSubgraph<Snapshot>> {
+    let (links, batchSize) = (links, Self.batchSize)
+    return PairLoader(
+      links.seen, of: links.type, fanouts: model.fanouts,
+      seed: model.specification.options.training.seed, options: loaderOptions,
+      reverseTypes: links.reverseTypes, batchCount: (members.count + batchSize - 1) / batchSize
+    ) { index in
+      try links.pairs(
+        index * batchSize..<min(members.count, (index + 1) * batchSize), of: members)
+    }
+  }
+
+  func candidateLoader() -> NeighborLoader<EdgeSubgraph<Snapshot>> {
+    NeighborLoader(
+      links.seen, seeds: .nodes(links.type.target, RoaringBitmap(candidates)),
+      fanouts: model.fanouts, batchSize: model.specification.options.training.batchSize,
+      seed: model.specification.options.training.seed, options: loaderOptions)
+  }
+
+  private var loaderOptions: LoaderOptions {
+    model.loaderOptions(
+      links.seen, order: .ascending, resources: resources, readsFeatures: readsFeatures)
   }
 
   private func add(
@@ -145,13 +173,8 @@ struct LinkEvaluation {
   private func candidateRows(_ table: Tensor?) async throws -> Tensor {
     let type = links.type.target
     if let table, let whole { return whole.rows(table, of: [type: candidates])[type] }
-    let loader = NeighborLoader(
-      links.seen, seeds: .nodes(type, RoaringBitmap(candidates)), fanouts: model.fanouts,
-      batchSize: model.specification.options.training.batchSize,
-      seed: model.specification.options.training.seed,
-      options: model.loaderOptions(links.seen, order: .ascending, resources: resources))
     var parts: [Tensor] = []
-    for try await batch in loader.epoch(0) {
+    for try await batch in candidateLoader().epoch(0) {
       try resources.checkInterruption()
       let rows = try seedRows(batch.features, batch.blocks, batch.subgraph.nodes, nil)
       parts.append(rows[type])

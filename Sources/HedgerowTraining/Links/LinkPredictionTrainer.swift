@@ -67,8 +67,7 @@ public struct LinkPredictionTrainer: Sendable {
     let task = try LinkTask(
       LinkPredictor(withoutWeights: specification), links, resources: resources)
     let optimizer = Adam(
-      learningRate: Double(options.training.learningRate),
-      weightDecay: options.model == .lightgcn ? 0 : Double(options.training.weightDecay))
+      learningRate: Double(options.training.learningRate), weightDecay: weightDecay)
     let loop = try TrainingLoop(
       parameterCount: task.module.parameterCount, optimizer,
       TrainingSchedule(
@@ -85,7 +84,12 @@ public struct LinkPredictionTrainer: Sendable {
     return (task.model, loop.report, metrics)
   }
 
-  private func checkOptions() throws {
+  /// Of the optimizer; that of `lightgcn` is part of its loss.
+  var weightDecay: Double {
+    options.model == .lightgcn ? 0 : Double(options.training.weightDecay)
+  }
+
+  func checkOptions() throws {
     func refuse(unless isRight: Bool, _ text: @autoclosure () -> String) throws {
       if !isRight { throw HedgerowError(.usage, text()) }
     }
@@ -134,7 +138,7 @@ public struct LinkPredictionTrainer: Sendable {
   }
 
   /// What the options come to over this graph's schema.
-  private func specification(_ links: DividedLinks) throws -> LinkSpecification {
+  func specification(_ links: DividedLinks) throws -> LinkSpecification {
     let ends = target.source == target.target ? [target.source] : [target.source, target.target]
     var specification = LinkSpecification(
       target: "\(target)", inputs: [], relations: [], options: options, dataVersion: graph.version)

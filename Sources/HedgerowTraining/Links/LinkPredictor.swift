@@ -21,9 +21,11 @@ public struct LinkPredictor: SavedModel {
 
   /// What a loader of neighborhoods is told.
   func loaderOptions(
-    _ graph: some Topology, order: LoaderOptions.Order, resources: TrainingResources
+    _ graph: some Topology, order: LoaderOptions.Order, resources: TrainingResources,
+    readsFeatures: Bool = true
   ) -> LoaderOptions {
     var options = LoaderOptions()
+    options.readsFeatures = readsFeatures
     options.order = order
     options.trace = resources.trace
     options.threads = resources.threads

@@ -23,8 +23,8 @@ final class LinkTask: TrainingTask {
   let model: LinkPredictor
   private let links: DividedLinks
   private let whole: WholeLinks?
-  private let loader: LinkLoader<EdgeSubgraph<Snapshot>>
-  private let evaluation: LinkEvaluation
+  let loader: LinkLoader<EdgeSubgraph<Snapshot>>
+  let evaluation: LinkEvaluation
   private let validation: RoaringBitmap?
   private var batches: Epoch<LinkBatch>.Iterator?
 
@@ -33,7 +33,11 @@ final class LinkTask: TrainingTask {
   var module: any Module { network }
   var loaderThreads: Int { loader.options.threads }
 
-  init(_ model: LinkPredictor, _ links: DividedLinks, resources: TrainingResources) throws {
+  /// - Parameter readsFeatures: whether rows of features are what the store has, and not ones.
+  init(
+    _ model: LinkPredictor, _ links: DividedLinks, resources: TrainingResources,
+    readsFeatures: Bool = true
+  ) throws {
     self.model = model
     self.links = links
     let options = model.specification.options
@@ -50,14 +54,19 @@ final class LinkTask: TrainingTask {
     loader = LinkLoader(
       links.seen, edges: .edges(links.type), fanouts: model.fanouts,
       batchSize: options.training.batchSize, seed: options.training.seed,
-      options: model.loaderOptions(links.seen, order: .shuffled, resources: resources), links: link)
-    evaluation = try LinkEvaluation(model, links, whole, resources: resources)
+      options: model.loaderOptions(
+        links.seen, order: .shuffled, resources: resources, readsFeatures: readsFeatures),
+      links: link)
+    evaluation = LinkEvaluation(
+      model, links, whole, resources: resources, readsFeatures: readsFeatures)
     validation = try links.members(of: "valid")
   }
 
   func begin(epoch: Int, from firstBatch: Int) {
     batches = loader.epoch(epoch, from: firstBatch).makeAsyncIterator()
   }
+
+  func filled() async { await batches?.filled() }
 
   func end() { batches = nil }
 

@@ -1,0 +1,141 @@
+import HedgerowCore
+import HedgerowGNN
+import HedgerowLoader
+import HedgerowNN
+import HedgerowSampling
+import HedgerowStore
+import HedgerowTensor
+
+extension NodeClassificationTrainer {
+  /// Says what the training would take.
+  ///
+  /// - Parameter trialSteps: at most so many steps are measured, behind some that warm up.
+  /// - Throws: `usage` for options that do not fit the graph, or a budget that is too small for them.
+  public func plan(trialSteps: Int = 96) async throws -> TrainingPlan {
+    guard options.mode == .sampled else {
+      throw HedgerowError(
+        .usage,
+        options.mode == .graphs
+          ? "batches of graphs are as large as these: there is nothing to plan"
+          : "a training on the whole graph has no batches to plan: leave out --full-batch")
+    }
+    let specification = try specification()
+    try checkTrainingSet()
+    let model = try NodeClassifier(withoutWeights: specification)
+    let source = try NodeBatches(
+      model, graph, batchSize: options.batchSize, resources: resources, trainingEpochs: 1,
+      readsFeatures: false)
+    let loader = source.trainingLoader!
+    // The last is evaluated once, the other behind each epoch.
+    var sets: [(name: String, timesPerEpoch: Double)] = try validationSet.map { [($0, 1)] } ?? []
+    if try hasMembers("test") { sets.append(("test", 1 / Double(options.epochs))) }
+    // As the run will: the heap keeps some of the memory that this took.
+    let pinning = try source.loader.flatMap { try model.isPinning($0, resources) ? $0 : nil }
+    _ = try pinning?.inclusionProbabilities(checkInterruption: resources.checkInterruption)
+    let trial = try await self.trial(model, source, steps: trialSteps, sets: sets)
+    BufferPool.releaseIdle()
+    let (probabilities, secondsOfSampling) = try await inclusion(
+      in: loader, epochs: options.epochs,
+      repeatsSeeds: options.subgraphs?.repeatsSeeds == true || options.classWeights != nil)
+    var plan = TrainingPlan(batchesPerEpoch: try loader.batchCount(), probabilities)
+    let limit = pinning.map {
+      max(
+        0,
+        resources.pinnedByteLimit
+          ?? NodeClassifier.pinnedByteLimit(
+            $0, StepEstimate(specification, probabilities), resources.budget))
+    }
+    // As the run will.
+    try limit.map { try resources.budget.reserve($0, for: NodeClassifier.pinningPurpose) }?
+      .release()
+    var evaluation: [(InclusionProbabilities, batchCount: Int, timesPerEpoch: Double)] = []
+    for set in sets {
+      let loader = try source.evaluationLoader(of: set.name, labels: nil)
+      evaluation.append(
+        (
+          try await inclusion(in: loader, epochs: 1).probabilities, try loader.batchCount(),
+          set.timesPerEpoch
+        ))
+    }
+    // One around the seeds knows the columns and indices of any other.
+    let reader = try source.loader ?? source.evaluationLoader(of: "train", labels: nil)
+    let reading = try reader.readingEstimate(
+      by: probabilities, batchesPerEpoch: plan.batchesPerEpoch, evaluation: evaluation,
+      labels: target, pinnedByteLimit: limit, epochCount: options.epochs,
+      cacheByteCount: max(
+        0, ProcessResources.memoryLimit - trial.privateByteCount - MemoryBudget.overhead),
+      packing: (resources.packing, NodeBatches.packingByteLimit(resources, beside: limit ?? 0)))
+    plan.privateByteCount =
+      max(trial.privateByteCount, trial.privateByteCountBefore + reading.packingByteCount)
+      + reading.pinnedByteCount + reading.arrivingByteCount
+    // What is made ahead and what is computed go on beside each other.
+    plan.finish(
+      reading, secondsPerBatch: max(trial.secondsPerStep, secondsOfSampling),
+      trialSteps: trial.stepCount, epochs: options.epochs)
+    return plan
+  }
+
+  /// Takes some steps, and evaluates some batches of sets, as the run would.
+  private func trial(
+    _ model: NodeClassifier, _ source: NodeBatches, steps: Int,
+    sets: [(name: String, timesPerEpoch: Double)]
+  ) async throws -> TrialRun<NodeClassificationTask> {
+    let trial = try TrialRun(
+      NodeClassificationTask(model, self, source), learningRate: Double(options.learningRate),
+      weightDecay: Double(options.weightDecay), seed: options.seed, resources: resources)
+    var evaluated: [(loader: NeighborLoader<Snapshot>, isEachEpoch: Bool, batches: [Int])] = []
+    for set in sets {
+      let loader = try source.evaluationLoader(of: set.name, labels: target.column)
+      let largest = try await loader.largestBatches(
+        epochs: 1, checkInterruption: resources.checkInterruption
+      ).map { $0.number }
+      evaluated.append(
+        (loader, set.timesPerEpoch == 1, Set([0, try loader.batchCount() - 1] + largest).sorted()))
+    }
+    let loader = source.trainingLoader!
+    try await trial.run(
+      steps: steps, epochs: options.epochs, batchCount: try loader.batchCount(),
+      largest: try await loader.largestBatches(
+        epochs: options.epochs, checkInterruption: resources.checkInterruption)
+    ) { isLast in
+      for set in evaluated where isLast || set.isEachEpoch {
+        try await evaluate(set.batches, of: set.loader, source, model, trial)
+      }
+    }
+    return trial
+  }
+
+  /// How likely a loader's batches hold each node: what is known of neighbors that are drawn, and is seen of others.
+  /// With the time that such a batch took; 0 where it was not seen.
+  private func inclusion(
+    in loader: any BatchLoader<Batch>, epochs: Int, repeatsSeeds: Bool = false
+  ) async throws -> (probabilities: InclusionProbabilities, secondsPerBatch: Double) {
+    if let loader = loader as? NeighborLoader<Snapshot>, loader.knowsInclusion {
+      return (
+        try loader.inclusionProbabilities(checkInterruption: resources.checkInterruption), 0
+      )
+    }
+    return try await loader.observed(
+      in: graph, epochs: epochs, repeatsSeeds: repeatsSeeds,
+      checkInterruption: resources.checkInterruption)
+  }
+
+  /// Evaluates some batches from each of these on.
+  private func evaluate(
+    _ numbers: [Int], of loader: NeighborLoader<Snapshot>, _ source: NodeBatches,
+    _ model: NodeClassifier, _ trial: TrialRun<NodeClassificationTask>
+  ) async throws {
+    for first in numbers {
+      var batches = source.batches(of: loader, from: first)
+      for _ in 0..<Self.evaluatedBatches {
+        try resources.checkInterruption()
+        guard let batch = try await batches.next() else { break }
+        await batches.filled()
+        withExtendedLifetime(batch.logits(model.network)) { trial.lookAtMemory() }
+      }
+    }
+  }
+
+  /// From each that is begun at.
+  private static var evaluatedBatches: Int { 2 }
+}
