@@ -216,7 +216,8 @@ import Testing
     }
     for (arguments, says) in [
       (links, "hedgerow split STORE user:rates:item"), (links + ["--model", "transe"], "transe"),
-      (["--target", "user", "--model", "dgi"], "dgi"), (links + ["--model", "lightgcn"], "lightgcn"),
+      (["--target", "user", "--model", "dgi"], "dgi"),
+      (links + ["--model", "lightgcn"], "lightgcn"),
       (links + ["--pin", "1MiB"], "--pin"),
     ] {
       let plan = try CommandLineRun(arguments: ["plan", store, "train"] + arguments)

@@ -86,16 +86,15 @@ struct DividedLinks: Sendable {
     )
   }
 
-  /// Bytes that were read of the store: of each type with the column its codes, the sources' indices and times.
+  /// Bytes of the store that were read: of each type with the column its codes, the sources' indices and times.
   var byteCountRead: Int {
-    graph.schema.edges.enumerated().filter { $1.property(column) != nil && seen.isInMemory($1.type) }
-      .reduce(0) { sum, edge in
-        let outgoing = Relation(edge.element.type, .backward, index: edge.offset)
-        let count = graph.count(of: edge.element.type)
-        return sum + graph.extentByteCount(along: outgoing)
-          + graph.neighborByteCount(along: outgoing)
-          + count * (edge.element.timeColumn == nil ? 1 : 9)
-      }
+    graph.schema.edges.enumerated().reduce(0) { sum, edge in
+      let (index, type) = (edge.offset, edge.element.type)
+      guard seen.isInMemory(type) else { return sum }
+      let outgoing = Relation(type, .backward, index: index)
+      return sum + graph.extentByteCount(along: outgoing) + graph.neighborByteCount(along: outgoing)
+        + graph.count(of: type) * (edge.element.timeColumn == nil ? 1 : 9)
+    }
   }
 
   /// The links of a set, by their places in the order of the graph's edges; `nil` for none.

@@ -24,7 +24,8 @@ final class TrialRun<Task: TrainingTask> {
   ) throws {
     let parameterCount = task.module.parameterCount
     share = try resources.budget.reserve(
-      (task.scalesLosses ? 6 : 5) * 4 * parameterCount, for: "a model of \(parameterCount) parameters"
+      (task.scalesLosses ? 6 : 5) * 4 * parameterCount,
+      for: "a model of \(parameterCount) parameters"
     )
     self.task = task
     self.resources = resources
