@@ -58,7 +58,6 @@ struct NodeBatches {
   private(set) var packedByteCount = 0
   /// Held for the rows of features that are kept in memory, or for what is known of the whole graph.
   private let share: MemoryBudget.Reservation?
-  let secondsOfPreparing: Double
   var pinnedByteCount: Int { loader?.options.pinnedRows?.byteCount ?? 0 }
   /// What makes training's batches; `nil` where these are the whole graph.
   var trainingLoader: (any BatchLoader<Batch>)? { loader ?? otherLoader }
@@ -84,11 +83,9 @@ struct NodeBatches {
     let target = NodeType(model.specification.targetType)
     let filter = try model.specification.options.seedFilter
     guard whole == nil, let trainingEpochs else {
-      (loader, otherLoader, learned, share, secondsOfPreparing) = (nil, nil, nil, nil, 0)
+      (loader, otherLoader, learned, share) = (nil, nil, nil, nil)
       return
     }
-    let clock = ContinuousClock()
-    let start = clock.now
     if let subgraphs = model.specification.options.subgraphs, !subgraphs.isOfSeeds {
       share = try resources.budget.reserve(
         subgraphs.loaderByteCount(graph, threads: resources.threads),
@@ -97,7 +94,7 @@ struct NodeBatches {
         graph, resources: resources, labels: model.specification.targetColumn,
         readsFeatures: readsFeatures)
       learned = try graph.members(of: "train", of: target, where: filter)
-      (loader, secondsOfPreparing) = (nil, (clock.now - start).seconds)
+      loader = nil
       return
     }
     learned = nil
@@ -110,7 +107,7 @@ struct NodeBatches {
       otherLoader = model.graphLoader(
         graph, graphs: seeds, batchSize: batchSize, order: .shuffled, resources: resources,
         labels: model.specification.targetColumn)
-      (loader, share, secondsOfPreparing) = (nil, nil, 0)
+      (loader, share) = (nil, nil)
       return
     }
     otherLoader = nil
@@ -119,7 +116,6 @@ struct NodeBatches {
       labels: model.specification.targetColumn, readsFeatures: readsFeatures)
     let pinned = readsFeatures ? try model.pinningRows(plain, trainingEpochs, resources) : nil
     (loader, share) = pinned ?? (plain, nil)
-    secondsOfPreparing = (clock.now - start).seconds
   }
 
   /// Packs rows of an epoch and of those behind it, up to `lastEpoch`, where it pays and is not done yet.

@@ -89,9 +89,8 @@ final class NodeClassificationTask: TrainingTask {
 
   var mayLackExamples: Bool { trainer.options.subgraphs?.isOfSeeds == false }
 
-  /// Adds what keeping and packing rows took, or dividing the graph.
+  /// Adds what keeping and packing rows took.
   func note(in report: inout TrainingReport) {
-    report.seconds.prepare = source.secondsOfPreparing
     report.pinnedByteCount = source.pinnedByteCount
     report.seconds.pack = source.secondsOfPacking
     report.packedByteCount = source.packedByteCount

@@ -2,7 +2,6 @@ public import HedgerowCore
 import HedgerowGNN
 import HedgerowGraph
 import HedgerowLoader
-import HedgerowMapped
 import HedgerowNN
 public import HedgerowStore
 import HedgerowTensor
@@ -44,7 +43,7 @@ public struct NodeClassificationTrainer: Sendable {
     resuming checkpoint: Checkpoint? = nil,
     onEpoch: (Int, Double, ClassificationMetrics?) -> Void = { _, _, _ in }
   ) async throws -> (model: NodeClassifier, report: TrainingReport) {
-    let storageByteCount = ProcessResources.storageByteCountRead
+    let start = TrainingStart()
     var specification = try specification()
     if let checkpoint {
       try check(checkpoint, against: specification)
@@ -52,7 +51,8 @@ public struct NodeClassificationTrainer: Sendable {
     }
     let model = try NodeClassifier(withoutWeights: specification)
     let loop = try TrainingLoop(
-      parameterCount: model.parameterCount, scalesLosses: options.precision == .float16,
+      from: start, parameterCount: model.parameterCount,
+      scalesLosses: options.precision == .float16,
       Adam(
         learningRate: Double(options.learningRate), weightDecay: Double(options.weightDecay)),
       TrainingSchedule(
@@ -74,7 +74,6 @@ public struct NodeClassificationTrainer: Sendable {
     var report = loop.report
     report.metrics = metrics
     task.note(in: &report)
-    report.storageByteCount = ProcessResources.storageByteCountRead - storageByteCount
     return (model, report)
   }
 

@@ -67,6 +67,12 @@ extension TrainingTask {
   }
 }
 
+/// When a training began, and what the process had read by then.
+struct TrainingStart {
+  let instant = ContinuousClock.now
+  let storageByteCount = ProcessResources.storageByteCountRead
+}
+
 /// How a training goes on and ends.
 struct TrainingSchedule {
   var epochs: Int
@@ -92,8 +98,7 @@ final class TrainingLoop<Task: TrainingTask> {
   private(set) var report = TrainingReport()
   private let share: MemoryBudget.Reservation
   private let clock = ContinuousClock()
-  private let start = ContinuousClock.now
-  private let storageByteCountBefore = ProcessResources.storageByteCountRead
+  private let start: TrainingStart
   private var lastCheckpoint: ContinuousClock.Instant
   private var checkpointSeconds = 0.0
   /// On the checkpoints' name.
@@ -102,15 +107,18 @@ final class TrainingLoop<Task: TrainingTask> {
   /// Draws the weights from the seed, or takes those of a checkpoint.
   ///
   /// - Parameters:
+  ///   - start: before anything was prepared.
   ///   - parameterCount: of the task's network: they have their memory before the task takes its own.
   ///   - scalesLosses: as the task says.
   ///   - makeTask: called once no other training of the name is under way.
   init(
-    parameterCount: Int, scalesLosses: Bool = false, _ optimizer: any Optimizer,
+    from start: TrainingStart, parameterCount: Int, scalesLosses: Bool = false,
+    _ optimizer: any Optimizer,
     _ schedule: TrainingSchedule, seed: UInt64, directory: String,
     dataIdentity: @autoclosure () -> String, resources: TrainingResources,
     resuming checkpoint: TrainingCheckpoint<Task.Specification>?, task makeTask: () throws -> Task
   ) throws {
+    self.start = start
     self.optimizer = optimizer
     self.schedule = schedule
     self.resources = resources
@@ -135,6 +143,7 @@ final class TrainingLoop<Task: TrainingTask> {
       _ = task.module.initialized(seed: seed)
       if task.scalesLosses { progress.scaler = LossScaler() }
     }
+    report.seconds.prepare = (clock.now - start.instant).seconds
   }
 
   /// - Parameters:
@@ -168,8 +177,9 @@ final class TrainingLoop<Task: TrainingTask> {
     report.bestEpoch = progress.best?.epoch ?? progress.epoch
     report.loss = progress.loss
     report.steps = progress.steps
-    report.seconds.total = (clock.now - start).seconds
-    report.storageByteCount = ProcessResources.storageByteCountRead - storageByteCountBefore
+    report.seconds.total = (clock.now - start.instant).seconds
+    report.storageByteCount =
+      ProcessResources.storageByteCountRead - start.storageByteCount
   }
 
   private var isOutOfPatience: Bool {

@@ -39,6 +39,7 @@ public struct EmbeddingTrainer: Sendable {
     resuming checkpoint: EmbeddingCheckpoint? = nil,
     onEpoch: (Int, Double) -> Void = { _, _ in }
   ) async throws -> (model: NodeEmbedding, report: TrainingReport) {
+    let start = TrainingStart()
     var specification = try specification()
     if let checkpoint {
       try checkpoint.check(against: specification)
@@ -47,21 +48,23 @@ public struct EmbeddingTrainer: Sendable {
     if options.model == .dgi {
       let task = try InfomaxTask(specification, graph, resources: resources)
       let report = try await run(
-        task, Adam(learningRate: Double(options.learningRate)), checkpoint, onEpoch)
+        from: start, task, Adam(learningRate: Double(options.learningRate)), checkpoint, onEpoch)
       return (task.model, report)
     }
     let task = try WalkTask(specification, graph)
     let report = try await run(
-      task, SparseAdam(learningRate: Double(options.learningRate)), checkpoint, onEpoch)
+      from: start, task, SparseAdam(learningRate: Double(options.learningRate)), checkpoint, onEpoch
+    )
     return (task.model, report)
   }
 
   private func run<Task: TrainingTask>(
-    _ task: Task, _ optimizer: any Optimizer, _ checkpoint: EmbeddingCheckpoint?,
+    from start: TrainingStart, _ task: Task, _ optimizer: any Optimizer,
+    _ checkpoint: EmbeddingCheckpoint?,
     _ onEpoch: (Int, Double) -> Void
   ) async throws -> TrainingReport where Task.Specification == EmbeddingSpecification {
     let loop = try TrainingLoop(
-      parameterCount: task.module.parameterCount, optimizer,
+      from: start, parameterCount: task.module.parameterCount, optimizer,
       TrainingSchedule(
         epochs: options.epochs, patience: .max, checkpointName: checkpointName,
         checkpointInterval: checkpointInterval),

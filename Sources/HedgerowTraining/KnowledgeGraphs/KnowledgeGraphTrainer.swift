@@ -51,6 +51,7 @@ public struct KnowledgeGraphTrainer: Sendable {
     model: KnowledgeGraphEmbedding, report: TrainingReport,
     metrics: [(set: String, metrics: LinkMetrics)]
   ) {
+    let start = TrainingStart()
     var specification = try specification()
     if let checkpoint {
       try checkpoint.check(against: specification)
@@ -58,7 +59,7 @@ public struct KnowledgeGraphTrainer: Sendable {
     }
     let task = try TripleTask(specification, graph, resources)
     let loop = try TrainingLoop(
-      parameterCount: task.module.parameterCount,
+      from: start, parameterCount: task.module.parameterCount,
       SparseAdam(learningRate: Double(options.learningRate)),
       TrainingSchedule(
         epochs: options.epochs, patience: options.patience, checkpointName: checkpointName,

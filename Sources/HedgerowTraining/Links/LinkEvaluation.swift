@@ -16,7 +16,9 @@ struct LinkEvaluation {
   private let resources: TrainingResources
   private let readsFeatures: Bool
   /// Nodes of the links' target type, rising.
-  private(set) var candidates: [UInt32]
+  let candidates: [UInt32]
+  /// Of so many the rows are computed, of the others they are taken to be the same: to see what ranking takes.
+  var computedCandidates = Int.max
   /// Fixed, so that results do not depend on options of training.
   static var batchSize: Int { 256 }
 
@@ -53,23 +55,13 @@ struct LinkEvaluation {
     return drawn.sorted()
   }
 
-  /// The same of the first of the candidates alone.
-  func keeping(candidates count: Int) -> Self {
-    var kept = self
-    kept.candidates = Array(candidates.prefix(count))
-    return kept
-  }
-
-  /// Memory for ranking so many links: rows of candidates, twice while a batch's targets are put behind them, scores, and
-  /// those that the area under the curve is of.
-  func byteCount(links count: Int) -> Int {
-    let width = model.specification.options.training.hiddenWidth
-    return 4 * (2 * width + 2 * Self.batchSize) * (candidates.count + Self.batchSize) + 8 * count
-  }
-
   func metrics(of members: RoaringBitmap) async throws -> LinkMetrics {
+    let width = model.specification.options.training.hiddenWidth
+    let batchSize = Self.batchSize
+    // Rows of candidates, twice while a batch's targets are put behind them, scores, and those that the area under
+    // the curve is of.
     let share = try resources.budget.reserve(
-      byteCount(links: members.count),
+      4 * (2 * width + 2 * batchSize) * (candidates.count + batchSize) + 8 * members.count,
       for: "ranking links among \(candidates.count) candidates")
     defer { share.release() }
     let table = whole.map { model.network.embedding!.embeddings($0.block) }
@@ -174,10 +166,18 @@ struct LinkEvaluation {
     let type = links.type.target
     if let table, let whole { return whole.rows(table, of: [type: candidates])[type] }
     var parts: [Tensor] = []
+    var count = 0
     for try await batch in candidateLoader().epoch(0) {
       try resources.checkInterruption()
       let rows = try seedRows(batch.features, batch.blocks, batch.subgraph.nodes, nil)
       parts.append(rows[type])
+      count += rows[type].shape[0]
+      if count >= computedCandidates { break }
+    }
+    while count < candidates.count {
+      let rows = min(parts[0].shape[0], candidates.count - count)
+      parts.append(parts[0].gathered(rows: (0..<UInt32(rows)).map { $0 }))
+      count += rows
     }
     return parts.count == 1 ? parts[0] : concatenated(parts, along: 0)
   }

@@ -56,10 +56,7 @@ extension LinkPredictionTrainer {
       cacheByteCount: max(
         0, ProcessResources.memoryLimit - trial.privateByteCount - MemoryBudget.overhead))
     reading.addOnce(links.byteCountRead)
-    let ranking = sets.map { task.evaluation.byteCount(links: $0.members.count) }.max() ?? 0
-    plan.privateByteCount =
-      trial.privateByteCount
-      + max(0, ranking - trialEvaluation(task).byteCount(links: Self.trialLinks))
+    plan.privateByteCount = trial.privateByteCount
     plan.finish(
       reading, secondsPerBatch: max(trial.secondsPerStep, secondsOfSampling),
       trialSteps: trial.stepCount, epochs: epochs)
@@ -73,15 +70,19 @@ extension LinkPredictionTrainer {
     let trial = try TrialRun(
       task, learningRate: Double(options.training.learningRate), weightDecay: weightDecay,
       seed: options.training.seed, resources: resources)
-    let evaluation = trialEvaluation(task)
+    var evaluation = task.evaluation
+    evaluation.computedCandidates = 1 << 13
+    let ranked = evaluation
+    // As many batches as are made ahead, or two, where each goes over many candidates.
+    let linkCount = LinkEvaluation.batchSize * (evaluation.candidates.count > 1 << 17 ? 2 : 4)
     try await trial.run(
       steps: steps, epochs: options.training.epochs, batchCount: try task.loader.batchCount(),
       largest: try await task.loader.largestBatches(
         epochs: options.training.epochs, checkInterruption: resources.checkInterruption)
     ) { isLast in
       for set in sets where isLast || set.timesPerEpoch == 1 {
-        let members = set.members.values(in: 0..<min(Self.trialLinks, set.members.count))
-        _ = try await evaluation.metrics(of: RoaringBitmap(members))
+        let members = set.members.values(in: 0..<min(linkCount, set.members.count))
+        _ = try await ranked.metrics(of: RoaringBitmap(members))
         trial.lookAtMemory()
       }
     }
@@ -96,11 +97,4 @@ extension LinkPredictionTrainer {
       in: graph, epochs: epochs, repeatsSeeds: true,
       checkInterruption: resources.checkInterruption)
   }
-
-  /// Among fewer candidates, where there are many: what more of them take is known.
-  private func trialEvaluation(_ task: LinkTask) -> LinkEvaluation {
-    task.evaluation.keeping(candidates: 1 << 13)
-  }
-  /// That are ranked: as many batches as are made ahead.
-  private static var trialLinks: Int { 4 * LinkEvaluation.batchSize }
 }

@@ -56,6 +56,7 @@ public struct LinkPredictionTrainer: Sendable {
   ) async throws -> (
     model: LinkPredictor, report: TrainingReport, metrics: [(set: String, metrics: LinkMetrics)]
   ) {
+    let start = TrainingStart()
     try checkOptions()
     let links = try DividedLinks(
       graph, target, column: options.splitColumn, resources: resources)
@@ -69,7 +70,7 @@ public struct LinkPredictionTrainer: Sendable {
     let optimizer = Adam(
       learningRate: Double(options.training.learningRate), weightDecay: weightDecay)
     let loop = try TrainingLoop(
-      parameterCount: task.module.parameterCount, optimizer,
+      from: start, parameterCount: task.module.parameterCount, optimizer,
       TrainingSchedule(
         epochs: options.training.epochs, patience: options.training.patience,
         checkpointName: checkpointName, checkpointInterval: checkpointInterval),

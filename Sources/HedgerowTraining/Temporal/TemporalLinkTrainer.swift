@@ -59,6 +59,7 @@ public struct TemporalLinkTrainer: Sendable {
     model: TemporalLinkPredictor, report: TrainingReport,
     metrics: [(set: String, metrics: LinkMetrics)]
   ) {
+    let start = TrainingStart()
     var (specification, events) = try prepared()
     if let checkpoint {
       try checkpoint.check(against: specification)
@@ -68,7 +69,7 @@ public struct TemporalLinkTrainer: Sendable {
       TemporalLinkPredictor(withoutWeights: specification), events, over: graph,
       resources: resources)
     let loop = try TrainingLoop(
-      parameterCount: task.module.parameterCount,
+      from: start, parameterCount: task.module.parameterCount,
       Adam(learningRate: Double(options.learningRate)),
       TrainingSchedule(
         epochs: options.epochs, patience: options.patience, checkpointName: checkpointName,
