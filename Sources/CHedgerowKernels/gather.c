@@ -67,7 +67,7 @@ static inline int is_streamed(const void *first, size_t row_bytes, size_t count)
 }
 
 // Stores wait in a queue of some sixty, and what comes after a full queue waits with them, the prefetches of
-// later rows among it: so they are as few and as wide as can be.
+// later rows among it: so they are few and wide.
 HR_INLINE void stream(void *out, const void *in, size_t bytes) {
   typedef uint64_t half_line __attribute__((vector_size(line / 2)));
   for (size_t at = 0; at < bytes; at += line) {

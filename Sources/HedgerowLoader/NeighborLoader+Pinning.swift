@@ -59,7 +59,20 @@ extension NeighborLoader {
 
   /// Bytes of the indices along the relations.
   public var indexByteCount: Int {
-    (options.relations ?? graph.schema.relations()).reduce(0) {
+    indexByteCount(along: options.relations ?? graph.schema.relations())
+  }
+
+  /// Bytes of the indices along the relations the other way, of those that are not among the relations themselves.
+  public var otherIndexByteCount: Int {
+    let relations = options.relations ?? graph.schema.relations()
+    let others = relations.map {
+      Relation($0.stored, $0.direction == .forward ? .backward : .forward, index: $0.index)
+    }
+    return indexByteCount(along: others.filter { !relations.contains($0) })
+  }
+
+  private func indexByteCount(along relations: [Relation]) -> Int {
+    relations.reduce(0) {
       $0 + graph.neighborByteCount(along: $1) + graph.extentByteCount(along: $1)
     }
   }

@@ -26,7 +26,7 @@ public struct ReadingEstimate: Sendable {
   public init() {}
 
   /// Adds what is read once, before the first epoch.
-  public mutating func addOnce(_ byteCount: Int) {
+  public mutating func add(byteCountReadOnce byteCount: Int) {
     storedByteCount += byteCount
     firstEpochByteCount += byteCount
   }

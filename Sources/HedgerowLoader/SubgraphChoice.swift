@@ -50,6 +50,14 @@ public enum SubgraphChoice: Codable, Hashable, Sendable {
     }
   }
 
+  /// Whether edges are gone over the other way, too.
+  public var goesBothWays: Bool {
+    switch self {
+    case .fastgcn, .saint, .clusters: true
+    case .ladies, .hgt, .pagerank, .random: false
+    }
+  }
+
   /// Whether an epoch may have a node as the seed of several batches, or of none.
   public var repeatsSeeds: Bool {
     switch self {

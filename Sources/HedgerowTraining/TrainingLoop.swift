@@ -73,6 +73,14 @@ struct TrainingStart {
   let storageByteCount = ProcessResources.storageByteCountRead
 }
 
+extension MemoryBudget {
+  /// For weights, their gradients and Adam's two moments, and the best epoch's copy; gradients that were scaled, too.
+  func reserve(parameterCount: Int, _ scalesLosses: Bool) throws -> Reservation {
+    try reserve(
+      (scalesLosses ? 6 : 5) * 4 * parameterCount, for: "a model of \(parameterCount) parameters")
+  }
+}
+
 /// How a training goes on and ends.
 struct TrainingSchedule {
   var epochs: Int
@@ -126,10 +134,7 @@ final class TrainingLoop<Task: TrainingTask> {
     lock = try schedule.checkpointName.map {
       try TrainingCheckpoint<Task.Specification>.lock($0, in: directory)
     }
-    // Weights, their gradients and Adam's two moments, and the best epoch's copy; gradients that were
-    // scaled, too.
-    share = try resources.budget.reserve(
-      (scalesLosses ? 6 : 5) * 4 * parameterCount, for: "a model of \(parameterCount) parameters")
+    share = try resources.budget.reserve(parameterCount: parameterCount, scalesLosses)
     task = try makeTask()
     self.dataIdentity = schedule.checkpointName == nil ? "" : dataIdentity()
     lastCheckpoint = clock.now

@@ -43,7 +43,7 @@ public struct TrainingReport: Sendable {
   /// Where the time went: ``total`` is what the main thread's stages add up to.
   public struct Seconds: Sendable {
     public var total = 0.0
-    /// All that comes before the first step: reading what is learned from, looking for the rows to keep in memory.
+    /// What comes before the first epoch: reading what is learned from, looking for the rows to keep in memory.
     public var prepare = 0.0
     /// Packing the other rows.
     public var pack = 0.0

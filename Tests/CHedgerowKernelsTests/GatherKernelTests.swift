@@ -224,6 +224,10 @@ import Testing
       #expect(gather([2, 128]) == 1)
       #expect(gather([.max]) == 0)
       #expect(gather([]) == -1)
+      // Behind rows that are written by then.
+      out = [Float](repeating: -1, count: 40)
+      #expect(gather(Array(repeating: 2, count: 30) + [3] + [0, 70]) == 30)
+      #expect(out[0] == 3 && out[30...].allSatisfy { $0 == -1 })
     }
   }
 }

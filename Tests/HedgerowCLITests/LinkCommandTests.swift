@@ -218,7 +218,7 @@ import Testing
       (links, "hedgerow split STORE user:rates:item"), (links + ["--model", "transe"], "transe"),
       (["--target", "user", "--model", "dgi"], "dgi"),
       (links + ["--model", "lightgcn"], "lightgcn"),
-      (links + ["--pin", "1MiB"], "--pin"),
+      (links + ["--pin", "1MiB"], "--pin"), (links + ["--resume", "m"], "--resume"),
     ] {
       let plan = try CommandLineRun(arguments: ["plan", store, "train"] + arguments)
       #expect(plan.status == 64 && plan.errors.contains(says), "\(plan.errors)")
@@ -251,13 +251,13 @@ import Testing
     }
     let steps = try number(training, "steps")
     #expect(try number(plan, "batches_per_epoch") * 2 == steps)
-    // Each node of a batch has a row of features, and seeds' two hops are all in all batches.
+    // Here each node of a batch has a row of features.
     let rows = try number(training, "rows_read") / steps
     #expect(try abs(number(plan, "nodes_per_batch") - rows) < 0.05 * rows, "\(rows)")
     let (said, came) = (
       try number(plan, "private_bytes"), try number(training, "peak_private_bytes")
     )
-    #expect(abs(said - came) < 0.25 * came, "\(said), \(came)")
+    #expect(abs(said - came) < 0.2 * came, "\(said), \(came)")
     // A small store is loaded once, and stays.
     let stored = try number(plan, "stored_bytes")
     #expect(try number(plan, "first_epoch_bytes_read") <= stored + 10 * 4096)

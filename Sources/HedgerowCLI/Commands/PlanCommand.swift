@@ -7,9 +7,9 @@ struct PlanCommand: AsyncParsableCommand {
     commandName: "plan",
     abstract: "Say what a training would take in memory, bytes read and time, before it runs.",
     discussion: """
-      Takes the options of the training and computes from the degrees of the graph how large batches \
-      will be, which rows of features will be kept in memory and how much an epoch will read; memory \
-      and time of a step are measured on some steps of a model that is thrown away. The store is not \
+      Takes the options of the training and computes from the degrees of the graph, or sees in some batches, \
+      how large these will be, which rows of features will be kept in memory and how much an epoch will read; \
+      memory and time of a step are measured on some steps of a model that is thrown away. The store is not \
       changed.
       """)
 
@@ -23,6 +23,9 @@ struct PlanCommand: AsyncParsableCommand {
   var task: Task
 
   func validate() throws {
+    if training.resume != nil {
+      throw ValidationError("plan says what a whole training takes: leave out --resume")
+    }
     switch training.modelChoice {
     case .network?, .links?, nil: break
     case .triples?, .embedding?, .temporal?:

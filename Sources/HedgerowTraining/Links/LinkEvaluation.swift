@@ -174,7 +174,7 @@ struct LinkEvaluation {
       count += rows[type].shape[0]
       if count >= computedCandidates { break }
     }
-    while count < candidates.count {
+    while computedCandidates <= count && count < candidates.count {
       let rows = min(parts[0].shape[0], candidates.count - count)
       parts.append(parts[0].gathered(rows: (0..<UInt32(rows)).map { $0 }))
       count += rows

@@ -27,8 +27,12 @@ extension NodeClassificationTrainer {
       readsFeatures: false)
     let loader = source.trainingLoader!
     // The last is evaluated once, the other behind each epoch.
-    var sets: [(name: String, timesPerEpoch: Double)] = try validationSet.map { [($0, 1)] } ?? []
-    if try hasMembers("test") { sets.append(("test", 1 / Double(options.epochs))) }
+    var sets: [(name: String, isEachEpoch: Bool)] = try validationSet.map { [($0, true)] } ?? []
+    if try hasMembers("test") { sets.append(("test", false)) }
+    // As the run will.
+    let share = try resources.budget.reserve(
+      parameterCount: model.parameterCount, options.precision == .float16)
+    defer { share.release() }
     // As the run will: the heap keeps some of the memory that this took.
     let pinning = try source.loader.flatMap { try model.isPinning($0, resources) ? $0 : nil }
     _ = try pinning?.inclusionProbabilities(checkInterruption: resources.checkInterruption)
@@ -54,23 +58,26 @@ extension NodeClassificationTrainer {
       evaluation.append(
         (
           try await inclusion(in: loader, epochs: 1).probabilities, try loader.batchCount(),
-          set.timesPerEpoch
+          set.isEachEpoch ? 1 : 1 / Double(options.epochs)
         ))
     }
     // One around the seeds knows the columns and indices of any other.
     let reader = try source.loader ?? source.evaluationLoader(of: "train", labels: nil)
-    let reading = try reader.readingEstimate(
+    var reading = try reader.readingEstimate(
       by: probabilities, batchesPerEpoch: plan.batchesPerEpoch, evaluation: evaluation,
       labels: target, pinnedByteLimit: limit, epochCount: options.epochs,
       cacheByteCount: max(
         0, ProcessResources.memoryLimit - trial.privateByteCount - MemoryBudget.overhead),
       packing: (resources.packing, NodeBatches.packingByteLimit(resources, beside: limit ?? 0)))
+    if options.subgraphs?.goesBothWays == true {
+      reading.add(byteCountReadOnce: reader.otherIndexByteCount)
+    }
     plan.privateByteCount =
       max(trial.privateByteCount, trial.privateByteCountBefore + reading.packingByteCount)
       + reading.pinnedByteCount + reading.arrivingByteCount
     // What is made ahead and what is computed go on beside each other.
     plan.finish(
-      reading, secondsPerBatch: max(trial.secondsPerStep, secondsOfSampling),
+      reading, secondsPerBatch: max(trial.secondsPerBatch, secondsOfSampling),
       trialSteps: trial.stepCount, epochs: options.epochs)
     return plan
   }
@@ -78,10 +85,10 @@ extension NodeClassificationTrainer {
   /// Takes some steps, and evaluates some batches of sets, as the run would.
   private func trial(
     _ model: NodeClassifier, _ source: NodeBatches, steps: Int,
-    sets: [(name: String, timesPerEpoch: Double)]
+    sets: [(name: String, isEachEpoch: Bool)]
   ) async throws -> TrialRun<NodeClassificationTask> {
-    let trial = try TrialRun(
-      NodeClassificationTask(model, self, source), learningRate: Double(options.learningRate),
+    let trial = TrialRun(
+      try NodeClassificationTask(model, self, source), learningRate: Double(options.learningRate),
       weightDecay: Double(options.weightDecay), seed: options.seed, resources: resources)
     var evaluated: [(loader: NeighborLoader<Snapshot>, isEachEpoch: Bool, batches: [Int])] = []
     for set in sets {
@@ -90,7 +97,7 @@ extension NodeClassificationTrainer {
         epochs: 1, checkInterruption: resources.checkInterruption
       ).map { $0.number }
       evaluated.append(
-        (loader, set.timesPerEpoch == 1, Set([0, try loader.batchCount() - 1] + largest).sorted()))
+        (loader, set.isEachEpoch, Set([0, try loader.batchCount() - 1] + largest).sorted()))
     }
     let loader = source.trainingLoader!
     try await trial.run(

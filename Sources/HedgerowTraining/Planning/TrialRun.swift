@@ -12,21 +12,17 @@ final class TrialRun<Task: TrainingTask> {
 
   private let task: Task
   private var optimizer: Adam
-  private let share: MemoryBudget.Reservation
   private let resources: TrainingResources
+  /// Of steps; batches without examples are passed over.
   private var seconds: [Double] = []
+  private var passedOver = 0
   private let clock = ContinuousClock()
 
   /// Draws the weights from the seed.
   init(
     _ task: Task, learningRate: Double, weightDecay: Double, seed: UInt64,
     resources: TrainingResources
-  ) throws {
-    let parameterCount = task.module.parameterCount
-    share = try resources.budget.reserve(
-      (task.scalesLosses ? 6 : 5) * 4 * parameterCount,
-      for: "a model of \(parameterCount) parameters"
-    )
+  ) {
     self.task = task
     self.resources = resources
     optimizer = Adam(learningRate: learningRate, weightDecay: weightDecay)
@@ -37,14 +33,16 @@ final class TrialRun<Task: TrainingTask> {
 
   /// Those that were measured.
   var stepCount: Int { measured.count }
-  /// The median.
-  var secondsPerStep: Double {
+  /// The median of steps, for the share of batches that are steps.
+  var secondsPerBatch: Double {
     let sorted = measured.sorted()
-    return sorted.isEmpty ? 0 : sorted[sorted.count / 2]
+    guard !sorted.isEmpty else { return 0 }
+    return sorted[sorted.count / 2] * Double(seconds.count) / Double(batchCount)
   }
   private var measured: ArraySlice<Double> {
     seconds.dropFirst(max(0, min(warmingSteps, seconds.count - 1)))
   }
+  private var batchCount: Int { seconds.count + passedOver }
 
   /// - Parameters:
   ///   - steps: at most so many are measured, behind some that warm up.
@@ -53,41 +51,36 @@ final class TrialRun<Task: TrainingTask> {
   ///   - largest: batches that are larger than others.
   ///   - evaluate: evaluates some batches of the sets that are gone over behind each epoch, or of all.
   func run(
-    steps: Int, epochs: Int, batchCount: Int, largest: [(epoch: Int, number: Int)],
+    steps: Int, epochs: Int, batchCount perEpoch: Int, largest: [(epoch: Int, number: Int)],
     evaluate: (_ isLast: Bool) async throws -> Void
   ) async throws {
     // The run keeps the best epoch's weights beside these.
     let best = task.module.state
     let start = clock.now
-    let mostSteps = steps + warmingSteps
-    var epoch = 0
+    let most = steps + warmingSteps
+    var (epoch, number) = (0, 0)
     // In rounds, as a run goes through epochs and evaluates between them: each has threads of its own, and tensors
     // of sizes of their own.
     for round in 1...rounds {
-      while seconds.count < mostSteps * round / rounds, epoch < epochs {
-        try await task.begin(epoch: epoch, from: 0)
-        while seconds.count < mostSteps * round / rounds,
-          (clock.now - start).seconds < mostSeconds, let batch = try await task.nextBatch()
-        {
+      func isUnderWay() -> Bool {
+        batchCount < most * round / rounds && (clock.now - start).seconds < mostSeconds
+      }
+      while isUnderWay() && epoch < epochs {
+        try await task.begin(epoch: epoch, from: number)
+        while isUnderWay(), let batch = try await task.nextBatch() {
           try resources.checkInterruption()
-          if seconds.count < warmingSteps { await task.filled() }
+          if batchCount < warmingSteps { await task.filled() }
           step(batch)
+          number += 1
         }
-        epoch += 1
+        task.end()
+        if number >= perEpoch { (epoch, number) = (epoch + 1, 0) }
       }
       // That of an epoch, which is smaller.
-      try await task.begin(epoch: 0, from: batchCount - 1)
-      if let batch = try await task.nextBatch() { step(batch) }
-      task.end()
+      try await step(at: (0, perEpoch - 1), isTimed: true)
       try await evaluate(false)
     }
-    for (epoch, number) in largest {
-      try await task.begin(epoch: epoch, from: number)
-      guard let batch = try await task.nextBatch() else { continue }
-      await task.filled()
-      step(batch, isTimed: false)
-    }
-    task.end()
+    for place in largest { try await step(at: place, isTimed: false) }
     // With the weights that were best. What is made beside what is a matter of threads: twice, for the most.
     for _ in 0..<2 { try await evaluate(true) }
     withExtendedLifetime(best) {}
@@ -95,6 +88,16 @@ final class TrialRun<Task: TrainingTask> {
 
   func lookAtMemory() {
     privateByteCount = max(privateByteCount, ProcessResources.privateByteCount)
+  }
+
+  private func step(at place: (epoch: Int, number: Int), isTimed: Bool) async throws {
+    try resources.checkInterruption()
+    try await task.begin(epoch: place.epoch, from: place.number)
+    if let batch = try await task.nextBatch() {
+      await task.filled()
+      step(batch, isTimed: isTimed)
+    }
+    task.end()
   }
 
   private func step(_ batch: Task.Batch, isTimed: Bool = true) {
@@ -109,11 +112,16 @@ final class TrialRun<Task: TrainingTask> {
       optimizer.update(task.module, along: gradients)
     }
     lookAtMemory()
-    if isTimed { seconds.append((clock.now - before).seconds) }
+    guard isTimed else { return }
+    if batch.exampleCount > 0 {
+      seconds.append((clock.now - before).seconds)
+    } else {
+      passedOver += 1
+    }
   }
 
   private var rounds: Int { 4 }
   private var warmingSteps: Int { 4 }
-  /// A trial is over behind the first step that ends later.
+  /// A trial's rounds are over behind the first step that ends later.
   private var mostSeconds: Double { 20 }
 }
