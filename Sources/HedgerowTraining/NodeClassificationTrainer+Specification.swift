@@ -62,10 +62,7 @@ extension NodeClassificationTrainer {
           ? "a training has at least one epoch"
           : "\(options.model.rawValue) learns nothing: leave out --epochs")
     }
-    // So that numbers of batches are numbers.
-    guard options.epochs <= 1 << 30 else {
-      throw HedgerowError(.usage, "\(options.epochs) epochs: there are at most 1073741824")
-    }
+    try options.checkEpochs()
     guard (options.propagation != nil) == options.model.spreadsLabels else {
       throw HedgerowError(
         .usage,

@@ -219,6 +219,7 @@ import Testing
       (["--target", "user", "--model", "dgi"], "dgi"),
       (links + ["--model", "lightgcn"], "lightgcn"),
       (links + ["--pin", "1MiB"], "--pin"), (links + ["--resume", "m"], "--resume"),
+      (links + ["--epochs", "\(Int.max)"], "epochs"),
     ] {
       let plan = try CommandLineRun(arguments: ["plan", store, "train"] + arguments)
       #expect(plan.status == 64 && plan.errors.contains(says), "\(plan.errors)")

@@ -96,6 +96,7 @@ public struct LinkPredictionTrainer: Sendable {
     }
     let training = options.training
     let isSampled = options.model != .lightgcn
+    try training.checkEpochs()
     try refuse(unless: training.layerCount > 0, "a model needs at least one layer")
     try refuse(
       unless: training.mode == .sampled,

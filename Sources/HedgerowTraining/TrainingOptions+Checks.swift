@@ -1,6 +1,13 @@
 import HedgerowCore
 
 extension TrainingOptions {
+  /// - Throws: `usage` for more epochs than have numbers of batches that are numbers.
+  func checkEpochs() throws {
+    guard epochs <= 1 << 30 else {
+      throw HedgerowError(.usage, "\(epochs) epochs: there are at most 1073741824")
+    }
+  }
+
   /// The options, as the command line names them, of the network and of its training that are others in `other`.
   func changes(to other: TrainingOptions) -> [String] {
     let (a, b) = (self, other)
