@@ -53,11 +53,6 @@ static inline void prefetch(const void *row, size_t bytes) {
   for (size_t at = 0; at < most; at += 64) __builtin_prefetch((const char *)row + at);
 }
 
-static inline void prefetch_row(const matrix *m, uint32_t node, size_t bytes) {
-  const void *row;
-  if (find(m, node, &row) == a_row) prefetch(row, bytes);
-}
-
 // More than stays in a core's cache until somebody reads it: lines are then written past the caches, which
 // need not read them first.
 enum { line = 64, most_cached_bytes = 4 << 20 };
@@ -78,8 +73,31 @@ HR_INLINE void stream(void *out, const void *in, size_t bytes) {
   }
 }
 
-HR_INLINE ptrdiff_t copy_each(const matrix *m, size_t bytes, const uint32_t *nodes,
-                              const uint32_t *places, size_t count, char *first, int streams) {
+// What becomes of the rows.
+typedef struct {
+  hr_element element;
+  float scale;
+  size_t width;
+  int streams;
+} change;
+
+HR_INLINE void put_row(void *out, const void *in, size_t bytes, const change *how) {
+  switch (how->element) {
+    case hr_float32: how->streams ? stream(out, in, bytes) : (void)memcpy(out, in, bytes); break;
+    case hr_float16: widen_half(in, how->width, out); break;
+    case hr_uint8: widen_u8(in, how->width, out); break;
+    case hr_int8: scale_i8(in, how->width, how->scale, out); break;
+    case hr_float64: widen_f64(in, how->width, out); break;
+    case hr_int16: widen_i16(in, how->width, out); break;
+    case hr_int32: widen_i32(in, how->width, out); break;
+    case hr_int64: widen_i64(in, how->width, out); break;
+    case hr_bfloat16: widen_bfloat(in, how->width, out); break;
+  }
+}
+
+HR_INLINE ptrdiff_t put_rows(const matrix *m, size_t bytes, const uint32_t *nodes,
+                             const uint32_t *places, size_t count, char *first, size_t out_bytes,
+                             change how) {
   enum { ring = 2 * ahead_rows };
   const void *rows[ring];  // that come next; none for a null row
   for (size_t i = 0; i < count + ahead_rows; i++) {
@@ -91,18 +109,19 @@ HR_INLINE ptrdiff_t copy_each(const matrix *m, size_t bytes, const uint32_t *nod
     }
     if (i < ahead_rows) continue;
     size_t done = i - ahead_rows;
-    char *out = first + (places ? places[done] : done) * bytes;
+    char *out = first + (places ? places[done] : done) * out_bytes;
     const void *row = rows[done % ring];
-    if (!row) memset(out, 0, bytes);
-    else if (streams) stream(out, row, bytes);
-    else memcpy(out, row, bytes);
+    if (row) put_row(out, row, bytes, &how);
+    else memset(out, 0, out_bytes);
   }
   return -1;
 }
 
+// float32, or bytes as they are.
 HR_CLONES static ptrdiff_t stream_rows(const matrix *m, size_t bytes, const uint32_t *nodes,
                                        const uint32_t *places, size_t count, void *first) {
-  ptrdiff_t bad = copy_each(m, bytes, nodes, places, count, first, 1);
+  ptrdiff_t bad = put_rows(m, bytes, nodes, places, count, first, bytes,
+                           (change){.element = hr_float32, .streams = 1});
   // Rows are there for whoever hears that they are.
   __atomic_thread_fence(__ATOMIC_SEQ_CST);
   return bad;
@@ -110,8 +129,8 @@ HR_CLONES static ptrdiff_t stream_rows(const matrix *m, size_t bytes, const uint
 
 static ptrdiff_t copy_rows(const matrix *m, size_t bytes, const uint32_t *nodes,
                            const uint32_t *places, size_t count, void *first) {
-  return is_streamed(first, bytes, count) ? stream_rows(m, bytes, nodes, places, count, first)
-                                          : copy_each(m, bytes, nodes, places, count, first, 0);
+  if (is_streamed(first, bytes, count)) return stream_rows(m, bytes, nodes, places, count, first);
+  return put_rows(m, bytes, nodes, places, count, first, bytes, (change){.element = hr_float32});
 }
 
 ptrdiff_t hr_gather_rows(const hr_matrix_range *ranges, size_t range_count, unsigned shift,
@@ -121,28 +140,8 @@ ptrdiff_t hr_gather_rows(const hr_matrix_range *ranges, size_t range_count, unsi
   const matrix m = {ranges, range_count, shift, stride};
   const size_t bytes = width * element_bytes[element];
   if (element == hr_float32) return copy_rows(&m, bytes, nodes, places, count, first);
-  for (size_t i = 0; i < count; i++) {
-    float *out = first + (places ? places[i] : i) * width;
-    if (i + ahead_rows < count) prefetch_row(&m, nodes[i + ahead_rows], bytes);
-    const void *in;
-    switch (find(&m, nodes[i], &in)) {
-      case no_row: return (ptrdiff_t)i;
-      case null_row: memset(out, 0, width * sizeof *out); continue;
-      case a_row: break;
-    }
-    switch (element) {
-      case hr_float32: break;
-      case hr_float16: widen_half(in, width, out); break;
-      case hr_uint8: widen_u8(in, width, out); break;
-      case hr_int8: scale_i8(in, width, scale, out); break;
-      case hr_float64: widen_f64(in, width, out); break;
-      case hr_int16: widen_i16(in, width, out); break;
-      case hr_int32: widen_i32(in, width, out); break;
-      case hr_int64: widen_i64(in, width, out); break;
-      case hr_bfloat16: widen_bfloat(in, width, out); break;
-    }
-  }
-  return -1;
+  return put_rows(&m, bytes, nodes, places, count, (char *)first, width * sizeof *first,
+                  (change){.element = element, .scale = scale, .width = width});
 }
 
 ptrdiff_t hr_copy_rows(const hr_matrix_range *ranges, size_t range_count, unsigned shift,
