@@ -218,6 +218,10 @@ public struct Relation: Hashable, Sendable {
     self.index = index
   }
 
+  /// The same edges read the other way.
+  public var reversed: Relation {
+    Relation(stored, direction == .forward ? .backward : .forward, index: index)
+  }
   /// The triple under which models name it: `stored` or its `rev_` reading.
   public var name: EdgeType { direction == .forward ? stored : stored.reversed }
   /// Where messages come from.

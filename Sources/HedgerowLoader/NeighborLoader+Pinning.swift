@@ -65,10 +65,7 @@ extension NeighborLoader {
   /// Bytes of the indices along the relations the other way, of those that are not among the relations themselves.
   public var otherIndexByteCount: Int {
     let relations = options.relations ?? graph.schema.relations()
-    let others = relations.map {
-      Relation($0.stored, $0.direction == .forward ? .backward : .forward, index: $0.index)
-    }
-    return indexByteCount(along: others.filter { !relations.contains($0) })
+    return indexByteCount(along: relations.map(\.reversed).filter { !relations.contains($0) })
   }
 
   private func indexByteCount(along relations: [Relation]) -> Int {

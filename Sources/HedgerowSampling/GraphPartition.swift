@@ -129,10 +129,7 @@ public struct StreamingPartitioner: GraphPartitioner {
     var known: Set<Relation> = []
     for relation in relations {
       known.insert(relation)
-      known.insert(
-        Relation(
-          relation.stored, relation.direction == .forward ? .backward : .forward,
-          index: relation.index))
+      known.insert(relation.reversed)
     }
     return known.filter { $0.target == type }.sorted {
       ($0.index, $0.direction.rawValue) < ($1.index, $1.direction.rawValue)

@@ -142,11 +142,8 @@ public struct LayerSampler<Graph: Topology>: SubgraphSampler {
     switch importance {
     case .frontier: (total, shares) = (entryCount, nodes.map { counts[$0]! })
     case .graph:
-      let back = Relation(
-        relation.stored, relation.direction == .forward ? .backward : .forward,
-        index: relation.index)
       total = graph.count(of: relation.stored)
-      shares = try graph.extents(of: nodes.span, along: back).map { Int($0.count) }
+      shares = try graph.extents(of: nodes.span, along: relation.reversed).map { Int($0.count) }
     }
     return Dictionary(
       uniqueKeysWithValues: zip(nodes, shares).map { node, share in
