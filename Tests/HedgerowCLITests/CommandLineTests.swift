@@ -1,4 +1,5 @@
 import Foundation
+import HedgerowTestSupport
 import Testing
 
 /// Runs the built command, as a user would.
@@ -29,6 +30,24 @@ struct CommandLineRun {
   }
 
   var errorLines: Int { errors.split(separator: "\n").count }
+}
+
+/// The path of a store of an R-MAT graph whose nodes have features, labels and sets.
+func makeFeatureStore(in directory: TemporaryDirectory, scale: Int, features: Int) throws -> String
+{
+  let store = directory("s")
+  for arguments in [
+    ["dataset", "rmat", directory("d"), "--scale", "\(scale)", "--features", "\(features)"],
+    [
+      "ingest", store, "--nodes", "node=\(directory("d/nodes.tsv"))", "--edges",
+      "node:edge:node=\(directory("d/edges.tsv"))", "--features",
+      "node.x=\(directory("d/features.npy"))", "--split", "node.split",
+    ],
+  ] {
+    let run = try CommandLineRun(arguments: arguments)
+    try #require(run.status == 0, "\(run.errors)")
+  }
+  return store
 }
 
 func withTemporaryDirectory(_ body: (String) throws -> Void) throws {

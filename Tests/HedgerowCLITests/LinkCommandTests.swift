@@ -229,24 +229,16 @@ import Testing
 
   @Test func aPlanSaysWhatTheTrainingTakes() throws {
     let directory = TemporaryDirectory()
-    for arguments in [
-      ["dataset", "rmat", directory("d"), "--scale", "11", "--features", "64"],
-      [
-        "ingest", directory("s"), "--nodes", "node=\(directory("d/nodes.tsv"))", "--edges",
-        "node:edge:node=\(directory("d/edges.tsv"))", "--features",
-        "node.x=\(directory("d/features.npy"))",
-      ],
-      ["split", directory("s"), "node:edge:node", "--parts", "train=0.1,valid=0.02,test=0.02"],
-    ] {
-      let run = try CommandLineRun(arguments: arguments)
-      try #require(run.status == 0, "\(run.errors)")
-    }
+    let store = try makeFeatureStore(in: directory, scale: 11, features: 64)
+    let split = try CommandLineRun(
+      "split", store, "node:edge:node", "--parts", "train=0.1,valid=0.02,test=0.02")
+    try #require(split.status == 0, "\(split.errors)")
     let options = [
       "--target", "node:edge:node", "--batch-size", "64", "--fanouts", "5,3", "--epochs", "2",
       "--candidates", "all", "--json",
     ]
-    let plan = try json(try CommandLineRun(arguments: ["plan", directory("s"), "train"] + options))
-    let training = try json(try CommandLineRun(arguments: ["train", directory("s")] + options))
+    let plan = try json(try CommandLineRun(arguments: ["plan", store, "train"] + options))
+    let training = try json(try CommandLineRun(arguments: ["train", store] + options))
     func number(_ object: [String: Any], _ name: String) throws -> Double {
       try #require(object[name] as? Double, "\(name)")
     }

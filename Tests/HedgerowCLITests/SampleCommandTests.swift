@@ -65,14 +65,7 @@ import Testing
 
   @Test func pinnedRowsChangeNothingButWhereRowsComeFrom() throws {
     let directory = TemporaryDirectory()
-    let dataset = try CommandLineRun(
-      "dataset", "rmat", directory("d"), "--scale", "9", "--features", "8")
-    #expect(dataset.status == 0, "\(dataset.errors)")
-    let ingest = try CommandLineRun(
-      "ingest", directory("s"), "--nodes", "node=\(directory("d/nodes.tsv"))", "--edges",
-      "node:edge:node=\(directory("d/edges.tsv"))", "--features",
-      "node.x=\(directory("d/features.npy"))", "--split", "node.split")
-    #expect(ingest.status == 0, "\(ingest.errors)")
+    _ = try makeFeatureStore(in: directory, scale: 9, features: 8)
     func report(_ arguments: String...) throws -> [String: Any] {
       let run = try CommandLineRun(arguments: arguments + ["--json"])
       #expect(run.status == 0, "\(run.errors)")
@@ -130,17 +123,7 @@ import Testing
 
   @Test func aPlanSaysWhatTheTrainingTakes() throws {
     let directory = TemporaryDirectory()
-    for arguments in [
-      ["dataset", "rmat", directory("d"), "--scale", "11", "--features", "64"],
-      [
-        "ingest", directory("s"), "--nodes", "node=\(directory("d/nodes.tsv"))", "--edges",
-        "node:edge:node=\(directory("d/edges.tsv"))", "--features",
-        "node.x=\(directory("d/features.npy"))", "--split", "node.split",
-      ],
-    ] {
-      let run = try CommandLineRun(arguments: arguments)
-      #expect(run.status == 0, "\(run.errors)")
-    }
+    _ = try makeFeatureStore(in: directory, scale: 11, features: 64)
     func report(_ arguments: [String]) throws -> [String: Double] {
       let run = try CommandLineRun(arguments: arguments + ["--json"])
       #expect(run.status == 0, "\(run.errors)")
