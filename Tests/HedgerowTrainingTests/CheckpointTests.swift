@@ -158,7 +158,7 @@ private let node = BlockStore.node
     #expect(metrics == report.metrics.last?.metrics)
     if mode == .sampled {
       let trainer = try trainer(store, options, named: nil)
-      let plan = try await trainer.plan(trialSteps: 2)
+      let plan = try await trainer.plan(trialSteps: 2, mostSeconds: .infinity)
       #expect(plan.trialSteps > 0 && plan.privateByteCount > 0)
     }
   }

@@ -12,9 +12,14 @@ extension LinkPredictionTrainer {
   ///
   /// The links of the training set are read and sorted, as a run does before its first batch.
   ///
-  /// - Parameter trialSteps: at most so many steps are measured, behind some that warm up.
+  /// - Parameters:
+  ///   - trialSteps: at most so many steps are measured, behind some that warm up.
+  ///   - mostSeconds: steps, and each search for the largest batches or for what batches hold, are over behind the first
+  ///     batch that ends later: on a slow device, figures are of fewer batches.
   /// - Throws: `usage` for options that do not fit the graph, or a budget that is too small for them.
-  public func plan(trialSteps: Int = 96) async throws -> TrainingPlan {
+  public func plan(
+    trialSteps: Int = 96, mostSeconds: Double = 20
+  ) async throws -> TrainingPlan {
     try checkOptions()
     guard options.model != .lightgcn else {
       throw HedgerowError(
@@ -34,9 +39,11 @@ extension LinkPredictionTrainer {
     let sets = try [("valid", true), ("test", false)].compactMap { set, isEachEpoch in
       try links.members(of: set).map { (members: $0, isEachEpoch: isEachEpoch) }
     }
-    let trial = try await self.trial(task, sets, steps: trialSteps)
+    let trial = try await self.trial(
+      task, sets, steps: trialSteps, mostSeconds: mostSeconds)
     BufferPool.releaseIdle()
-    let (probabilities, secondsOfSampling) = try await observed(task.loader, epochs: epochs)
+    let (probabilities, secondsOfSampling) = try await observed(
+      task.loader, epochs: epochs, mostSeconds: mostSeconds)
     var plan = TrainingPlan(batchesPerEpoch: try task.loader.batchCount(), probabilities)
     let candidates = task.evaluation.candidateLoader()
     let ranked = try candidates.inclusionProbabilities(
@@ -47,8 +54,8 @@ extension LinkPredictionTrainer {
       let timesPerEpoch = set.isEachEpoch ? 1 : 1 / Double(epochs)
       evaluation.append(
         (
-          try await observed(loader, epochs: 1).probabilities, try loader.batchCount(),
-          timesPerEpoch
+          try await observed(loader, epochs: 1, mostSeconds: mostSeconds).probabilities,
+          try loader.batchCount(), timesPerEpoch
         ))
       evaluation.append((ranked, try candidates.batchCount(), timesPerEpoch))
     }
@@ -70,7 +77,8 @@ extension LinkPredictionTrainer {
 
   /// Takes some steps, and ranks some links of sets, as the run would.
   private func trial(
-    _ task: LinkTask, _ sets: [(members: RoaringBitmap, isEachEpoch: Bool)], steps: Int
+    _ task: LinkTask, _ sets: [(members: RoaringBitmap, isEachEpoch: Bool)], steps: Int,
+    mostSeconds: Double
   ) async throws -> TrialRun<LinkTask> {
     let trial = TrialRun(
       task, learningRate: Double(options.training.learningRate), weightDecay: weightDecay,
@@ -78,11 +86,14 @@ extension LinkPredictionTrainer {
     var evaluation = task.evaluation
     evaluation.computedCandidates = 1 << 13
     let ranking = evaluation
-    let ranked = try await largestLinks(of: sets.map(\.members), in: evaluation)
+    let ranked = try await largestLinks(
+      of: sets.map(\.members), in: evaluation, mostSeconds: mostSeconds)
     try await trial.run(
-      steps: steps, epochs: options.training.epochs, batchCount: try task.loader.batchCount(),
+      steps: steps, mostSeconds: mostSeconds, epochs: options.training.epochs,
+      batchCount: try task.loader.batchCount(),
       largest: try await task.loader.largestBatches(
-        epochs: options.training.epochs, checkInterruption: resources.checkInterruption)
+        epochs: options.training.epochs, mostSeconds: mostSeconds,
+        checkInterruption: resources.checkInterruption)
     ) { isLast in
       for (set, members) in zip(sets, ranked) where isLast || set.isEachEpoch {
         _ = try await ranking.metrics(of: members)
@@ -95,14 +106,14 @@ extension LinkPredictionTrainer {
   /// Of each set the links of some batches, the largest among them: as many as are made ahead, or two, where each goes
   /// over many candidates.
   private func largestLinks(
-    of sets: [RoaringBitmap], in evaluation: LinkEvaluation
+    of sets: [RoaringBitmap], in evaluation: LinkEvaluation, mostSeconds: Double
   ) async throws -> [RoaringBitmap] {
     let most = evaluation.candidates.count > 1 << 17 ? 2 : 4
     var largest: [RoaringBitmap] = []
     for members in sets {
       let loader = evaluation.loader(of: members)
       let found = try await loader.largestBatches(
-        epochs: 1, checkInterruption: resources.checkInterruption)
+        epochs: 1, mostSeconds: mostSeconds, checkInterruption: resources.checkInterruption)
       var numbers = Set(found.suffix(most).map(\.number))
       for number in 0..<(try loader.batchCount()) where numbers.count < most {
         numbers.insert(number)
@@ -120,10 +131,10 @@ extension LinkPredictionTrainer {
 
   /// How likely a loader's batches hold each node. Several links of an epoch may have an end in common.
   private func observed(
-    _ loader: some BatchLoader<LinkBatch>, epochs: Int
+    _ loader: some BatchLoader<LinkBatch>, epochs: Int, mostSeconds: Double
   ) async throws -> (probabilities: InclusionProbabilities, secondsPerBatch: Double) {
     try await loader.observed(
-      in: graph, epochs: epochs, repeatsSeeds: true,
+      in: graph, epochs: epochs, repeatsSeeds: true, mostSeconds: mostSeconds,
       checkInterruption: resources.checkInterruption)
   }
 }

@@ -13,13 +13,13 @@ extension LinkBatch: SampledBatch {}
 
 extension BatchLoader where Batch: SampledBatch {
   /// How likely batches hold each node, as is seen in an epoch, in several where it has few batches, or in as much of them
-  /// as is made in little time; with the time that such a batch took, which may be more than a step does.
+  /// as the limit allows; with the time that such a batch took, which may be more than a step does.
   ///
   /// - Parameters:
   ///   - epochs: of the loader: an evaluation goes over the same batches each time.
   ///   - repeatsSeeds: whether a node may be a seed of several batches of an epoch, or of none.
   func observed(
-    in graph: some Topology, epochs: Int, repeatsSeeds: Bool,
+    in graph: some Topology, epochs: Int, repeatsSeeds: Bool, mostSeconds: Double,
     checkInterruption: () throws -> Void
   ) async throws -> (probabilities: InclusionProbabilities, secondsPerBatch: Double) {
     let clock = ContinuousClock()
@@ -27,13 +27,12 @@ extension BatchLoader where Batch: SampledBatch {
     let perEpoch = try batchCount()
     var observed = ObservedBatches(graph, batchesPerEpoch: perEpoch, repeatsSeeds: repeatsSeeds)
     let most = max(perEpoch, mostBatchesOfSmallEpochs)
+    var limit = LookingLimit(seconds: mostSeconds)
     search: for epoch in 0..<epochs {
       for try await batch in self.epoch(epoch) {
         try checkInterruption()
         observed.add(batch.subgraph)
-        if observed.batchCount == most || (clock.now - start).seconds > mostSecondsOfLooking {
-          break search
-        }
+        if limit.isReached(behind: batch.subgraph) || observed.batchCount == most { break search }
       }
     }
     let seconds = (clock.now - start).seconds / Double(max(1, observed.batchCount))
@@ -42,13 +41,11 @@ extension BatchLoader where Batch: SampledBatch {
     )
   }
 
-  /// Where the largest batches are, of those that can be looked at in little time: at each hop, the one that knows most
-  /// nodes then.
+  /// Where the largest batches are, of as many as the limit allows: at each hop, the one that knows most nodes then.
   func largestBatches(
-    epochs: Int, checkInterruption: () throws -> Void
+    epochs: Int, mostSeconds: Double, checkInterruption: () throws -> Void
   ) async throws -> [(epoch: Int, number: Int)] {
-    let clock = ContinuousClock()
-    let start = clock.now
+    var limit = LookingLimit(seconds: mostSeconds)
     var largest: [(count: Int, epoch: Int, number: Int)] = []
     search: for epoch in 0..<epochs {
       var number = 0
@@ -62,7 +59,7 @@ extension BatchLoader where Batch: SampledBatch {
           if count > largest[hop].count { largest[hop] = (count, epoch, number) }
         }
         number += 1
-        if (clock.now - start).seconds > mostSecondsOfLooking { break search }
+        if limit.isReached(behind: batch.subgraph) { break search }
       }
     }
     return Set(largest.map { [$0.epoch, $0.number] })
@@ -72,5 +69,21 @@ extension BatchLoader where Batch: SampledBatch {
 
 /// That are looked at in several epochs together.
 private let mostBatchesOfSmallEpochs = 64
-/// A search is over behind the first batch that is made later.
-private let mostSecondsOfLooking = 5.0
+
+/// How many batches are looked at: by the work that they are, and so the same each time, unless that takes too long.
+private struct LookingLimit {
+  private var nodesLeft = 1 << 25
+  private let seconds: Double
+  private let start = ContinuousClock.now
+
+  init(seconds: Double) { self.seconds = seconds }
+
+  mutating func isReached(behind subgraph: SampledSubgraph) -> Bool {
+    nodesLeft -= nodesThatTakeAsLongAsABatch
+    for nodes in subgraph.nodes.values { nodesLeft -= nodes.count }
+    return nodesLeft < 0 || (.now - start).seconds > seconds
+  }
+}
+
+/// Besides those in it.
+private let nodesThatTakeAsLongAsABatch = 256

@@ -9,9 +9,14 @@ import HedgerowTensor
 extension NodeClassificationTrainer {
   /// Says what the training would take.
   ///
-  /// - Parameter trialSteps: at most so many steps are measured, behind some that warm up.
+  /// - Parameters:
+  ///   - trialSteps: at most so many steps are measured, behind some that warm up.
+  ///   - mostSeconds: steps, and each search for the largest batches or for what batches hold, are over behind the first
+  ///     batch that ends later: on a slow device, figures are of fewer batches.
   /// - Throws: `usage` for options that do not fit the graph, or a budget that is too small for them.
-  public func plan(trialSteps: Int = 96) async throws -> TrainingPlan {
+  public func plan(
+    trialSteps: Int = 96, mostSeconds: Double = 20
+  ) async throws -> TrainingPlan {
     guard options.mode == .sampled else {
       throw HedgerowError(
         .usage,
@@ -36,11 +41,13 @@ extension NodeClassificationTrainer {
     // As the run will: the heap keeps some of the memory that this took.
     let pinning = try source.loader.flatMap { try model.isPinning($0, resources) ? $0 : nil }
     _ = try pinning?.inclusionProbabilities(checkInterruption: resources.checkInterruption)
-    let trial = try await self.trial(model, source, steps: trialSteps, sets: sets)
+    let trial = try await self.trial(
+      model, source, steps: trialSteps, mostSeconds: mostSeconds, sets: sets)
     BufferPool.releaseIdle()
     let (probabilities, secondsOfSampling) = try await inclusion(
       in: loader, epochs: options.epochs,
-      repeatsSeeds: options.subgraphs?.repeatsSeeds == true || options.classWeights != nil)
+      repeatsSeeds: options.subgraphs?.repeatsSeeds == true || options.classWeights != nil,
+      mostSeconds: mostSeconds)
     var plan = TrainingPlan(batchesPerEpoch: try loader.batchCount(), probabilities)
     let limit = pinning.map {
       max(
@@ -57,7 +64,8 @@ extension NodeClassificationTrainer {
       let loader = try source.evaluationLoader(of: set.name, labels: nil)
       evaluation.append(
         (
-          try await inclusion(in: loader, epochs: 1).probabilities, try loader.batchCount(),
+          try await inclusion(in: loader, epochs: 1, mostSeconds: mostSeconds).probabilities,
+          try loader.batchCount(),
           set.isEachEpoch ? 1 : 1 / Double(options.epochs)
         ))
     }
@@ -84,7 +92,7 @@ extension NodeClassificationTrainer {
 
   /// Takes some steps, and evaluates some batches of sets, as the run would.
   private func trial(
-    _ model: NodeClassifier, _ source: NodeBatches, steps: Int,
+    _ model: NodeClassifier, _ source: NodeBatches, steps: Int, mostSeconds: Double,
     sets: [(name: String, isEachEpoch: Bool)]
   ) async throws -> TrialRun<NodeClassificationTask> {
     let trial = TrialRun(
@@ -94,16 +102,18 @@ extension NodeClassificationTrainer {
     for set in sets {
       let loader = try source.evaluationLoader(of: set.name, labels: target.column)
       let largest = try await loader.largestBatches(
-        epochs: 1, checkInterruption: resources.checkInterruption
+        epochs: 1, mostSeconds: mostSeconds, checkInterruption: resources.checkInterruption
       ).map { $0.number }
       evaluated.append(
         (loader, set.isEachEpoch, Set([0, try loader.batchCount() - 1] + largest).sorted()))
     }
     let loader = source.trainingLoader!
     try await trial.run(
-      steps: steps, epochs: options.epochs, batchCount: try loader.batchCount(),
+      steps: steps, mostSeconds: mostSeconds, epochs: options.epochs,
+      batchCount: try loader.batchCount(),
       largest: try await loader.largestBatches(
-        epochs: options.epochs, checkInterruption: resources.checkInterruption)
+        epochs: options.epochs, mostSeconds: mostSeconds,
+        checkInterruption: resources.checkInterruption)
     ) { isLast in
       for set in evaluated where isLast || set.isEachEpoch {
         try await evaluate(set.batches, of: set.loader, source, model, trial)
@@ -115,7 +125,8 @@ extension NodeClassificationTrainer {
   /// How likely a loader's batches hold each node: what is known of neighbors that are drawn, and is seen of others.
   /// With the time that such a batch took; 0 where it was not seen.
   private func inclusion(
-    in loader: any BatchLoader<Batch>, epochs: Int, repeatsSeeds: Bool = false
+    in loader: any BatchLoader<Batch>, epochs: Int, repeatsSeeds: Bool = false,
+    mostSeconds: Double
   ) async throws -> (probabilities: InclusionProbabilities, secondsPerBatch: Double) {
     if let loader = loader as? NeighborLoader<Snapshot>, loader.knowsInclusion {
       return (
@@ -123,7 +134,7 @@ extension NodeClassificationTrainer {
       )
     }
     return try await loader.observed(
-      in: graph, epochs: epochs, repeatsSeeds: repeatsSeeds,
+      in: graph, epochs: epochs, repeatsSeeds: repeatsSeeds, mostSeconds: mostSeconds,
       checkInterruption: resources.checkInterruption)
   }
 

@@ -46,12 +46,14 @@ final class TrialRun<Task: TrainingTask> {
 
   /// - Parameters:
   ///   - steps: at most so many are measured, behind some that warm up.
+  ///   - mostSeconds: rounds are over behind the first step that ends later.
   ///   - epochs: of the training.
   ///   - batchCount: of an epoch.
   ///   - largest: batches that are larger than others.
   ///   - evaluate: evaluates some batches of the sets that are gone over behind each epoch, or of all.
   func run(
-    steps: Int, epochs: Int, batchCount perEpoch: Int, largest: [(epoch: Int, number: Int)],
+    steps: Int, mostSeconds: Double, epochs: Int, batchCount perEpoch: Int,
+    largest: [(epoch: Int, number: Int)],
     evaluate: (_ isLast: Bool) async throws -> Void
   ) async throws {
     // The run keeps the best epoch's weights beside these.
@@ -122,6 +124,4 @@ final class TrialRun<Task: TrainingTask> {
 
   private var rounds: Int { 4 }
   private var warmingSteps: Int { 4 }
-  /// A trial's rounds are over behind the first step that ends later.
-  private var mostSeconds: Double { 20 }
 }
