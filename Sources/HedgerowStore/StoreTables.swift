@@ -35,6 +35,12 @@ struct StoreTables: Sendable {
     ]
   }
 
+  /// What is wrong with the tables that a store has.
+  func problems(ofNames names: Set<String>) -> [String] {
+    names.subtracting(self.names).sorted().map { "no table is called '\($0)'" }
+      + self.names.subtracting(names).sorted().map { "table '\($0)' is missing" }
+  }
+
   /// Makes all tables: a store has them from its beginning, so that nested transactions find them.
   func create(in txn: borrowing WriteTransaction) throws {
     try txn.create(store)

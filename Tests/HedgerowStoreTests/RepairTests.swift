@@ -292,8 +292,40 @@ private struct Patient {
       found += 1
       let report = try StoreRepair.repair(at: patient.path, losses: .accept)
       #expect(!report.isWhole && !report.isWritten && !report.unrepairable.isEmpty, "\(report)")
-      #expect(TemporaryDirectory.contents("\(patient.path)/data.mdb") == bytes)
+      let isAsBefore = TemporaryDirectory.contents("\(patient.path)/data.mdb") == bytes
+      #expect(isAsBefore)
     }
     #expect(found > 0)
+  }
+
+  /// What it holds is not there to be counted.
+  @Test func aTableOfAnotherNameIsForABackup() throws {
+    let seed = printedSeed()
+    var patient = try Patient(seed: seed, changes: 3)
+    for table in ["deleted", "keys.ids", "counts", "meta", "log"] {
+      try patient.renew()
+      let path = "\(patient.path)/data.mdb"
+      var bytes = TemporaryDirectory.contents(path)
+      let name = Array(table.utf8)
+      // As LMDB keeps a name: behind its length, and before the record of its tree.
+      var places: [Int] = []
+      for place in 8..<bytes.count - name.count
+      where bytes[place..<place + name.count].elementsEqual(name)
+        && bytes[place - 2..<place].elementsEqual([UInt8(name.count), 0])
+      {
+        places.append(place)
+      }
+      for place in places { bytes[place] ^= 8 }
+      patient.write(bytes, to: path)
+      try #require(try !StoreVerifier.verify(at: patient.path).isClean, "\(table)")
+      let report = try StoreRepair.repair(at: patient.path, losses: .accept)
+      #expect(
+        report.unrepairable.contains { $0.what.contains("table '\(table)' is missing") }
+          || report.unrepairable.contains { $0.place.hasPrefix("data.mdb at byte") },
+        "\(table): \(report)")
+      #expect(!report.isWhole && !report.isWritten && report.repaired.isEmpty, "\(report)")
+      let isAsBefore = TemporaryDirectory.contents(path) == bytes
+      #expect(isAsBefore)
+    }
   }
 }

@@ -33,11 +33,17 @@ public struct StoreRepair {
           .init("\(StoreLayout.dataFile) at byte \(problem.offset)", problem.what))
       }
       guard report.isWhole else { return report }
+      let wrongTables = StoreTables().problems(ofNames: Set(check.tableNames))
       do {
-        var repair = StoreRepair(
-          store: try GraphStore.open(at: path), losses: losses, memory: memory, progress: progress)
+        // Says of a newer build's store that it is one, and not that its tables are wrong.
+        let store = try GraphStore.open(at: path)
+        report.unrepairable += wrongTables.map { .init(StoreLayout.dataFile, $0) }
+        guard report.isWhole else { return report }
+        var repair = StoreRepair(store: store, losses: losses, memory: memory, progress: progress)
         report = try repair.run(waiting: seconds)
-      } catch let error as HedgerowError where error.code == .damaged {
+      } catch let error as HedgerowError
+        where error.code == .damaged || (error.code == .noInput && !wrongTables.isEmpty)
+      {
         report.unrepairable.append(
           .init(FileSystem.name(of: error.place ?? path), error.message))
         return report

@@ -84,6 +84,7 @@ public struct StoreVerifier {
       }
       let tables = try checkData(path, &report, progress)
       guard report.isClean else { return report }
+      let wrongTables = StoreTables().problems(ofNames: tables)
       do {
         let store = try open()
         // What this build does not know it cannot verify.
@@ -95,17 +96,12 @@ public struct StoreVerifier {
       } catch let error as HedgerowError where error.code == .damaged {
         note(error)
       } catch let error as HedgerowError
-        where error.code == .noInput && !tables.isSubset(of: StoreTables().names)
+        where error.code == .noInput && !wrongTables.isEmpty
       {
         note(error)
       }
-      for name in tables.subtracting(StoreTables().names).sorted() {
-        report.problems.append(
-          .init(file: StoreLayout.dataFile, offset: nil, what: "no table is called '\(name)'"))
-      }
-      for name in StoreTables().names.subtracting(tables).sorted() {
-        report.problems.append(
-          .init(file: StoreLayout.dataFile, offset: nil, what: "table '\(name)' is missing"))
+      report.problems += wrongTables.map {
+        .init(file: StoreLayout.dataFile, offset: nil, what: $0)
       }
       return report
     }
