@@ -119,8 +119,8 @@ public struct Epoch<Batch: Sendable>: AsyncSequence, Sendable {
           threads: options.threads, depth: options.prefetchDepth ?? options.threads + 1,
           byteLimit: options.prefetchByteLimit, byteCount: { $0.byteCount },
           makeWorker: {
-            let workspace = SamplingWorkspace()
-            return { try plan.made($0, workspace) }
+            let loan = SamplingWorkspace.Loan()
+            return { try plan.made($0, loan.workspace) }
           })
       }
       return try await prefetch!.next()?.batch

@@ -1,6 +1,7 @@
 import CHedgerowKernels
 import HedgerowCore
 import HedgerowGraph
+import Synchronization
 
 /// Buffers of one sampling thread, kept from batch to batch so that nothing is allocated per node.
 ///
@@ -28,9 +29,44 @@ public final class SamplingWorkspace {
   func begin(types: Int, relations: Int, hasTrees: Bool = false) {
     while tables.count < types { tables.append(NodeTable()) }
     while picks.count < relations { picks.append(Picks()) }
-    for table in tables { table.clear(hasTrees: hasTrees) }
-    for pick in picks { pick.count = 0 }
+    // One that was lent before may have more of them.
+    for table in tables.prefix(types) { table.clear(hasTrees: hasTrees) }
+    for pick in picks.prefix(relations) { pick.count = 0 }
   }
+}
+
+extension SamplingWorkspace {
+  /// A workspace of one thread, for as long as this is there; then another thread has it.
+  ///
+  /// Buffers of new threads would lie elsewhere on the heap, which grew with each epoch.
+  public final class Loan {
+    public let workspace: SamplingWorkspace
+
+    public init() {
+      workspace = idle.withLock { $0.popLast() }?.workspace ?? SamplingWorkspace()
+    }
+
+    deinit {
+      let returned = Idle(workspace: workspace)
+      idle.withLock { $0.append(returned) }
+    }
+  }
+
+  /// Gives the memory of those that wait back: as many as threads ever sampled at once.
+  public static func releaseIdle() {
+    let released = idle.withLock { waiting in
+      defer { waiting = [] }
+      return waiting
+    }
+    withExtendedLifetime(released) {}
+  }
+
+  /// `@unchecked`: nobody has one that waits.
+  private struct Idle: @unchecked Sendable {
+    let workspace: SamplingWorkspace
+  }
+
+  private static let idle = Mutex<[Idle]>([])
 }
 
 /// Memory for a changing number of elements, reused; what it held is lost when it grows.

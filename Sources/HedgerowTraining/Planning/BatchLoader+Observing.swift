@@ -79,8 +79,7 @@ private struct LookingLimit {
   init(seconds: Double) { self.seconds = seconds }
 
   mutating func isReached(behind subgraph: SampledSubgraph) -> Bool {
-    nodesLeft -= nodesThatTakeAsLongAsABatch
-    for nodes in subgraph.nodes.values { nodesLeft -= nodes.count }
+    nodesLeft -= subgraph.nodeCount + nodesThatTakeAsLongAsABatch
     return nodesLeft < 0 || (.now - start).seconds > seconds
   }
 }
