@@ -31,4 +31,12 @@ public enum ByteSize {
     let whole = tenths >= 100 || tenths == tenths.rounded()
     return "\(whole ? String(Int(tenths.rounded())) : String(tenths)) \(units[index])"
   }
+
+  /// A size and the limit that it is over, as texts that differ.
+  public static func format(
+    _ byteCount: Int, over limit: Int
+  ) -> (byteCount: String, limit: String) {
+    let texts = (format(byteCount), format(limit))
+    return texts.0 == texts.1 ? ("\(byteCount) B", "\(limit) B") : texts
+  }
 }

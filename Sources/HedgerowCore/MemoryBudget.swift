@@ -35,10 +35,11 @@ public final class MemoryBudget: Sendable {
       return nil
     }
     if let left {
+      let (needed, rest) = ByteSize.format(byteCount, over: max(0, left))
       throw HedgerowError(
         .usage,
-        "\(purpose) needs \(ByteSize.format(byteCount)) but --memory \(ByteSize.format(total)) "
-          + "leaves \(ByteSize.format(max(0, left))): raise --memory")
+        "\(purpose) needs \(needed) but --memory \(ByteSize.format(total)) leaves \(rest): raise "
+          + "--memory")
     }
     return Reservation(budget: self, byteCount: byteCount)
   }

@@ -54,11 +54,11 @@ struct BatchInputs<Graph: Topology & FeatureSource>: Sendable {
       sum + entry.columns.reduce(0) { $0 + 4 * $1.1 * nodes[entry.type].count }
     }
     guard byteCount <= options.batchByteLimit else {
+      let (needed, limit) = ByteSize.format(byteCount, over: options.batchByteLimit)
       throw HedgerowError(
         .usage,
-        "a batch of \(contents()) needs \(ByteSize.format(byteCount)) of features where "
-          + "\(ByteSize.format(options.batchByteLimit)) can be had: lower --batch-size or "
-          + "--fanouts, or raise --memory")
+        "a batch of \(contents()) needs \(needed) of features where \(limit) can be had: lower "
+          + "--batch-size or --fanouts, or raise --memory")
     }
     work.measure(.read) {
       for (type, columns) in present { reader.prefetch(columns, nodes[type], type) }

@@ -35,6 +35,8 @@ import Testing
     }
     #expect(ByteSize.format(1536) == "1.5 KiB")
     #expect(ByteSize.format(256 << 20) == "256 MiB")
+    #expect(ByteSize.format(3 << 20, over: 2 << 20) == ("3 MiB", "2 MiB"))
+    #expect(ByteSize.format(2049, over: 2048) == ("2049 B", "2048 B"))
   }
 }
 
