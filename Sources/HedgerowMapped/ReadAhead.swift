@@ -7,8 +7,9 @@ import Synchronization
 ///
 /// A touch of a cold page waits for the disk, 15,000 a second; pages asked for many at a time come
 /// at 80,000 a second. Of rows that fit into memory, a page that was there at the beginning or was asked for
-/// once is taken to stay, until the process sees major faults again: so a warm run pays one bit test a row. Of
-/// rows that do not fit, pages are asked for each time. Memory: one bit a page, 1/32768 of the mapped bytes.
+/// once is taken to stay, until the process sees major faults again: so a warm run pays one bit test a row,
+/// and none once all pages are there. Of rows that do not fit, pages are asked for each time. Memory: one bit a
+/// page, 1/32768 of the mapped bytes.
 ///
 /// Rows that fit and are cold are also loaded from front to end, in pieces of 2 MiB that the page cache can
 /// keep as large pages: for each page that is asked for, four. A run that reads everywhere has all of them
@@ -25,6 +26,8 @@ public final class ReadAhead: @unchecked Sendable {
   private let seenFaultEpoch = Atomic<Int>(0)
   private let loading = Mutex(Loading())
   private let isLoaded = Atomic<Bool>(false)
+  /// Whether every page is taken to be there.
+  private let hasAllPages = Atomic<Bool>(false)
 
   /// - Parameters:
   ///   - segments: one a range; `nil` for a range without a file.
@@ -98,6 +101,7 @@ public final class ReadAhead: @unchecked Sendable {
 
   /// Gives back the memory of the pages of these rows, which will not be needed again soon.
   public func release(_ rows: Span<UInt32>) {
+    hasAllPages.store(false, ordering: .relaxed)
     rows.withUnsafeBytes { bytes in
       hr_release(
         windows.baseAddress, windows.count, UInt32(positionBits), bytes.baseAddress, 4, rows.count)
@@ -109,12 +113,14 @@ public final class ReadAhead: @unchecked Sendable {
     if fitsIntoMemory {
       let epoch = PageFaults.epoch()
       let before = seenFaultEpoch.exchange(epoch, ordering: .relaxed)
-      if before != epoch && isLoaded.load(ordering: .relaxed) {
+      if before != epoch && isLoaded.load(ordering: .acquiring) {
+        hasAllPages.store(false, ordering: .relaxed)
         for window in windows {
           hr_forget_resident(window.resident, Self.wordCount(window.byte_count))
         }
       }
       if !isLoaded.load(ordering: .relaxed) { load(for: places, width: placeWidth, count: count) }
+      if hasAllPages.load(ordering: .relaxed) { return 0 }
     }
     return hr_will_need(
       windows.baseAddress, windows.count, UInt32(positionBits), places, placeWidth, count)
@@ -155,6 +161,8 @@ extension ReadAhead {
     /// Pages that may be loaded.
     var credit = 0
     var window = 0
+    /// Pieces that could not be loaded.
+    var failures = 0
     /// Of the window's section, from a multiple of the piece's size in the file.
     var piece = 0
   }
@@ -176,6 +184,8 @@ extension ReadAhead {
         // What cannot be loaded is asked for row by row.
         if hr_load_range(segment.path, Int64(section + bytes.lowerBound), bytes.count) == 0 {
           hr_mark_pages(windows.baseAddress! + number, pages.lowerBound, pages.upperBound)
+        } else {
+          loading.failures += 1
         }
         PageFaults.setAside()
       }
@@ -200,7 +210,9 @@ extension ReadAhead {
       loading.credit -= cold
       if cold > 0 { return (number, pages) }
     }
-    isLoaded.store(true, ordering: .relaxed)
+    // In this order: whoever sees that all is loaded may take this back.
+    hasAllPages.store(loading.failures == 0, ordering: .relaxed)
+    isLoaded.store(true, ordering: .releasing)
     return nil
   }
 
