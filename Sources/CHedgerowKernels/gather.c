@@ -188,4 +188,56 @@ ptrdiff_t hr_rank_members(const uint64_t *words, const uint32_t *word_ranks, siz
   return (ptrdiff_t)members;
 }
 
+// The bit of so many set bits before it.
+HR_INLINE unsigned select_bit(uint64_t word, uint32_t rank) {
+  for (; rank > 0; rank--) word &= word - 1;
+  return (unsigned)__builtin_ctzll(word);
+}
+
+HR_CLONES
+ptrdiff_t hr_find_kept(const hr_row_start *starts, size_t row_count, const uint64_t *words,
+                       const uint32_t *word_ranks, const uint64_t *addresses, size_t count,
+                       uint64_t *places, uint32_t *runs, uint32_t *rows) {
+  size_t run_count = 0;
+  uint64_t next = UINT64_MAX, entry = 0;
+  for (size_t i = 0; i < count; i++) {
+    if (i + 4 * ahead_rows < count) {
+      uint64_t row = addresses[i + 4 * ahead_rows] >> 32;
+      if (row < row_count) __builtin_prefetch(&starts[row]);
+    }
+    if (i + 2 * ahead_rows < count) {
+      uint64_t row = addresses[i + 2 * ahead_rows] >> 32;
+      if (row < row_count) {
+        __builtin_prefetch(&words[starts[row].all >> 6]);
+        __builtin_prefetch(&word_ranks[starts[row].all >> 6]);
+      }
+    }
+    const uint64_t address = addresses[i], row = address >> 32;
+    if (row >= row_count) return -1 - (ptrdiff_t)i;
+    const hr_row_start first = starts[row], end = starts[row + 1];
+    if ((uint32_t)address >= end.kept - first.kept) return -1 - (ptrdiff_t)i;
+    if (address == next) {
+      // The next bit.
+      uint64_t word = (entry + 1) >> 6;
+      uint64_t bits = words[word] & (UINT64_MAX << ((entry + 1) & 63));
+      while (bits == 0) bits = words[++word];
+      entry = word << 6 | (unsigned)__builtin_ctzll(bits);
+    } else {
+      const uint32_t rank = first.kept + (uint32_t)address;
+      // The last word before which are not more.
+      uint64_t low = first.all >> 6, high = ((uint64_t)end.all + 63) >> 6;
+      while (high - low > 1) {
+        uint64_t middle = (low + high) / 2;
+        if (word_ranks[middle] <= rank) low = middle; else high = middle;
+      }
+      entry = low << 6 | select_bit(words[low], rank - word_ranks[low]);
+    }
+    next = address + 1;
+    if (run_count == 0 || rows[run_count - 1] != (uint32_t)row) rows[run_count++] = (uint32_t)row;
+    runs[i] = (uint32_t)(run_count - 1);
+    places[i] = entry - first.all;
+  }
+  return (ptrdiff_t)run_count;
+}
+
 float hr_half_to_float(uint16_t half) { return half_to_float(half); }

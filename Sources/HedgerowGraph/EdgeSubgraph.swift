@@ -8,87 +8,76 @@ public import HedgerowRoaring
 /// let seen = try EdgeSubgraph(graph, keeping: [rates: graph.edges(of: rates, where: filter)])
 /// ```
 /// The edges that are kept are numbered anew, in their order, so that samples are those of a graph that never had
-/// the others, bit for bit. Nodes, their columns and the other edge types are the graph's. The indices of the types
-/// in question lie in memory: ``byteCount(of:keeping:)``.
+/// the others, bit for bit. Nodes, their columns and the other edge types are the graph's, and so are the indices:
+/// in memory is which edges are there, ``byteCount(of:keeping:)``.
 public struct EdgeSubgraph<Base: Topology & FeatureSource>: Sendable {
   public let base: Base
+  private let kept: PerEdge<KeptEdges>
 
-  private struct Kept: Sendable {
-    /// Of each edge that is kept its place among the base's.
-    var places: [UInt32]
-    /// In their order.
-    var list: EdgeList
-    var sorted: SortedEdges
-  }
-  private let kept: PerEdge<Kept>
-
-  /// Time O(kept edges log nodes).
+  /// Time O(edges of the types that are named + nodes), reading their indices once.
   ///
   /// - Parameters:
   ///   - edges: by their places in the order of the type's edges; types that are not named keep all.
   ///   - checkInterruption: called between parts; throws to stop.
+  /// - Throws: `usage` for a type of 2^32 edges or more.
   public init(
     _ base: Base, keeping edges: PerEdge<RoaringBitmap>, checkInterruption: () throws -> Void = {}
   ) throws {
     self.base = base
-    var kept = PerEdge<Kept>()
+    var kept = PerEdge<KeptEdges>()
     for (type, members) in edges {
-      kept[type] = try Self.kept(members, of: type, in: base, checkInterruption)
+      kept[type] = try KeptEdges(
+        members, of: type, in: base, checkInterruption: checkInterruption)
     }
     self.kept = kept
   }
 
-  /// Memory that the edges take, and while they are sorted.
-  public static func byteCount(
-    of base: Base, keeping edges: PerEdge<RoaringBitmap>
-  ) -> (held: Int, whileSorting: Int) {
-    edges.reduce((0, 0)) { sum, entry in
-      let (type, members) = entry
-      let rows = 5 * (base.count(of: type.source) + base.count(of: type.target))
-      return (sum.0 + 28 * members.count + rows, max(sum.1, 24 * members.count + 4 * rows))
-    }
+  /// Memory that it takes: a bit and a half for each edge of these types in each direction, and 8 bytes a row.
+  public static func byteCount(of base: Base, keeping edges: PerEdge<RoaringBitmap>) -> Int {
+    edges.keys.reduce(0) { $0 + KeptEdges.byteCount(of: $1, in: base) }
   }
 
-  private static func kept(
-    _ members: RoaringBitmap, of type: EdgeType, in base: Base,
-    _ checkInterruption: () throws -> Void
-  ) throws -> Kept {
-    let places = members.values(in: 0..<members.count)
-    var list = EdgeList(sources: [], targets: [])
-    list.sources.reserveCapacity(places.count)
-    list.targets.reserveCapacity(places.count)
-    let timeColumn = base.schema.edge(type)?.timeColumn
-    var times: [Int64] = []
-    for first in stride(from: 0, to: places.count, by: 1 << 16) {
-      try checkInterruption()
-      let part = places[first..<min(places.count, first + 1 << 16)].map { UInt64($0) }
-      let ends = try base.endpoints(of: part.span, type)
-      list.sources += ends.sources
-      list.targets += ends.targets
-      if let timeColumn {
-        times += try base.integers(of: timeColumn, of: .edges(type), at: part.span, null: .max)
-      }
-    }
-    return Kept(
-      places: places, list: list,
-      sorted: SortedEdges(list, times: timeColumn == nil ? nil : .integers(times)))
-  }
+  /// Whether a type keeps some edges only.
+  public func isPartial(_ type: EdgeType) -> Bool { kept[optional: type] != nil }
 
-  /// Whether a type keeps some edges only, so that its indices lie in memory.
-  public func isInMemory(_ type: EdgeType) -> Bool { kept[optional: type] != nil }
-
-  private func index(_ relation: Relation) -> CSRIndex? {
-    kept[optional: relation.stored].map {
-      relation.direction == .forward ? $0.sorted.incoming : $0.sorted.outgoing
+  /// Calls `body` with addresses of the base, of a part of the entries at a time, and where they stand among those that
+  /// were given.
+  private func withBaseAddresses(
+    of addresses: Span<UInt64>, _ entries: KeptEdges.Entries, along relation: Relation,
+    _ body: (_ base: Span<UInt64>, Range<Int>) throws -> Void
+  ) throws {
+    guard addresses.count > 0 else { return }
+    let size = min(addresses.count, addressesAtOnce)
+    var places = [UInt64](repeating: 0, count: size)
+    var (runs, distinct) = (
+      [UInt32](repeating: 0, count: size), [UInt32](repeating: 0, count: size)
+    )
+    var extents = [Extent](repeating: Extent(start: 0, count: 0), count: size)
+    for first in stride(from: 0, to: addresses.count, by: size) {
+      let part = first..<min(addresses.count, first + size)
+      let runCount = entries.find(
+        addresses.extracting(part), places: &places, runs: &runs, rows: &distinct)
+      var span = extents.mutableSpan
+      var found = span._mutatingExtracting(0..<runCount)
+      try base.extents(of: distinct.span.extracting(0..<runCount), along: relation, into: &found)
+      for entry in 0..<part.count { places[entry] += extents[Int(runs[entry])].start }
+      try body(places.span.extracting(0..<part.count), part)
     }
   }
 
   /// Where the base has what stands at these places.
   private func basePlaces(_ places: Span<UInt64>, of owner: ColumnOwner) -> [UInt64]? {
     guard case .edges(let type) = owner, let kept = kept[optional: type] else { return nil }
-    return places.indices.map { UInt64(kept.places[Int(places[$0])]) }
+    return basePlaces(of: places, kept)
+  }
+
+  private func basePlaces(of edges: Span<UInt64>, _ kept: KeptEdges) -> [UInt64] {
+    edges.indices.map { UInt64(kept.outgoing.kept.member(atRank: Int(edges[$0]))) }
   }
 }
+
+/// Few enough for what is looked up of them to stay in a processor's caches, and more than a device takes at once.
+private let addressesAtOnce = 4096
 
 extension EdgeSubgraph: Topology {
   public var schema: GraphSchema { base.schema }
@@ -96,38 +85,39 @@ extension EdgeSubgraph: Topology {
   public func count(of type: NodeType) -> Int { base.count(of: type) }
   public func deletedNodes(of type: NodeType) -> RoaringBitmap { base.deletedNodes(of: type) }
   public func count(of type: EdgeType) -> Int {
-    kept[optional: type]?.places.count ?? base.count(of: type)
+    kept[optional: type]?.outgoing.kept.count ?? base.count(of: type)
   }
   public func set(named name: String, of type: NodeType) throws -> RoaringBitmap? {
     try base.set(named: name, of: type)
   }
 
+  /// Where the rows of a type lie that keeps some edges only was read when this was made.
   public func extentByteCount(along relation: Relation) -> Int {
     kept[optional: relation.stored] == nil ? base.extentByteCount(along: relation) : 0
   }
 
   public func neighborByteCount(along relation: Relation) -> Int {
-    kept[optional: relation.stored] == nil ? base.neighborByteCount(along: relation) : 0
+    base.neighborByteCount(along: relation)
   }
 
   public func prefetch(rows: Span<UInt32>, along relation: Relation) {
-    if kept[optional: relation.stored] == nil { base.prefetch(rows: rows, along: relation) }
+    base.prefetch(rows: rows, along: relation)
   }
 
   public func extents(
     of rows: Span<UInt32>, along relation: Relation, into extents: inout MutableSpan<Extent>
   ) throws {
-    guard let index = index(relation) else {
+    guard let entries = kept[optional: relation.stored]?.entries(along: relation) else {
       return try base.extents(of: rows, along: relation, into: &extents)
     }
-    // The index ends at the last row that has an entry.
     let count = count(of: relation.target)
     for place in rows.indices {
       require(Int(rows[place]) < count, "row \(rows[place]) of \(count)")
+      extents[place] = entries.extent(ofRow: Int(rows[place]))
     }
-    try index.extents(of: rows, into: &extents)
   }
 
+  /// Of a type that keeps some edges only, whoever reads asks for what is read: entries are looked up once.
   public func prefetch(addresses: Span<UInt64>, along relation: Relation) {
     if kept[optional: relation.stored] == nil {
       base.prefetch(addresses: addresses, along: relation)
@@ -137,19 +127,24 @@ extension EdgeSubgraph: Topology {
   public func read(
     _ addresses: Span<UInt64>, along relation: Relation, into neighbors: inout MutableSpan<UInt32>
   ) throws {
-    guard let index = index(relation) else {
+    guard let entries = kept[optional: relation.stored]?.entries(along: relation) else {
       return try base.read(addresses, along: relation, into: &neighbors)
     }
-    try index.read(addresses, into: &neighbors)
+    try withBaseAddresses(of: addresses, entries, along: relation) { addresses, part in
+      base.prefetch(addresses: addresses, along: relation)
+      var found = neighbors._mutatingExtracting(part)
+      try base.read(addresses, along: relation, into: &found)
+    }
   }
 
   public func read(
     _ stretches: Span<Extent>, along relation: Relation, into neighbors: inout MutableSpan<UInt32>
   ) throws {
-    guard let index = index(relation) else {
+    guard kept[optional: relation.stored] != nil else {
       return try base.read(stretches, along: relation, into: &neighbors)
     }
-    try index.read(stretches, into: &neighbors)
+    let addresses = stretches.addresses
+    try read(addresses.span, along: relation, into: &neighbors)
   }
 
   public func edges(
@@ -162,11 +157,20 @@ extension EdgeSubgraph: Topology {
     require(
       edges.count == addresses.count && rows.count == addresses.count,
       "\(edges.count) edges and \(rows.count) rows for \(addresses.count) entries")
-    for entry in 0..<addresses.count {
+    let ranks = kept.outgoing.kept
+    if relation.direction == .backward {
       // The out index holds the edges in their order.
-      edges[entry] =
-        relation.direction == .backward
-        ? addresses[entry] : UInt64(kept.sorted.outPlaces[Int(addresses[entry])])
+      for entry in 0..<addresses.count {
+        let before = kept.outgoing.count(before: Int(addresses[entry] >> 32))
+        edges[entry] = UInt64(before) + addresses[entry] & 0xFFFF_FFFF
+      }
+      return
+    }
+    try withBaseAddresses(of: addresses, kept.incoming, along: relation) { addresses, part in
+      var found = edges._mutatingExtracting(part)
+      try base.edges(
+        at: addresses, in: rows.extracting(part), along: relation, into: &found)
+      for entry in part { edges[entry] = UInt64(ranks.rank(of: Int(edges[entry]))) }
     }
   }
 
@@ -177,10 +181,8 @@ extension EdgeSubgraph: Topology {
     guard let kept = kept[optional: type] else {
       return try base.endpoints(of: edges, type, sources: &sources, targets: &targets)
     }
-    for edge in edges.indices {
-      sources[edge] = kept.list.sources[Int(edges[edge])]
-      targets[edge] = kept.list.targets[Int(edges[edge])]
-    }
+    let places = basePlaces(of: edges, kept)
+    try base.endpoints(of: places.span, type, sources: &sources, targets: &targets)
   }
 
   public func integers(
@@ -248,9 +250,9 @@ extension EdgeSubgraph: FeatureSource {
 
   public func edges(of type: EdgeType, where filter: Filter) throws -> RoaringBitmap {
     let found = try base.edges(of: type, where: filter)
-    guard let kept = kept[optional: type] else { return found }
+    guard let ranks = kept[optional: type]?.outgoing.kept else { return found }
     return RoaringBitmap(
-      (0..<UInt32(kept.places.count)).lazy.filter { found.contains(kept.places[Int($0)]) })
+      found.lazy.filter { ranks.contains(Int($0)) }.map { UInt32(ranks.rank(of: Int($0))) })
   }
 
   public func keys(_ nodes: Span<UInt32>, of type: NodeType) throws -> [String] {

@@ -85,7 +85,7 @@ final class FeatureReader<Source: FeatureSource>: Sendable {
   }
 
   private func readOthers(
-    _ split: NodeRanks.Split, _ pinned: PinnedRows.Column,
+    _ split: BitRanks.Split, _ pinned: PinnedRows.Column,
     into rows: UnsafeMutableBufferPointer<Float>
   ) throws {
     let width = pinned.layout.byteCount

@@ -197,7 +197,7 @@ struct NodeDemand {
   }
 
   private static func touches(
-    _ before: consuming [Touches], _ odds: [Float], _ certain: NodeRanks?, _ batches: Int,
+    _ before: consuming [Touches], _ odds: [Float], _ certain: BitRanks?, _ batches: Int,
     _ timesPerEpoch: Double
   ) -> [Touches] {
     var touches = before
@@ -287,7 +287,7 @@ enum Pages {
   }
 
   /// Pages that reading all rows of a set takes, with the few between that are read along.
-  static func read(_ nodes: NodeRanks, rowByteCount: Int) -> Int {
+  static func read(_ nodes: BitRanks, rowByteCount: Int) -> Int {
     var count = 0
     var last = -1
     nodes.forEachPart(of: 4096) { part in

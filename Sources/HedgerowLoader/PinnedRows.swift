@@ -15,11 +15,11 @@ public final class PinnedRows: Sendable {
     let type: NodeType
     let name: String
     let layout: RowLayout
-    private let nodes: NodeRanks
+    private let nodes: BitRanks
     // Written by `fill` alone, before anybody else sees them.
     private let rows: UnsafeMutableRawBufferPointer
 
-    init(_ type: NodeType, _ name: String, _ layout: RowLayout, _ nodes: NodeRanks) {
+    init(_ type: NodeType, _ name: String, _ layout: RowLayout, _ nodes: BitRanks) {
       self.type = type
       self.name = name
       self.layout = layout
@@ -57,10 +57,10 @@ public final class PinnedRows: Sendable {
     }
 
     /// Which of these nodes are here.
-    func split(_ nodes: [UInt32]) -> NodeRanks.Split { self.nodes.split(nodes) }
+    func split(_ nodes: [UInt32]) -> BitRanks.Split { self.nodes.split(nodes) }
 
     /// Writes the rows of a split that are here to their places, as float32.
-    func gather(_ split: NodeRanks.Split, into out: UnsafeMutablePointer<Float>) {
+    func gather(_ split: BitRanks.Split, into out: UnsafeMutablePointer<Float>) {
       split.ranks.withUnsafeBufferPointer { slots in
         layout.widen(UnsafeRawBufferPointer(rows), slots: slots, into: out, at: split.places)
       }
@@ -148,7 +148,7 @@ struct PinnedChoice {
     var left = byteLimit
     for column in self.columns {
       let odds = probabilities.nodes[column.type]
-      left -= NodeRanks.byteCount(bound: odds.count)
+      left -= BitRanks.byteCount(bound: odds.count)
       for probability in odds where probability > 0 {
         let bin = Self.bin(probability, column.layout)
         bins[bin].rowCount += 1
@@ -178,11 +178,11 @@ struct PinnedChoice {
   /// The nodes whose rows are pinned, by column.
   func nodes(
     by probabilities: InclusionProbabilities
-  ) -> [(type: NodeType, name: String, layout: RowLayout, nodes: NodeRanks)] {
+  ) -> [(type: NodeType, name: String, layout: RowLayout, nodes: BitRanks)] {
     var left = bytesOfNextBin
     return columns.map { type, name, layout in
       let odds = probabilities.nodes[type]
-      let nodes = NodeRanks(bound: odds.count) { node in
+      let nodes = BitRanks(bound: odds.count) { node in
         guard odds[node] > 0 else { return false }
         let bin = Self.bin(odds[node], layout)
         if bin >= firstBin { return true }

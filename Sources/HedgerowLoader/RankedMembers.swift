@@ -9,32 +9,25 @@ import HedgerowRoaring
 struct RankedMembers: Sendable {
   private enum Form {
     case values([UInt32])
-    case bits(NodeRanks)
+    case bits(BitRanks)
   }
   private let form: Form
 
   /// Time O(members), or O(the largest).
   init(_ members: RoaringBitmap) {
     let bound = members.max().map { Int($0) + 1 } ?? 0
-    guard NodeRanks.byteCount(bound: bound) < 4 * members.count else {
+    guard BitRanks.byteCount(bound: bound) < 4 * members.count else {
       form = .values(members.values(in: 0..<members.count))
       return
     }
-    var rest = members.makeIterator()
-    var next = rest.next()
-    form = .bits(
-      NodeRanks(bound: bound) { node in
-        guard next == UInt32(node) else { return false }
-        next = rest.next()
-        return true
-      })
+    form = .bits(BitRanks(bound: bound, members))
   }
 
   /// Traps on a rank that nobody has.
   subscript(rank: Int) -> UInt32 {
     switch form {
     case .values(let values): values[rank]
-    case .bits(let bits): bits.node(atRank: rank)
+    case .bits(let bits): bits.member(atRank: rank)
     }
   }
 }

@@ -24,14 +24,14 @@ public struct InclusionProbabilities: Sendable {
   public private(set) var expanded = PerNode<[Float]>()
   /// The nodes that are sure to be in a batch of an epoch, as seeds are, whatever is drawn around them. Types
   /// without any may not be there.
-  public private(set) var certain = PerNode<NodeRanks>()
+  public private(set) var certain = PerNode<BitRanks>()
   /// By type, nodes of a batch that are expected to be known after each hop; entry 0 counts seeds.
   public private(set) var knownCounts = PerNode<[Double]>()
   /// By relation, edges of a batch that each hop is expected to draw.
   public private(set) var edgeCounts = PerEdge<[Double]>()
 
   init(
-    nodes: PerNode<[Float]>, expanded: PerNode<[Float]>, certain: PerNode<NodeRanks>,
+    nodes: PerNode<[Float]>, expanded: PerNode<[Float]>, certain: PerNode<BitRanks>,
     knownCounts: PerNode<[Double]>, edgeCounts: PerEdge<[Double]>
   ) {
     (self.nodes, self.expanded, self.certain) = (nodes, expanded, certain)
@@ -41,7 +41,7 @@ public struct InclusionProbabilities: Sendable {
   /// Bytes that computing them takes, at most.
   public static func byteCount(_ graph: some Topology, types: [NodeType]) -> Int {
     types.reduce(0) {
-      $0 + 20 * graph.count(of: $1) + NodeRanks.byteCount(bound: graph.count(of: $1))
+      $0 + 20 * graph.count(of: $1) + BitRanks.byteCount(bound: graph.count(of: $1))
     }
   }
 
@@ -71,7 +71,7 @@ public struct InclusionProbabilities: Sendable {
     try forEachSeed { first[Int($0)] = share }
     nodes[type] = first
     frontiers[type] = first
-    if !repeatsSeeds { certain[type] = NodeRanks(bound: first.count) { first[$0] > 0 } }
+    if !repeatsSeeds { certain[type] = BitRanks(bound: first.count) { first[$0] > 0 } }
     knownCounts[type] = [Double(min(batchSize, seedCount))]
     for hop in 0..<fanouts.hopCount {
       if hop == fanouts.hopCount - 1 { expanded = nodes }

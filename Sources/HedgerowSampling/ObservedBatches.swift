@@ -84,7 +84,7 @@ public struct ObservedBatches {
       expanded: expanded.mapValues { shares($0, areAll: areAll) },
       certain: nodes.mapValues { tally in
         let seeds = seedShares(tally)
-        return NodeRanks(bound: tally.found.count) { node in
+        return BitRanks(bound: tally.found.count) { node in
           tally.asSeed[node] > 0 || (areAll && tally.found[node] > 0) || seeds.areAllNodes
         }
       },

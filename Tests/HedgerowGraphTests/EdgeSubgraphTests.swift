@@ -81,6 +81,84 @@ import Testing
     #expect(try linked(seen) == linked(part))
   }
 
+  /// Rows of thousands of entries, of which few are kept or most, asked for at random addresses and one after the other.
+  @Test(arguments: [2, 50, 98])
+  func longRowsAreSearchedAndGoneOver(percent: UInt64) throws {
+    let seed = printedSeed()
+    var random = RandomStream(seed: seed).derive("graph")
+    let count = 60_000
+    // A third of the edges lead to one node, and a third from one.
+    let ends = (0..<count).map { edge -> (UInt32, UInt32) in
+      (
+        edge % 3 == 0 ? 7 : UInt32(random.next(below: 900)),
+        edge % 3 == 1 ? 5 : UInt32(random.next(below: 900))
+      )
+    }.sorted { $0 < $1 }
+    let kept = (0..<count).filter { _ in random.next(below: 100) < percent }
+    func graph(_ places: [Int]) -> MemoryGraph {
+      var graph = MemoryGraph()
+      graph["a"].count = 1000
+      graph["b"].count = 900
+      graph[link].edges = EdgeList(
+        sources: places.map { ends[$0].0 }, targets: places.map { ends[$0].1 })
+      return graph
+    }
+    let part = graph(kept)
+    let seen = try EdgeSubgraph(
+      graph(Array(0..<count)), keeping: only(RoaringBitmap(kept.map { UInt32($0) })))
+    for relation in part.schema.relations() {
+      let rows = (0..<UInt32(part.count(of: relation.target))).map { $0 }
+      let here = try seen.extents(of: rows.span, along: relation)
+      let there = try part.extents(of: rows.span, along: relation)
+      #expect(here.map(\.count) == there.map(\.count))
+      var entries: [(row: UInt32, place: UInt32)] = rows.flatMap { row in
+        (0..<there[Int(row)].count).map { (row, $0) }
+      }
+      for isShuffled in [false, true] {
+        if isShuffled { entries.shuffle(using: &random) }
+        let own = entries.map { here[Int($0.row)].start + UInt64($0.place) }
+        let others = entries.map { there[Int($0.row)].start + UInt64($0.place) }
+        #expect(
+          try seen.neighbors(at: own.span, along: relation)
+            == part.neighbors(at: others.span, along: relation))
+        let ofEntries = entries.map(\.row)
+        #expect(
+          try seen.edges(at: own.span, in: ofEntries.span, along: relation)
+            == part.edges(at: others.span, in: ofEntries.span, along: relation))
+      }
+      var a = [UInt32](repeating: 0, count: entries.count)
+      var b = a
+      var intoA = a.mutableSpan
+      try seen.read(here.span, along: relation, into: &intoA)
+      var intoB = b.mutableSpan
+      try part.read(there.span, along: relation, into: &intoB)
+      #expect(a == b)
+    }
+  }
+
+  @Test func anAddressOfNoEntryEndsTheProgram() async {
+    await #expect(processExitsWith: .failure) {
+      var graph = MemoryGraph()
+      graph["a"].count = 2
+      let link = EdgeType("a", "link", "a")
+      graph[link].edges = EdgeList(sources: [0, 0, 1], targets: [0, 1, 1])
+      var kept = PerEdge<RoaringBitmap>()
+      kept[link] = [0, 2]
+      let seen = try EdgeSubgraph(graph, keeping: kept)
+      // The first row has one entry.
+      let addresses: [UInt64] = [1]
+      _ = try seen.neighbors(at: addresses.span, along: Relation(link, .backward, index: 0))
+    }
+  }
+
+  @Test func whatIsOutOfRangeOrUnknownIsRefused() throws {
+    var random = RandomStream(seed: 1)
+    let (whole, _, _) = graphs(time: nil, &random)
+    var unknown = PerEdge<RoaringBitmap>()
+    unknown[EdgeType("a", "nothing", "b")] = RoaringBitmap()
+    #expect(throws: HedgerowError.self) { _ = try EdgeSubgraph(whole, keeping: unknown) }
+  }
+
   private func times(_ edges: [UInt64], _ graph: some Topology) throws -> [Int64] {
     try graph.integers(of: "at", of: ColumnOwner.edges(link), at: edges.span, null: -1)
   }

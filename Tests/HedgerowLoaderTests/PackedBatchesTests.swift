@@ -17,7 +17,7 @@ private typealias G = ReferenceGraph
     _ loader: NeighborLoader<Graph>, _ byteCount: Int, of types: [NodeType] = [G.item]
   ) throws -> NeighborLoader<Graph> {
     let ranks = types.reduce(0) {
-      $0 + NodeRanks.byteCount(bound: loader.graph.count(of: $1))
+      $0 + BitRanks.byteCount(bound: loader.graph.count(of: $1))
     }
     return try loader.pinningRows(
       by: loader.inclusionProbabilities(), byteLimit: ranks + byteCount, batchCount: 1 << 30)

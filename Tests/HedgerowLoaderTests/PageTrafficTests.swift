@@ -128,7 +128,7 @@ import Testing
       let chosen = odds.indices.filter { row in
         (0..<2).contains { _ in Float(stream.nextUnit()) < odds[row] }
       }
-      let nodes = NodeRanks(bound: odds.count) { chosen.contains($0) }
+      let nodes = BitRanks(bound: odds.count) { chosen.contains($0) }
       pages += Pages.read(nodes, rowByteCount: rowByteCount)
     }
     let expected = Pages.distinct(odds, rowByteCount: Double(rowByteCount), batchCount: 2)

@@ -90,7 +90,7 @@ private typealias G = ReferenceGraph
     let rowBytes = try #require(graph.layout(of: "x", of: G.item)).byteCount
     var hits = -1
     for rowCount in [0, 1, 7, 40, 100_000] {
-      let limit = NodeRanks.byteCount(bound: graph.count(of: G.item)) + rowCount * rowBytes
+      let limit = BitRanks.byteCount(bound: graph.count(of: G.item)) + rowCount * rowBytes
       for threads in [1, 3] {
         let pinned = try loader(graph, threads: threads).pinningRows(
           by: probabilities, byteLimit: limit, batchCount: 1_000_000)
@@ -126,7 +126,7 @@ private typealias G = ReferenceGraph
     for count in [1, 10, 50, 200] {
       let estimate = try loader(graph).readingEstimate(
         by: probabilities,
-        pinnedByteLimit: NodeRanks.byteCount(bound: odds.count) + 4 * G.width * count,
+        pinnedByteLimit: BitRanks.byteCount(bound: odds.count) + 4 * G.width * count,
         epochCount: 1_000_000)
       let best = odds.sorted(by: >).prefix(count).reduce(0) { $0 + Double($1) }
       let share = best / odds.reduce(0) { $0 + Double($1) }

@@ -50,5 +50,18 @@ ptrdiff_t hr_rank_members(const uint64_t *words, const uint32_t *word_ranks, siz
                           const uint32_t *nodes, size_t count, uint32_t *ranks, uint32_t *places,
                           uint64_t *rest);
 
+/// How many entries stand in the rows before one, and how many that are kept.
+typedef struct {
+  uint32_t all, kept;
+} hr_row_start;
+
+/// For each address, row << 32 | i, in `places` how many entries of its row stand before the i-th that is kept, and in
+/// `runs` the place of its row in `rows`, where each row is once of entries that follow each other. `starts` are
+/// `row_count` and the end; `words` has a bit for each entry, `word_ranks` the bits set before each word. Returns the
+/// number of rows, or -1 - i for an address i that no row has.
+ptrdiff_t hr_find_kept(const hr_row_start *starts, size_t row_count, const uint64_t *words,
+                       const uint32_t *word_ranks, const uint64_t *addresses, size_t count,
+                       uint64_t *places, uint32_t *runs, uint32_t *rows);
+
 /// One IEEE half as float.
 float hr_half_to_float(uint16_t half);

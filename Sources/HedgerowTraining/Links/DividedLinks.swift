@@ -75,25 +75,24 @@ struct DividedLinks: Sendable {
   static func subgraph(
     of graph: Snapshot, _ kept: PerEdge<RoaringBitmap>, _ resources: TrainingResources
   ) throws -> (EdgeSubgraph<Snapshot>, MemoryBudget.Reservation) {
-    let size = EdgeSubgraph.byteCount(of: graph, keeping: kept)
-    let purpose = "the edges of the training set"
-    let share = try resources.budget.reserve(size.held, for: purpose)
-    let sorting = try resources.budget.reserve(size.whileSorting, for: purpose)
-    defer { sorting.release() }
+    let share = try resources.budget.reserve(
+      EdgeSubgraph.byteCount(of: graph, keeping: kept), for: "what says which edges are seen")
     return (
       try EdgeSubgraph(
         graph, keeping: kept, checkInterruption: resources.checkInterruption), share
     )
   }
 
-  /// Bytes of the store that were read: of each type with the column its codes, the sources' indices and times.
+  /// Bytes of the store that were read and that batches do not read again: of each type with the column its codes, where
+  /// rows lie, and where the type has times which edges the entries of the in index are.
   var byteCountRead: Int {
     graph.schema.edges.enumerated().reduce(0) { sum, edge in
       let (index, type) = (edge.offset, edge.element.type)
-      guard seen.isInMemory(type) else { return sum }
-      let outgoing = Relation(type, .backward, index: index)
-      return sum + graph.extentByteCount(along: outgoing) + graph.neighborByteCount(along: outgoing)
-        + graph.count(of: type) * (edge.element.timeColumn == nil ? 1 : 9)
+      guard seen.isPartial(type) else { return sum }
+      let rows = [Relation.Direction.forward, .backward].reduce(0) {
+        $0 + graph.extentByteCount(along: Relation(type, $1, index: index))
+      }
+      return sum + rows + graph.count(of: type) * (edge.element.timeColumn == nil ? 1 : 5)
     }
   }
 

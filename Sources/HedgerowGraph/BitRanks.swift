@@ -1,32 +1,50 @@
 import CHedgerowKernels
 import HedgerowCore
+public import HedgerowRoaring
 
-/// A fixed set of nodes and the rank of each: how many members are below it.
+/// A fixed set of numbers, of nodes or of edges, and the rank of each: how many members are below it.
 ///
-/// A bit a node and the number of bits before each word: a look-up touches two words, where a
-/// compressed set would search. Holds one bit and a half a node up to the bound.
-public final class NodeRanks: @unchecked Sendable {
+/// A bit a number and the count of bits before each word: a look-up touches two words, where a
+/// compressed set would search. Holds one bit and a half a number up to the bound, which is 2^32 at most.
+public final class BitRanks: @unchecked Sendable {
   // Written by `init` alone.
   private let words: UnsafeMutableBufferPointer<UInt64>
   private let ranksOfWords: UnsafeMutableBufferPointer<UInt32>
-  /// Nodes are below this.
+  /// Members are below this.
   public let bound: Int
   /// Members.
-  public let count: Int
+  public private(set) var count = 0
 
-  /// - Parameter isMember: asked once for each node below the bound, by rising node.
-  public init(bound: Int, where isMember: (Int) -> Bool) {
+  /// - Parameter isMember: asked once for each number below the bound, by rising number.
+  public convenience init(bound: Int, where isMember: (Int) -> Bool) {
+    self.init(bound: bound) { insert in
+      for number in 0..<bound where isMember(number) { insert(number) }
+    }
+  }
+
+  /// - Parameter members: below the bound.
+  public convenience init(bound: Int, _ members: RoaringBitmap) {
+    self.init(bound: bound) { insert in
+      for member in members { insert(Int(member)) }
+    }
+  }
+
+  /// - Parameter fill: hands over the members, which are below the bound, in any order.
+  public init(bound: Int, fill: (_ insert: (Int) -> Void) throws -> Void) rethrows {
+    require(bound >= 0 && bound <= 1 << 32, "\(bound) numbers and their ranks")
     self.bound = bound
     words = .allocate(capacity: (bound + 63) / 64)
     ranksOfWords = .allocate(capacity: words.count)
     words.initialize(repeating: 0)
-    for node in 0..<bound where isMember(node) { words[node / 64] |= 1 << UInt64(node % 64) }
-    var count = 0
+    ranksOfWords.initialize(repeating: 0)
+    try fill { [words] number in
+      require(number >= 0 && number < bound, "member \(number) of numbers below \(bound)")
+      words[number / 64] |= 1 << UInt64(number % 64)
+    }
     for (word, bits) in words.enumerated() {
-      ranksOfWords[word] = UInt32(count)
+      ranksOfWords[word] = UInt32(truncatingIfNeeded: count)
       count += bits.nonzeroBitCount
     }
-    self.count = count
   }
 
   deinit {
@@ -34,11 +52,24 @@ public final class NodeRanks: @unchecked Sendable {
     ranksOfWords.deallocate()
   }
 
-  /// Bytes that a set of nodes below a bound takes.
+  /// Bytes that a set of numbers below a bound takes.
   public static func byteCount(bound: Int) -> Int { (bound + 63) / 64 * 12 }
 
+  public func contains(_ number: Int) -> Bool {
+    require(number >= 0 && number < bound, "\(number) is not below \(bound)")
+    return words[number / 64] >> UInt64(number % 64) & 1 == 1
+  }
+
+  /// Members that are below a number, which is one of those below the bound, or the bound.
+  public func rank(of number: Int) -> Int {
+    require(number >= 0 && number <= bound, "\(number) is not up to \(bound)")
+    if number == bound { return count }
+    let below = words[number / 64] & (1 << UInt64(number % 64) - 1)
+    return Int(ranksOfWords[number / 64]) + below.nonzeroBitCount
+  }
+
   /// The member with so many below it. Traps when there is none. Time O(log bound).
-  public func node(atRank rank: Int) -> UInt32 {
+  public func member(atRank rank: Int) -> UInt32 {
     require(rank >= 0 && rank < count, "rank \(rank) of \(count) members")
     // The last word before which are not more.
     var (low, high) = (0, ranksOfWords.count)
@@ -48,7 +79,16 @@ public final class NodeRanks: @unchecked Sendable {
     }
     var bits = words[low]
     for _ in 0..<rank - Int(ranksOfWords[low]) { bits &= bits - 1 }
-    return UInt32(low * 64 + bits.trailingZeroBitCount)
+    return UInt32(truncatingIfNeeded: low * 64 + bits.trailingZeroBitCount)
+  }
+
+  /// The words of bits, and the members before each.
+  func withUnsafeWords<R>(
+    _ body: (_ words: UnsafePointer<UInt64>?, _ ranksOfWords: UnsafePointer<UInt32>?) -> R
+  ) -> R {
+    withExtendedLifetime(self) {
+      body(UnsafePointer(words.baseAddress), ranksOfWords.baseAddress.map { UnsafePointer($0) })
+    }
   }
 
   /// Calls `body` with the members by rising node, about so many at a time.
