@@ -17,9 +17,10 @@ public struct EdgeSubgraph<Base: Topology & FeatureSource>: Sendable {
   /// Time O(edges of the types that are named + nodes), reading their indices once.
   ///
   /// - Parameters:
-  ///   - edges: by their places in the order of the type's edges; types that are not named keep all.
+  ///   - edges: by their places in the order of the type's edges; types that are not named keep all. Traps on places
+  ///     beyond the type's count.
   ///   - checkInterruption: called between parts; throws to stop.
-  /// - Throws: `usage` for a type of 2^32 edges or more.
+  /// - Throws: `usage` for a type that is not there, or of 2^32 edges or more.
   public init(
     _ base: Base, keeping edges: PerEdge<RoaringBitmap>, checkInterruption: () throws -> Void = {}
   ) throws {
@@ -32,9 +33,15 @@ public struct EdgeSubgraph<Base: Topology & FeatureSource>: Sendable {
     self.kept = kept
   }
 
-  /// Memory that it takes: a bit and a half for each edge of these types in each direction, and 8 bytes a row.
-  public static func byteCount(of base: Base, keeping edges: PerEdge<RoaringBitmap>) -> Int {
-    edges.keys.reduce(0) { $0 + KeptEdges.byteCount(of: $1, in: base) }
+  /// Memory that it takes: a bit and a half for each edge of these types in each direction, and 8 bytes a row; with what
+  /// is taken besides while it is made.
+  public static func byteCount(
+    of base: Base, keepingSomeOf types: some Sequence<EdgeType>
+  ) -> (held: Int, whileMade: Int) {
+    types.reduce((0, 0)) { sum, type in
+      let size = KeptEdges.byteCount(of: type, in: base)
+      return (sum.0 + size.held, max(sum.1, size.whileMade))
+    }
   }
 
   /// Whether a type keeps some edges only.
@@ -91,9 +98,8 @@ extension EdgeSubgraph: Topology {
     try base.set(named: name, of: type)
   }
 
-  /// Where the rows of a type lie that keeps some edges only was read when this was made.
   public func extentByteCount(along relation: Relation) -> Int {
-    kept[optional: relation.stored] == nil ? base.extentByteCount(along: relation) : 0
+    base.extentByteCount(along: relation)
   }
 
   public func neighborByteCount(along relation: Relation) -> Int {
@@ -143,8 +149,22 @@ extension EdgeSubgraph: Topology {
     guard kept[optional: relation.stored] != nil else {
       return try base.read(stretches, along: relation, into: &neighbors)
     }
-    let addresses = stretches.addresses
-    try read(addresses.span, along: relation, into: &neighbors)
+    var addresses: [UInt64] = []
+    addresses.reserveCapacity(addressesAtOnce)
+    var done = 0
+    func readPart(_ neighbors: inout MutableSpan<UInt32>) throws {
+      var part = neighbors._mutatingExtracting(done..<done + addresses.count)
+      try read(addresses.span, along: relation, into: &part)
+      done += addresses.count
+      addresses.removeAll(keepingCapacity: true)
+    }
+    for stretch in stretches.indices {
+      for place in 0..<UInt64(stretches[stretch].count) {
+        addresses.append(stretches[stretch].start + place)
+        if addresses.count == addressesAtOnce { try readPart(&neighbors) }
+      }
+    }
+    try readPart(&neighbors)
   }
 
   public func edges(
@@ -161,8 +181,7 @@ extension EdgeSubgraph: Topology {
     if relation.direction == .backward {
       // The out index holds the edges in their order.
       for entry in 0..<addresses.count {
-        let before = kept.outgoing.count(before: Int(addresses[entry] >> 32))
-        edges[entry] = UInt64(before) + addresses[entry] & 0xFFFF_FFFF
+        edges[entry] = kept.outgoing.number(of: addresses[entry])
       }
       return
     }
@@ -181,8 +200,13 @@ extension EdgeSubgraph: Topology {
     guard let kept = kept[optional: type] else {
       return try base.endpoints(of: edges, type, sources: &sources, targets: &targets)
     }
-    let places = basePlaces(of: edges, kept)
-    try base.endpoints(of: places.span, type, sources: &sources, targets: &targets)
+    let places = edges.indices.map { edge in
+      let address = kept.outgoing.address(of: Int(edges[edge]))
+      sources[edge] = UInt32(truncatingIfNeeded: address >> 32)
+      return address
+    }
+    let index = schema.edges.firstIndex { $0.type == type }!
+    try read(places.span, along: Relation(type, .backward, index: index), into: &targets)
   }
 
   public func integers(

@@ -19,8 +19,24 @@ struct KeptEdges: Sendable {
       self.kept = kept
     }
 
-    /// Kept entries in the rows before one.
-    func count(before row: Int) -> Int { Int(starts[row].kept) }
+    /// How many entries that are kept stand before the one at an address, in all rows.
+    func number(of address: UInt64) -> UInt64 {
+      let (row, place) = (Int(address >> 32), UInt32(truncatingIfNeeded: address))
+      require(place < extent(ofRow: row).count, "address \(address) is of no entry")
+      return UInt64(starts[row].kept + place)
+    }
+
+    /// The address of the kept entry with so many before it in all rows. Time O(log rows).
+    func address(of number: Int) -> UInt64 {
+      require(number >= 0 && number < kept.count, "entry \(number) of \(kept.count)")
+      var (low, high) = (0, starts.count - 1)
+      // The last row that begins at or before the entry: rows without any begin where the next does.
+      while high - low > 1 {
+        let middle = low + (high - low) / 2
+        if Int(starts[middle].kept) <= number { low = middle } else { high = middle }
+      }
+      return UInt64(low) << 32 | UInt64(number - Int(starts[low].kept))
+    }
 
     func extent(ofRow row: Int) -> Extent {
       Extent(start: UInt64(row) << 32, count: starts[row + 1].kept - starts[row].kept)
@@ -71,7 +87,12 @@ struct KeptEdges: Sendable {
     }
     let outward = Relation(type, .backward, index: index)
     let inward = Relation(type, .forward, index: index)
-    let kept = BitRanks(bound: count, members)
+    let kept = try BitRanks(bound: count) { insert in
+      for (number, member) in members.enumerated() {
+        if number.isMultiple(of: 16 * partCount) { try checkInterruption() }
+        insert(Int(member))
+      }
+    }
     var (inStarts, outStarts): ([UInt32], [UInt32]) = ([], [])
     let entries = try BitRanks(bound: count) { insert in
       if graph.timeColumn(sortingRowsAlong: inward) == nil {
@@ -115,10 +136,14 @@ struct KeptEdges: Sendable {
     incoming = Entries(starts: inStarts, kept: entries)
   }
 
-  /// Memory that the edges of a type take.
-  static func byteCount(of type: EdgeType, in graph: some Topology) -> Int {
-    2 * BitRanks.byteCount(bound: graph.count(of: type))
-      + 8 * (graph.count(of: type.source) + graph.count(of: type.target) + 2)
+  /// Memory that the edges of a type take, and that is taken besides while they are looked for.
+  static func byteCount(
+    of type: EdgeType, in graph: some Topology
+  ) -> (held: Int, whileMade: Int) {
+    let (edges, rows) = (
+      graph.count(of: type), graph.count(of: type.source) + graph.count(of: type.target) + 2
+    )
+    return (2 * BitRanks.byteCount(bound: edges) + 8 * rows, edges / 8 + 4 * rows)
   }
 
   func entries(along relation: Relation) -> Entries {
@@ -180,7 +205,7 @@ struct KeptEdges: Sendable {
   }
 
   private static func damaged(_ what: String) -> HedgerowError {
-    HedgerowError(.damaged, what, at: "data.mdb table manifest")
+    HedgerowError(.damaged, what)
   }
 }
 

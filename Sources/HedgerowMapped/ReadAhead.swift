@@ -26,8 +26,9 @@ public final class ReadAhead: @unchecked Sendable {
   private let seenFaultEpoch = Atomic<Int>(0)
   private let loading = Mutex(Loading())
   private let isLoaded = Atomic<Bool>(false)
-  /// Whether every page is taken to be there.
+  /// Whether every page is taken to be there, but for those that were given back.
   private let hasAllPages = Atomic<Bool>(false)
+  private let hasGivenBack = Atomic<Bool>(false)
 
   /// - Parameters:
   ///   - segments: one a range; `nil` for a range without a file.
@@ -101,7 +102,7 @@ public final class ReadAhead: @unchecked Sendable {
 
   /// Gives back the memory of the pages of these rows, which will not be needed again soon.
   public func release(_ rows: Span<UInt32>) {
-    hasAllPages.store(false, ordering: .relaxed)
+    hasGivenBack.store(true, ordering: .relaxed)
     rows.withUnsafeBytes { bytes in
       hr_release(
         windows.baseAddress, windows.count, UInt32(positionBits), bytes.baseAddress, 4, rows.count)
@@ -120,7 +121,9 @@ public final class ReadAhead: @unchecked Sendable {
         }
       }
       if !isLoaded.load(ordering: .relaxed) { load(for: places, width: placeWidth, count: count) }
-      if hasAllPages.load(ordering: .relaxed) { return 0 }
+      if hasAllPages.load(ordering: .relaxed) && !hasGivenBack.load(ordering: .relaxed) {
+        return 0
+      }
     }
     return hr_will_need(
       windows.baseAddress, windows.count, UInt32(positionBits), places, placeWidth, count)
@@ -171,6 +174,7 @@ extension ReadAhead {
   /// single pages that come first keep a piece from being large.
   private func load(for places: UnsafeRawPointer?, width placeWidth: Int, count: Int) {
     loading.withLock { loading in
+      if isLoaded.load(ordering: .relaxed) { return }
       if !loading.hasLooked { look() }
       loading.hasLooked = true
       let cold = hr_count_cold(

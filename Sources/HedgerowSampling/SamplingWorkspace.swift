@@ -36,37 +36,51 @@ public final class SamplingWorkspace {
 }
 
 extension SamplingWorkspace {
-  /// A workspace of one thread, for as long as this is there; then another thread has it.
+  /// Workspaces that wait for a thread.
   ///
   /// Buffers of new threads would lie elsewhere on the heap, which grew with each epoch.
-  public final class Loan {
-    public let workspace: SamplingWorkspace
+  public final class Pool: Sendable {
+    /// That of all loaders.
+    public static let shared = Pool()
 
-    public init() {
-      workspace = idle.withLock { $0.popLast() }?.workspace ?? SamplingWorkspace()
+    /// `@unchecked`: nobody has one that waits.
+    private struct Idle: @unchecked Sendable {
+      let workspace: SamplingWorkspace
+    }
+    private let idle = Mutex<[Idle]>([])
+
+    public init() {}
+
+    fileprivate func take() -> SamplingWorkspace {
+      idle.withLock { $0.popLast() }?.workspace ?? SamplingWorkspace()
     }
 
-    deinit {
+    fileprivate func give(_ workspace: SamplingWorkspace) {
       let returned = Idle(workspace: workspace)
       idle.withLock { $0.append(returned) }
     }
-  }
 
-  /// Gives the memory of those that wait back: as many as threads ever sampled at once.
-  public static func releaseIdle() {
-    let released = idle.withLock { waiting in
-      defer { waiting = [] }
-      return waiting
+    /// Gives up the memory of those that wait: as many as threads ever sampled at once.
+    public func releaseIdle() {
+      let released = idle.withLock { waiting in
+        defer { waiting = [] }
+        return waiting
+      }
+      withExtendedLifetime(released) {}
     }
-    withExtendedLifetime(released) {}
   }
 
-  /// `@unchecked`: nobody has one that waits.
-  private struct Idle: @unchecked Sendable {
-    let workspace: SamplingWorkspace
-  }
+  /// A workspace of one thread, for as long as this is there.
+  public final class Loan {
+    public let workspace: SamplingWorkspace
+    private let pool: Pool
 
-  private static let idle = Mutex<[Idle]>([])
+    public init(from pool: Pool = .shared) {
+      (self.pool, workspace) = (pool, pool.take())
+    }
+
+    deinit { pool.give(workspace) }
+  }
 }
 
 /// Memory for a changing number of elements, reused; what it held is lost when it grows.

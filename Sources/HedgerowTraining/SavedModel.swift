@@ -1,5 +1,6 @@
 import HedgerowCore
 public import HedgerowNN
+import HedgerowSampling
 public import HedgerowStore
 import HedgerowTensor
 
@@ -35,6 +36,7 @@ extension SavedModel {
   public func record(named name: String) throws -> ModelRecord {
     // The weights are copied to be written: room for that.
     BufferPool.releaseIdle()
+    SamplingWorkspace.Pool.shared.releaseIdle()
     return ModelRecord(
       name: name, specification: try specification.encoded(), weights: try module.state.encoded())
   }

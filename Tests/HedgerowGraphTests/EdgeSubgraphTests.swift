@@ -151,7 +151,19 @@ import Testing
     }
   }
 
-  @Test func whatIsOutOfRangeOrUnknownIsRefused() throws {
+  @Test func anEdgeBeyondTheCountEndsTheProgram() async {
+    await #expect(processExitsWith: .failure) {
+      var graph = MemoryGraph()
+      graph["a"].count = 2
+      let link = EdgeType("a", "link", "a")
+      graph[link].edges = EdgeList(sources: [0, 0, 1], targets: [0, 1, 1])
+      var kept = PerEdge<RoaringBitmap>()
+      kept[link] = [0, 3]
+      _ = try EdgeSubgraph(graph, keeping: kept)
+    }
+  }
+
+  @Test func anUnknownTypeIsRefused() throws {
     var random = RandomStream(seed: 1)
     let (whole, _, _) = graphs(time: nil, &random)
     var unknown = PerEdge<RoaringBitmap>()

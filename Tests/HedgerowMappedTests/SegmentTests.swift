@@ -213,17 +213,15 @@ import Testing
     let rows = [UInt32(5 * rowsPerPage)]
     ahead.willNeed(rows.span)
     #expect(bytes.load(fromByteOffset: 4 * Int(rows[0]), as: UInt32.self) == 0)
-    // Though all has been tried, what is needed later is asked for, once.
+    // Though all has been tried, what is needed later is asked for.
     let others = (0..<pageCount).map { UInt32($0 * rowsPerPage) }
     let asked = ahead.willNeed(others.span)
     #expect(asked > 0)
-    #expect(ahead.willNeed(others.span) == 0)
     // Also what was there, and was given back.
     #expect(rename(path + ".gone", path) == 0)
     let whole = ReadAhead(
       [segment], section: 1, positionBits: 25, scale: 4, width: 4, residentLimit: .max)
     whole.willNeed(others.span)
-    #expect(whole.willNeed(rows.span) == 0)
     whole.release(rows.span)
     #expect(whole.willNeed(rows.span) == 1)
   }

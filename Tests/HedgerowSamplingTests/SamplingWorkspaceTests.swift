@@ -46,11 +46,19 @@ private typealias R = ReferenceGraph
     }
   }
 
-  @Test func oneIsLentToOneAtATime() {
-    let loans = (0..<3).map { _ in SamplingWorkspace.Loan() }
-    #expect(Set(loans.map { ObjectIdentifier($0.workspace) }).count == 3)
-    SamplingWorkspace.releaseIdle()
-    let another = SamplingWorkspace.Loan()
-    #expect(loans.allSatisfy { $0.workspace !== another.workspace })
+  @Test func oneIsLentToOneAtATimeAndAgain() {
+    let pool = SamplingWorkspace.Pool()
+    var loans = (0..<3).map { _ in SamplingWorkspace.Loan(from: pool) }
+    let first = Set(loans.map { ObjectIdentifier($0.workspace) })
+    #expect(first.count == 3)
+    loans = []
+    loans = (0..<3).map { _ in SamplingWorkspace.Loan(from: pool) }
+    #expect(Set(loans.map { ObjectIdentifier($0.workspace) }) == first)
+    weak let kept = loans[0].workspace
+    weak let released = loans[1].workspace
+    _ = loans.remove(at: 1)
+    #expect(released != nil)
+    pool.releaseIdle()
+    #expect(released == nil && kept != nil)
   }
 }

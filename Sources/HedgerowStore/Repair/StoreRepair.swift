@@ -46,6 +46,7 @@ public struct StoreRepair {
       {
         report.unrepairable.append(
           .init(FileSystem.name(of: error.place ?? path), error.message))
+        report.unrepairable += wrongTables.map { .init(StoreLayout.dataFile, $0) }
         return report
       }
       guard report.isWhole else { return report }

@@ -75,24 +75,33 @@ struct DividedLinks: Sendable {
   static func subgraph(
     of graph: Snapshot, _ kept: PerEdge<RoaringBitmap>, _ resources: TrainingResources
   ) throws -> (EdgeSubgraph<Snapshot>, MemoryBudget.Reservation) {
-    let share = try resources.budget.reserve(
-      EdgeSubgraph.byteCount(of: graph, keeping: kept), for: "what says which edges are seen")
+    let size = EdgeSubgraph.byteCount(of: graph, keepingSomeOf: kept.keys)
+    let purpose = "what says which edges are seen"
+    let share = try resources.budget.reserve(size.held, for: purpose)
+    let making = try resources.budget.reserve(size.whileMade, for: purpose)
+    defer { making.release() }
     return (
       try EdgeSubgraph(
         graph, keeping: kept, checkInterruption: resources.checkInterruption), share
     )
   }
 
-  /// Bytes of the store that were read and that batches do not read again: of each type with the column its codes, where
-  /// rows lie, and where the type has times which edges the entries of the in index are.
-  var byteCountRead: Int {
+  /// Bytes of the store that were read and that batches do not read again: of each type with the column its codes,
+  /// where it has times which edges the entries of the in index are, and what is of a relation that batches do not go
+  /// along.
+  func byteCountRead(beside relations: [Relation]) -> Int {
     graph.schema.edges.enumerated().reduce(0) { sum, edge in
       let (index, type) = (edge.offset, edge.element.type)
       guard seen.isPartial(type) else { return sum }
-      let rows = [Relation.Direction.forward, .backward].reduce(0) {
-        $0 + graph.extentByteCount(along: Relation(type, $1, index: index))
+      let hasTimes = edge.element.timeColumn != nil
+      let others = [Relation.Direction.forward, .backward].map { Relation(type, $0, index: index) }
+        .filter { !relations.contains($0) }
+      let indices = others.reduce(0) { sum, relation in
+        sum + graph.extentByteCount(along: relation)
+          + (relation.direction == .backward && !hasTimes
+            ? graph.neighborByteCount(along: relation) : 0)
       }
-      return sum + rows + graph.count(of: type) * (edge.element.timeColumn == nil ? 1 : 5)
+      return sum + indices + graph.count(of: type) * (hasTimes ? 5 : 1)
     }
   }
 

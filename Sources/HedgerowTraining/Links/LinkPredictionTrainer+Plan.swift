@@ -10,7 +10,7 @@ import HedgerowTensor
 extension LinkPredictionTrainer {
   /// Says what the training would take.
   ///
-  /// The links of the training set are read and sorted, as a run does before its first batch.
+  /// The indices of the types with the split's column are read, as a run does before its first batch.
   ///
   /// - Parameters:
   ///   - trialSteps: at most so many steps are measured, behind some that warm up.
@@ -64,7 +64,9 @@ extension LinkPredictionTrainer {
       pinnedByteLimit: nil, epochCount: epochs,
       cacheByteCount: max(
         0, ProcessResources.memoryLimit - trial.privateByteCount - MemoryBudget.overhead))
-    reading.add(byteCountReadOnce: links.byteCountRead)
+    reading.add(
+      byteCountReadOnce: links.byteCountRead(
+        beside: task.loader.options.relations ?? graph.schema.relations()))
     // Scores of links and of pairs beside them.
     let scores = sets.map { 8 * $0.members.count }.max() ?? 0
     try resources.budget.reserve(scores, for: "scores of links").release()
