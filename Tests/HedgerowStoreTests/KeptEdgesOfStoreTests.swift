@@ -31,12 +31,12 @@ import Testing
         Dictionary(uniqueKeysWithValues: members.enumerated().map { ($1, UInt64($0)) })
       }
       for row in 0..<UInt32(graph.count(of: relation.target)) {
-        let all = try entries(of: row, along: relation, in: graph)
+        let all = try graph.entries(of: row, along: relation)
         let expected = all.compactMap { entry in
           guard let numbers else { return entry }
-          return numbers[entry.edge].map { Entry(neighbor: entry.neighbor, edge: $0) }
+          return numbers[entry.edge].map { RowEntry(neighbor: entry.neighbor, edge: $0) }
         }
-        #expect(try entries(of: row, along: relation, in: seen) == expected)
+        #expect(try seen.entries(of: row, along: relation) == expected)
       }
       if let members {
         let ranks = members.indices.map { UInt64($0) }
@@ -47,23 +47,5 @@ import Testing
         #expect(here.sources == there.sources && here.targets == there.targets)
       }
     }
-  }
-
-  private struct Entry: Equatable {
-    var neighbor: UInt32
-    var edge: UInt64
-  }
-
-  private func entries(
-    of row: UInt32, along relation: Relation, in graph: some Topology
-  ) throws -> [Entry] {
-    let rows = [row]
-    let extent = try graph.extents(of: rows.span, along: relation)[0]
-    let addresses = (0..<UInt64(extent.count)).map { extent.start + $0 }
-    let own = [UInt32](repeating: row, count: addresses.count)
-    return zip(
-      try graph.neighbors(at: addresses.span, along: relation),
-      try graph.edges(at: addresses.span, in: own.span, along: relation)
-    ).map { Entry(neighbor: $0, edge: $1) }
   }
 }
