@@ -91,7 +91,7 @@ public final class BitRanks: @unchecked Sendable {
     }
   }
 
-  /// Calls `body` with the members by rising node, about so many at a time.
+  /// Calls `body` with the members by rising number, about so many at a time.
   public func forEachPart(of size: Int, _ body: ([UInt32]) throws -> Void) rethrows {
     var nodes: [UInt32] = []
     for (word, bits) in words.enumerated() {
@@ -106,7 +106,7 @@ public final class BitRanks: @unchecked Sendable {
     }
   }
 
-  /// Some nodes by whether they are members, with their places among those that were asked for.
+  /// Some numbers, of nodes, by whether they are members, with their places among those that were asked for.
   public struct Split: Sendable {
     public var ranks: [UInt32] = []
     public var places: [UInt32] = []

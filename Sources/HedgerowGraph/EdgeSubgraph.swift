@@ -9,7 +9,7 @@ public import HedgerowRoaring
 /// ```
 /// The edges that are kept are numbered anew, in their order, so that samples are those of a graph that never had
 /// the others, bit for bit. Nodes, their columns and the other edge types are the graph's, and so are the indices:
-/// in memory is which edges are there, ``byteCount(of:keeping:)``.
+/// in memory is which edges are there, ``byteCount(of:keepingSomeOf:)``.
 public struct EdgeSubgraph<Base: Topology & FeatureSource>: Sendable {
   public let base: Base
   private let kept: PerEdge<KeptEdges>
@@ -72,14 +72,12 @@ public struct EdgeSubgraph<Base: Topology & FeatureSource>: Sendable {
     }
   }
 
-  /// Where the base has what stands at these places.
+  /// Where the base has what stands at these places; `nil` where it stands there, too.
   private func basePlaces(_ places: Span<UInt64>, of owner: ColumnOwner) -> [UInt64]? {
-    guard case .edges(let type) = owner, let kept = kept[optional: type] else { return nil }
-    return basePlaces(of: places, kept)
-  }
-
-  private func basePlaces(of edges: Span<UInt64>, _ kept: KeptEdges) -> [UInt64] {
-    edges.indices.map { UInt64(kept.outgoing.kept.member(atRank: Int(edges[$0]))) }
+    guard case .edges(let type) = owner, let ranks = kept[optional: type]?.outgoing.kept else {
+      return nil
+    }
+    return places.indices.map { UInt64(ranks.member(atRank: Int(places[$0]))) }
   }
 }
 

@@ -29,13 +29,10 @@ struct KeptEdges: Sendable {
     /// The address of the kept entry with so many before it in all rows. Time O(log rows).
     func address(of number: Int) -> UInt64 {
       require(number >= 0 && number < kept.count, "entry \(number) of \(kept.count)")
-      var (low, high) = (0, starts.count - 1)
-      // The last row that begins at or before the entry: rows without any begin where the next does.
-      while high - low > 1 {
-        let middle = low + (high - low) / 2
-        if Int(starts[middle].kept) <= number { low = middle } else { high = middle }
+      let (row, before) = CSRIndex.row(of: UInt64(number), rowCount: starts.count - 1) {
+        UInt64(starts[$0].kept)
       }
-      return UInt64(low) << 32 | UInt64(number - Int(starts[low].kept))
+      return UInt64(row) << 32 | (UInt64(number) - before)
     }
 
     func extent(ofRow row: Int) -> Extent {
@@ -86,7 +83,7 @@ struct KeptEdges: Sendable {
       throw HedgerowError(.usage, "there is no edge type '\(type)'")
     }
     let outward = Relation(type, .backward, index: index)
-    let inward = Relation(type, .forward, index: index)
+    let inward = outward.reversed
     let kept = try BitRanks(bound: count) { insert in
       for (number, member) in members.enumerated() {
         if number.isMultiple(of: 16 * partCount) { try checkInterruption() }
